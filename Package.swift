@@ -1,0 +1,115 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The folders under Sources/ are the floors of the house, lowest first. Arrows point down only.
+let package = Package(
+    name: "HexagonRPC",
+    products: [
+        .library(name: "HexagonRPC", targets: ["HexagonRPC"]),
+        .library(name: "HexagonInference", targets: ["Engine"]),
+        .library(name: "VirtualDSP", targets: ["VirtualDSP"]),
+        // The virtual DSP behind the C symbols of Qualcomm's libcdsprpc.so, for tests.
+        .library(name: "cdsprpc-simulator", type: .dynamic, targets: ["SimulatedLibrary"]),
+        .executable(name: "engine", targets: ["engine-tool"]),
+        .executable(name: "fastrpc-probe", targets: ["fastrpc-probe"]),
+        .executable(name: "hexagon-idl", targets: ["hexagon-idl"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    ],
+    targets: [
+        // Shims: what Swift cannot say itself.
+        .target(name: "CLinux", path: "Sources/Shims/CLinux"),
+        .target(name: "CRemote", path: "Sources/Shims/CRemote"),
+        .systemLibrary(
+            name: "CDRM", path: "Sources/Shims/CDRM", pkgConfig: "libdrm", providers: [.apt(["libdrm-dev"])]),
+
+        // Driver
+        swiftTarget("SharedMemory", floor: "Driver", ["CLinux", "CDRM"]),
+        swiftTarget("FastRPCLibrary", floor: "Driver", ["CLinux", "SharedMemory"]),
+
+        // Messages
+        swiftTarget("RemoteCalls", floor: "Messages", []),
+        swiftTarget("HexagonIDL", floor: "Messages", []),
+
+        // SDK
+        swiftTarget("HexagonRPC", floor: "SDK", ["RemoteCalls", "FastRPCLibrary", "SharedMemory"]),
+
+        // HTP
+        .target(name: "HTPProgram", dependencies: ["CRemote"], path: "Sources/HTP/HTPProgram"),
+        swiftTarget("HTPInterface", floor: "HTP", ["HexagonRPC"]),
+        swiftTarget("HTPDevice", floor: "HTP", ["HTPInterface", "HexagonRPC"]),
+
+        // Inference
+        swiftTarget("GGUF", floor: "Inference", []),
+        swiftTarget("Quantization", floor: "Inference", ["GGUF"]),
+        .target(name: "CPUKernels", path: "Sources/Inference/CPUKernels"),
+        swiftTarget("Tokenization", floor: "Inference", ["GGUF"]),
+        swiftTarget("Models", floor: "Inference", ["GGUF"]),
+        swiftTarget(
+            "Runtime", floor: "Inference", ["Models", "Quantization", "CPUKernels", "HTPDevice", "GGUF"]),
+        swiftTarget("Engine", floor: "Inference", ["Runtime", "Models", "Tokenization", "GGUF"]),
+
+        // Beside the floors: tools and tests may use it, no floor above Driver does.
+        swiftTarget("VirtualDSP", floor: "VirtualDSP", ["HexagonRPC", "HTPProgram", "CRemote"]),
+        swiftTarget("SimulatedLibrary", floor: "VirtualDSP", ["VirtualDSP"]),
+
+        // Tools
+        .executableTarget(
+            name: "engine-tool",
+            dependencies: [
+                "Engine", "VirtualDSP", "HexagonRPC",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/Tools/engine"),
+        .executableTarget(
+            name: "fastrpc-probe",
+            dependencies: [
+                "HexagonRPC", "FastRPCLibrary", "SharedMemory",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/Tools/fastrpc-probe"),
+        .executableTarget(
+            name: "hexagon-idl",
+            dependencies: [
+                "HexagonIDL",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/Tools/hexagon-idl"),
+
+        // Tests, by what they need: Tiny is the whole line in a minute, Unit needs nothing, Data needs
+        // the shared models and tokenizers, Toolchain needs compilers or Python.
+        .target(
+            name: "TestSupport", dependencies: ["GGUF"], path: "Tests/Support"),
+        .testTarget(
+            name: "TinyTests",
+            dependencies: ["TestSupport", "Engine", "VirtualDSP"],
+            path: "Tests/Tiny"),
+        .testTarget(
+            name: "UnitTests",
+            dependencies: [
+                "TestSupport", "SharedMemory", "FastRPCLibrary", "RemoteCalls", "HexagonIDL", "HexagonRPC",
+                "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
+                "Tokenization",
+                "Models", "Runtime", "Engine", "VirtualDSP",
+            ],
+            path: "Tests/Unit"),
+        .testTarget(
+            name: "DataTests",
+            dependencies: ["TestSupport", "Engine", "VirtualDSP", "Tokenization", "GGUF", "Quantization"],
+            path: "Tests/Data"),
+        .testTarget(
+            name: "ToolchainTests",
+            dependencies: ["TestSupport", "HexagonIDL", "Engine", "VirtualDSP"],
+            path: "Tests/Toolchain"),
+    ],
+    cLanguageStandard: .c11
+)
+
+for target in package.targets where [.regular, .executable, .test].contains(target.type) {
+    target.swiftSettings = [.enableUpcomingFeature("ExistentialAny")]
+}
+
+func swiftTarget(_ name: String, floor: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(floor)/\(name)")
+}

@@ -1,0 +1,3 @@
+#ifndef HTP_PROGRAM_H
+#define HTP_PROGRAM_H
+#endif

@@ -1,0 +1,1 @@
+#include "htp_program.h"

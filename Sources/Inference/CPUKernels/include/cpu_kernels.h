@@ -1,0 +1,3 @@
+#ifndef CPU_KERNELS_H
+#define CPU_KERNELS_H
+#endif

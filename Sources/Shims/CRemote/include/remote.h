@@ -1,0 +1,4 @@
+#ifndef REMOTE_H
+#define REMOTE_H
+#include <stdint.h>
+#endif
