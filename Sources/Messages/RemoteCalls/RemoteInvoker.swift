@@ -1,7 +1,7 @@
 /// Something that carries a packed call to a DSP: an open handle of a session, or a test double.
 ///
 /// Generated stubs are written against this protocol.
-public protocol RemoteInvoker {
+public protocol RemoteInvoker: ~Copyable {
     /// Makes the call and waits for its end.
     ///
     /// - Parameters:
