@@ -1,0 +1,143 @@
+#include "activations.h"
+
+#include "hvx.h"
+
+// What one row's memory begins with; the arrays follow.
+typedef struct row_header {
+    int32_t exponent;
+    int32_t rounding;
+} row_header;
+
+static size_t padded_blocks(uint32_t columns) { return ((size_t)columns / BLOCK + 3) / 4 * 4; }
+
+static size_t round_up(size_t bytes) { return (bytes + HVX_BYTES - 1) / HVX_BYTES * HVX_BYTES; }
+
+size_t activation_row_bytes(uint32_t columns) {
+    size_t blocks = padded_blocks(columns);
+    return HVX_BYTES + blocks * BLOCK + round_up(blocks * sizeof(int16_t)) + round_up(blocks)
+        + round_up(blocks * sizeof(int32_t));
+}
+
+activation_row activation_row_at(void *memory, uint32_t columns) {
+    size_t blocks = padded_blocks(columns);
+    const row_header *header = memory;
+    uint8_t *next = (uint8_t *)memory + HVX_BYTES;
+    activation_row row = {.exponent = header->exponent, .rounding = header->rounding};
+    row.codes = (int8_t *)next;
+    next += blocks * BLOCK;
+    row.mantissas = (int16_t *)(void *)next;
+    next += round_up(blocks * sizeof(int16_t));
+    row.shifts = next;
+    next += round_up(blocks);
+    row.starts = (int32_t *)(void *)next;
+    return row;
+}
+
+// The largest of 32 words, in every word.
+static inline HVX_Vector reduce_max(HVX_Vector v) {
+    for (int step = 64; step >= 4; step /= 2) v = Q6_Vw_vmax_VwVw(v, Q6_V_vror_VR(v, step));
+    return v;
+}
+
+// 2^54 / x for x in 2^23 … 2^24 − 1: in 2^30 … 2^31, to about one part in 2^29. By Newton's method, as the
+// processor has no division.
+static uint32_t reciprocal(uint32_t x) {
+    uint64_t d = (uint64_t)x << 6; // x / 2^24 with 30 fraction bits
+    // The classic first guess 48/17 − 32/17 · d is within 1/17.
+    uint64_t y = 3031741621u - (2021161081u * d >> 30);
+    for (int i = 0; i < 3; i++) y = y * ((2147483648u - (d * y >> 30))) >> 30;
+    return (uint32_t)y;
+}
+
+typedef struct block {
+    HVX_Vector codes; // a word each
+    int32_t exponent; // of the largest magnitude, biased as in IEEE
+    int16_t mantissa;
+} block;
+
+static inline block quantize_block(HVX_Vector bits) {
+    const HVX_Vector magnitude = Q6_V_vand_VV(bits, Q6_V_vsplat_R(0x7fffffff));
+    const HVX_Vector fraction_mask = Q6_V_vsplat_R(0x007fffff);
+    HVX_Vector maxima = reduce_max(magnitude);
+    int32_t largest;
+    __builtin_memcpy(&largest, &maxima, sizeof largest);
+    // Infinities and NaN are taken as the largest finite exponent: the result is meaningless, but defined.
+    if (largest > 0x7f7fffff) largest = 0x7f7fffff;
+    block b;
+    b.exponent = largest >> 23;
+    if (b.exponent < 32) {
+        // Nothing above 2^-95: as good as zero, and zeros in other blocks are then 32 bits below the top.
+        b.codes = Q6_V_vzero();
+        b.mantissa = 0;
+        return b;
+    }
+    const uint32_t top = ((uint32_t)largest & 0x7fffff) | 0x800000;
+
+    // Fixed point with 24 bits at the largest exponent: fractions with their hidden bit, shifted right by
+    // the distance of exponents. Zeros and subnormal numbers, which have no hidden bit, are shifted out.
+    HVX_Vector exponents = Q6_Vuw_vlsr_VuwR(magnitude, 23);
+    HVX_Vector distance = Q6_Vw_vsub_VwVw(Q6_V_vsplat_R(b.exponent), exponents);
+    distance = Q6_Vw_vmin_VwVw(Q6_Vw_vmax_VwVw(distance, Q6_V_vzero()), Q6_V_vsplat_R(31));
+    HVX_Vector fixed = Q6_V_vor_VV(Q6_V_vand_VV(bits, fraction_mask), Q6_V_vsplat_R(0x800000));
+    fixed = Q6_Vw_vlsr_VwVw(fixed, distance);
+
+    // code = fixed · 127 / top, as (fixed · r / 2^15) / 2^16 with r = 127 · 2^31 / top in 16256…32512.
+    uint32_t r = (uint32_t)(((uint64_t)reciprocal(top) * 127 + (1 << 22)) >> 23);
+    HVX_Vector scaled = Q6_Vw_vmpyo_VwVh_s1_rnd_sat(fixed, Q6_V_vsplat_R((int32_t)(r << 16)));
+    HVX_Vector codes = Q6_Vw_vasr_VwR(Q6_Vw_vadd_VwVw(scaled, Q6_V_vsplat_R(0x8000)), 16);
+    codes = Q6_Vw_vmin_VwVw(codes, Q6_V_vsplat_R(127));
+    HVX_Vector sign = Q6_Vw_vasr_VwR(bits, 31);
+    b.codes = Q6_Vw_vsub_VwVw(Q6_V_vxor_VV(codes, sign), sign);
+
+    // The step top / 127 as a mantissa of 15 bits: 33818641 is 2^32 / 127.
+    uint64_t step = (uint64_t)top * 33818641u;
+    uint32_t mantissa = (uint32_t)((step + (1ull << 33)) >> 34);
+    if (mantissa > 32767) {
+        mantissa = (uint32_t)((step + (1ull << 34)) >> 35);
+        b.exponent++;
+    }
+    b.mantissa = (int16_t)mantissa;
+    return b;
+}
+
+void activation_row_quantize(activation_row *row, void *memory, const float *source, uint32_t columns) {
+    *row = activation_row_at(memory, columns);
+    const size_t blocks = columns / BLOCK, padded = padded_blocks(columns);
+    int32_t *exponents = row->starts; // its place until the sums are known
+    int32_t largest = 0;
+    HVX_Vector codes[4];
+    for (size_t i = 0; i < padded; i++) {
+        if (i < blocks) {
+            block b = quantize_block(hvx_load_unaligned(source + i * BLOCK));
+            codes[i % 4] = b.codes;
+            row->mantissas[i] = b.mantissa;
+            exponents[i] = b.exponent;
+            if (b.exponent > largest) largest = b.exponent;
+        } else {
+            codes[i % 4] = Q6_V_vzero();
+            row->mantissas[i] = 0;
+            exponents[i] = 0;
+        }
+        if (i % 4 == 3) {
+            HVX_Vector low = Q6_Vh_vpacke_VwVw(codes[1], codes[0]);
+            HVX_Vector high = Q6_Vh_vpacke_VwVw(codes[3], codes[2]);
+            hvx_store(row->codes + (i - 3) * BLOCK, Q6_Vb_vpacke_VhVh(high, low));
+        }
+    }
+    row_header *header = memory;
+    // A mantissa counts in units of 2^(biased exponent − 150 + 2): 23 fraction bits, bias 127, two bits
+    // dropped.
+    header->exponent = largest - 148;
+    int32_t shifted = 0;
+    for (size_t i = 0; i < padded; i++) {
+        int32_t shift = largest - exponents[i];
+        row->shifts[i] = (uint8_t)(shift > 31 ? 31 : shift);
+        shifted += shift > 0 && row->mantissas[i] != 0;
+        int32_t sum = 0;
+        for (size_t j = 0; j < BLOCK; j++) sum += row->codes[i * BLOCK + j];
+        row->starts[i] = -128 * sum;
+    }
+    header->rounding = shifted / 2;
+    row->exponent = header->exponent;
+    row->rounding = header->rounding;
+}

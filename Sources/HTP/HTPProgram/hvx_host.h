@@ -1,0 +1,150 @@
+// What the used HVX instructions compute, in portable C, so that the DSP program runs on the host.
+//
+// Names and operand order are the Hexagon compiler's intrinsics; the arithmetic is that of the Hexagon
+// V66 HVX reference (element widths, rounding and saturation included). Toolchain tests hold every one
+// of them against the instruction executed by an emulator of the processor.
+#ifndef HTP_HVX_HOST_H
+#define HTP_HVX_HOST_H
+
+#include <stdint.h>
+#include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+// Vectors are passed between inlined functions only, so their calling convention does not matter.
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+typedef int32_t HVX_Vector __attribute__((vector_size(128)));
+typedef HVX_Vector hvx_unaligned __attribute__((aligned(1)));
+
+// The same 128 bytes as lanes of other widths.
+typedef uint32_t hvx_uw __attribute__((vector_size(128)));
+typedef int16_t hvx_h __attribute__((vector_size(128)));
+typedef uint8_t hvx_ub __attribute__((vector_size(128)));
+
+#define HVX_OP static inline __attribute__((always_inline, unused)) HVX_Vector
+
+HVX_OP Q6_V_vzero(void) { return (HVX_Vector){0}; }
+HVX_OP Q6_V_vsplat_R(int32_t r) { return (HVX_Vector){0} + r; }
+HVX_OP Q6_V_vand_VV(HVX_Vector u, HVX_Vector v) { return u & v; }
+HVX_OP Q6_V_vor_VV(HVX_Vector u, HVX_Vector v) { return u | v; }
+HVX_OP Q6_V_vxor_VV(HVX_Vector u, HVX_Vector v) { return u ^ v; }
+
+// Word arithmetic wraps around.
+HVX_OP Q6_Vw_vadd_VwVw(HVX_Vector u, HVX_Vector v) { return (HVX_Vector)((hvx_uw)u + (hvx_uw)v); }
+HVX_OP Q6_Vw_vsub_VwVw(HVX_Vector u, HVX_Vector v) { return (HVX_Vector)((hvx_uw)u - (hvx_uw)v); }
+HVX_OP Q6_Vw_vmax_VwVw(HVX_Vector u, HVX_Vector v) {
+    HVX_Vector greater = u > v;
+    return (u & greater) | (v & ~greater);
+}
+HVX_OP Q6_Vw_vmin_VwVw(HVX_Vector u, HVX_Vector v) {
+    HVX_Vector less = u < v;
+    return (u & less) | (v & ~less);
+}
+
+// Shifts by a scalar use its low five bits.
+HVX_OP Q6_Vw_vasl_VwR(HVX_Vector u, int32_t r) { return (HVX_Vector)((hvx_uw)u << (uint32_t)(r & 31)); }
+HVX_OP Q6_Vw_vasr_VwR(HVX_Vector u, int32_t r) { return u >> (r & 31); }
+HVX_OP Q6_Vuw_vlsr_VuwR(HVX_Vector u, int32_t r) { return (HVX_Vector)((hvx_uw)u >> (uint32_t)(r & 31)); }
+HVX_OP Q6_Vw_vaslacc_VwVwR(HVX_Vector x, HVX_Vector u, int32_t r) {
+    return Q6_Vw_vadd_VwVw(x, Q6_Vw_vasl_VwR(u, r));
+}
+HVX_OP Q6_Vw_vasracc_VwVwR(HVX_Vector x, HVX_Vector u, int32_t r) {
+    return Q6_Vw_vadd_VwVw(x, Q6_Vw_vasr_VwR(u, r));
+}
+
+// Rotates the vector right by `r` bytes: byte i of the result is byte i + r of `u`.
+HVX_OP Q6_V_vror_VR(HVX_Vector u, int32_t r) {
+    uint8_t twice[256];
+    memcpy(twice, &u, 128);
+    memcpy(twice + 128, &u, 128);
+    HVX_Vector d;
+    memcpy(&d, twice + (r & 127), 128);
+    return d;
+}
+
+// Shifts each word logically right by the signed six-bit amount in the same word of `v` (left where it
+// is negative).
+HVX_OP Q6_Vw_vlsr_VwVw(HVX_Vector u, HVX_Vector v) {
+    HVX_Vector d;
+    for (int i = 0; i < 32; i++) {
+        int amount = (int)((uint32_t)v[i] << 26) >> 26;
+        uint64_t word = (uint32_t)u[i];
+        d[i] = (int32_t)(uint32_t)(amount < 0 ? word << -amount : word >> amount);
+    }
+    return d;
+}
+
+// x.w[i] += sum over j of u.ub[4i + j] * r.b[j]
+HVX_OP Q6_Vw_vrmpyacc_VwVubRb(HVX_Vector x, HVX_Vector u, int32_t r) {
+    int8_t b[4];
+    memcpy(b, &r, 4);
+#if defined(__SSE2__)
+    __m128i even = _mm_set1_epi32((uint16_t)b[0] | (int32_t)((uint32_t)(uint16_t)b[2] << 16));
+    __m128i odd = _mm_set1_epi32((uint16_t)b[1] | (int32_t)((uint32_t)(uint16_t)b[3] << 16));
+    __m128i low = _mm_set1_epi16(0xff);
+    __m128i bytes[8], sums[8];
+    memcpy(bytes, &u, 128);
+    memcpy(sums, &x, 128);
+    for (int i = 0; i < 8; i++) {
+        __m128i products = _mm_madd_epi16(_mm_and_si128(bytes[i], low), even);
+        products = _mm_add_epi32(products, _mm_madd_epi16(_mm_srli_epi16(bytes[i], 8), odd));
+        sums[i] = _mm_add_epi32(sums[i], products);
+    }
+    memcpy(&x, sums, 128);
+    return x;
+#else
+    hvx_uw w = (hvx_uw)u;
+    HVX_Vector sum = (HVX_Vector)(w & 0xff) * b[0] + (HVX_Vector)(w >> 8 & 0xff) * b[1]
+        + (HVX_Vector)(w >> 16 & 0xff) * b[2] + (HVX_Vector)(w >> 24) * b[3];
+    return Q6_Vw_vadd_VwVw(x, sum);
+#endif
+}
+
+// d.h[i] = saturated, rounded u.h[i] * r.h[i & 1] / 32768
+HVX_OP Q6_Vh_vmpy_VhRh_s1_rnd_sat(HVX_Vector u, int32_t r) {
+    int32_t r0 = (int16_t)(r & 0xffff), r1 = r >> 16;
+    HVX_Vector even = (((HVX_Vector)((hvx_uw)u << 16) >> 16) * r0 + 0x4000) >> 15;
+    HVX_Vector odd = ((u >> 16) * r1 + 0x4000) >> 15;
+    HVX_Vector most = (HVX_Vector){0} + 32767;
+    even = Q6_Vw_vmin_VwVw(even, most);
+    odd = Q6_Vw_vmin_VwVw(odd, most);
+    return (HVX_Vector)(((hvx_uw)even & 0xffff) | ((hvx_uw)odd << 16));
+}
+
+// d.w[i] = saturated, rounded u.w[i] * v.h[2i + 1] / 32768
+HVX_OP Q6_Vw_vmpyo_VwVh_s1_rnd_sat(HVX_Vector u, HVX_Vector v) {
+    HVX_Vector d;
+    for (int i = 0; i < 32; i++) {
+        int64_t product = ((((int64_t)u[i] * (v[i] >> 16)) >> 14) + 1) >> 1;
+        product = product > INT32_MAX ? INT32_MAX : product < INT32_MIN ? INT32_MIN : product;
+        d[i] = (int32_t)product;
+    }
+    return d;
+}
+
+// The low halves of the words of `v`, then those of `u`.
+HVX_OP Q6_Vh_vpacke_VwVw(HVX_Vector u, HVX_Vector v) {
+    hvx_h d;
+    for (int i = 0; i < 32; i++) {
+        d[i] = (int16_t)v[i];
+        d[i + 32] = (int16_t)u[i];
+    }
+    return (HVX_Vector)d;
+}
+
+// The low bytes of the halfwords of `v`, then those of `u`.
+HVX_OP Q6_Vb_vpacke_VhVh(HVX_Vector u, HVX_Vector v) {
+    hvx_h low = (hvx_h)v, high = (hvx_h)u;
+    hvx_ub d;
+    for (int i = 0; i < 64; i++) {
+        d[i] = (uint8_t)low[i];
+        d[i + 64] = (uint8_t)high[i];
+    }
+    return (HVX_Vector)d;
+}
+
+#undef HVX_OP
+
+#endif

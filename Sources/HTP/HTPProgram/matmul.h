@@ -1,0 +1,21 @@
+// Matrix products of tiled weights with quantised activations.
+#ifndef HTP_MATMUL_H
+#define HTP_MATMUL_H
+
+#include <stdint.h>
+
+#include "activations.h"
+
+typedef struct matmul {
+    uint32_t kind;           // HTP_TILES_…
+    uint32_t out, in, rows;  // rows: of the activations
+    const uint8_t *weights;  // aligned to 128
+    const activation_row *activations;
+    uint8_t *destination;    // float32 [rows][out]
+    uint64_t stride;         // bytes between rows of the destination
+} matmul;
+
+// Computes the row tiles first … last − 1.
+void matmul_tiles(const matmul *m, uint32_t first, uint32_t last);
+
+#endif

@@ -1,0 +1,90 @@
+// The platform on a Linux host: an emulated vector unit per processor, shared buffers mapped by mmap.
+#if !defined(__hexagon__)
+
+#define _GNU_SOURCE
+#include "platform.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "AEEStdErr.h"
+
+struct platform_thread {
+    pthread_t thread;
+    void (*entry)(void *);
+    void *argument;
+};
+
+void platform_query(platform_hardware *hardware) {
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    // The instructions that the emulation covers are those of v66.
+    hardware->arch = 0x66;
+    hardware->hvx_units = processors < 1 ? 1 : (uint32_t)processors;
+    hardware->vtcm_bytes = 0;
+}
+
+int platform_map(int fd, uint64_t size, void **address) {
+    struct stat status;
+    if (fstat(fd, &status) != 0 || size == 0 || status.st_size < 0 || size > (uint64_t)status.st_size)
+        return AEE_EBADPARM;
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED) return AEE_ENOMEMORY;
+    *address = memory;
+    return AEE_SUCCESS;
+}
+
+void platform_unmap(int fd, void *address, uint64_t size) {
+    (void)fd;
+    munmap(address, size);
+}
+
+void *platform_allocate(size_t size) {
+    void *memory = NULL;
+    return posix_memalign(&memory, 128, size) == 0 ? memory : NULL;
+}
+
+void platform_free(void *memory) { free(memory); }
+
+uint64_t platform_microseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void platform_wait(uint32_t *word, uint32_t value) {
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+void platform_wake(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0); }
+
+static void *run(void *argument) {
+    platform_thread *thread = argument;
+    thread->entry(thread->argument);
+    return NULL;
+}
+
+platform_thread *platform_thread_start(void (*entry)(void *), void *argument) {
+    platform_thread *thread = malloc(sizeof *thread);
+    if (!thread) return NULL;
+    thread->entry = entry;
+    thread->argument = argument;
+    if (pthread_create(&thread->thread, NULL, run, thread) != 0) {
+        free(thread);
+        return NULL;
+    }
+    return thread;
+}
+
+void platform_thread_join(platform_thread *thread) {
+    pthread_join(thread->thread, NULL);
+    free(thread);
+}
+
+#endif

@@ -1,0 +1,42 @@
+// One open handle of the program.
+#ifndef HTP_PROGRAM_STATE_H
+#define HTP_PROGRAM_STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "activations.h"
+#include "workers.h"
+
+#define MAPPINGS_MAX 256
+
+typedef struct mapping {
+    int fd;
+    void *address; // NULL: unused
+    uint64_t size;
+} mapping;
+
+typedef struct program {
+    workers *workers; // NULL until `start`
+    mapping mappings[MAPPINGS_MAX];
+    // Quantised activations of the current product; grown as needed.
+    uint8_t *scratch;
+    size_t scratch_bytes;
+    activation_row *rows;
+    size_t rows_capacity;
+} program;
+
+// The mapping of `fd`, or NULL.
+const mapping *program_mapping(const program *p, int fd);
+
+// Quantises `count` rows, `stride` bytes apart, on all workers. Returns an AEE code.
+int program_quantize(program *p, const uint8_t *source, uint64_t stride, uint32_t columns, uint32_t count);
+
+// Multiplies the rows quantised last. Returns an AEE code.
+int program_multiply(program *p, uint32_t kind, uint32_t out, uint32_t in, uint32_t count,
+                     const uint8_t *weights, uint8_t *destination, uint64_t stride);
+
+// Runs a batch that lies in mapped memory. Returns an AEE code; the header says more.
+int batch_run(program *p, uint8_t *memory, uint64_t size, uint32_t *executed, uint64_t *microseconds);
+
+#endif
