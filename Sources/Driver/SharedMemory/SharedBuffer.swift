@@ -1,3 +1,5 @@
+import Glibc
+
 /// Memory that host and DSP both see: a file descriptor, the host's mapping of it, and who made it.
 ///
 /// The owner closes it with ``close()``; a buffer that goes out of scope is closed as well.
@@ -10,10 +12,12 @@ public struct SharedBuffer: ~Copyable, @unchecked Sendable {
     public let byteCount: Int
     /// What made it.
     public let origin: Origin
+    /// Whether the descriptor is a dma-buf, so that the host's accesses must be announced to the kernel.
+    public let isDMABuffer: Bool
 
     private let release: @Sendable (CInt, UnsafeMutableRawPointer, Int) -> Void
 
-    /// What a shared buffer was made by; it decides how CPU access is announced.
+    /// What a shared buffer was made by.
     public enum Origin: Hashable, Sendable {
         /// An anonymous file of this process: only a virtual DSP can map it.
         case memoryFile
@@ -21,6 +25,8 @@ public struct SharedBuffer: ~Copyable, @unchecked Sendable {
         case dmaHeap(String)
         /// `rpcmem_alloc` of a FastRPC library.
         case rpcmem
+        /// Somebody else: the descriptor was handed to this process or made by another library.
+        case adopted
     }
 
     /// Takes ownership of mapped memory; `release` is called exactly once.
@@ -33,6 +39,43 @@ public struct SharedBuffer: ~Copyable, @unchecked Sendable {
         self.byteCount = byteCount
         self.origin = origin
         self.release = release
+        let magic: Int = 0x444d_4142  // DMA_BUF_MAGIC, include/uapi/linux/magic.h
+        isDMABuffer = (try? SystemCalls.fileSystem(descriptor)) == magic
+    }
+
+    /// Maps a descriptor and takes ownership of both; the last close unmaps and closes.
+    package init(owning descriptor: CInt, byteCount: Int, origin: Origin) throws(SystemError) {
+        let address = try SystemCalls.map(descriptor, byteCount)
+        self.init(descriptor: descriptor, address: address, byteCount: byteCount, origin: origin) {
+            SystemCalls.unmap($1, $2)
+            SystemCalls.close($0)
+        }
+    }
+
+    /// Maps memory that is already there: a dma-buf or an anonymous file that somebody else made.
+    ///
+    /// - Parameters:
+    ///   - descriptor: a descriptor of the memory, opened for reading and writing.
+    ///   - byteCount: how many bytes from its start to map, at most its size.
+    ///   - closingDescriptor: whether closing the buffer also closes the descriptor. It stays the
+    ///     caller's when this initializer throws.
+    /// - Throws: `EINVAL` when the memory is smaller than `byteCount`, or what `mmap` said.
+    public init(
+        mapping descriptor: CInt, byteCount: Int, closingDescriptor: Bool = true
+    ) throws(SharedMemoryError) {
+        let operation = "map \(byteCount) bytes of descriptor \(descriptor)"
+        let address: UnsafeMutableRawPointer
+        do throws(SystemError) {
+            let available = try SystemCalls.byteCount(descriptor)
+            guard byteCount > 0, byteCount <= available else { throw SystemError(EINVAL) }
+            address = try SystemCalls.map(descriptor, byteCount)
+        } catch {
+            throw SharedMemoryError(operation: operation, errno: error.errno)
+        }
+        self.init(descriptor: descriptor, address: address, byteCount: byteCount, origin: .adopted) {
+            SystemCalls.unmap($1, $2)
+            if closingDescriptor { SystemCalls.close($0) }
+        }
     }
 
     deinit {
@@ -42,7 +85,8 @@ public struct SharedBuffer: ~Copyable, @unchecked Sendable {
     /// Unmaps and frees the memory.
     public consuming func close() {}
 
-    /// The whole buffer as the host sees it.
+    /// The whole buffer as the host sees it. While a DSP may use the memory too, go through
+    /// ``withCPUAccess(_:_:)``.
     public var bytes: UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(start: address, count: byteCount)
     }

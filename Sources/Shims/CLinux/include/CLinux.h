@@ -1,3 +1,17 @@
 #ifndef CLINUX_H
 #define CLINUX_H
+
+/* Calls that Swift cannot make itself: variadic ones, and ones that Swift's or an older distribution's
+ * view of the C library does not declare. Nothing is decided here; every result and errno is handed on. */
+
+int clinux_ioctl(int descriptor, unsigned long request, void *argument);
+int clinux_open(const char *path, int flags);
+int clinux_fcntl(int descriptor, int command, int argument);
+int clinux_memfd_create(const char *name, unsigned int flags);
+/* fstatfs; returns f_type, or -1. */
+long clinux_file_system(int descriptor);
+
+/* dlinfo(RTLD_DI_LINKMAP): the file behind a handle of dlopen, or null. */
+const char *clinux_library_file(void *handle);
+
 #endif
