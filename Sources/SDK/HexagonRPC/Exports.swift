@@ -1,0 +1,4 @@
+// Whoever imports the SDK can name what its interface is made of.
+@_exported import FastRPCLibrary
+@_exported import RemoteCalls
+@_exported import SharedMemory

@@ -1,0 +1,51 @@
+/// A process of our own on a DSP.
+///
+/// ```swift
+/// let session = try Session(LibraryTransport())
+/// let handle = try session.open(ModuleURI(interface: "calculator"))
+/// ```
+///
+/// Close handles before the session. A session that goes out of scope is ended as well.
+public struct Session: ~Copyable, Sendable {
+    /// How the DSP is reached.
+    public let transport: any Transport
+    /// Which DSP and which of its sessions.
+    public let configuration: SessionConfiguration
+    private let connection: any TransportSession
+
+    /// Begins a session.
+    public init(
+        _ transport: any Transport, _ configuration: SessionConfiguration = SessionConfiguration()
+    ) throws(RemoteCallError) {
+        self.transport = transport
+        self.configuration = configuration
+        connection = try transport.connect(configuration)
+    }
+
+    deinit {
+        connection.end()
+    }
+
+    /// Ends the process on the DSP and with it whatever it still holds.
+    public consuming func close() {}
+
+    /// Loads a module and opens a handle on it.
+    public func open(_ uri: ModuleURI) throws(RemoteCallError) -> RemoteHandle {
+        RemoteHandle(try connection.open(uri), of: connection)
+    }
+
+    /// Makes buffers that this session can map.
+    public var allocator: any SharedMemoryAllocator { connection.allocator }
+
+    /// Maps a buffer into the DSP's address space, where code finds it by its descriptor.
+    ///
+    /// The C library wants an open handle first. Unmap it before the buffer is closed.
+    public func map(_ buffer: borrowing SharedBuffer) throws(RemoteCallError) {
+        try connection.map(buffer.descriptor, buffer.address, buffer.byteCount)
+    }
+
+    /// Takes a buffer out of the DSP's address space.
+    public func unmap(_ buffer: borrowing SharedBuffer) throws(RemoteCallError) {
+        try connection.unmap(buffer.descriptor, buffer.address, buffer.byteCount)
+    }
+}

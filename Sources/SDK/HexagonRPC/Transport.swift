@@ -1,0 +1,58 @@
+/// A way to a DSP: the kernel's driver, Qualcomm's library, or a virtual DSP.
+public protocol Transport: Sendable {
+    /// What it is called in messages and tables, for example `libcdsprpc`.
+    var name: String { get }
+
+    /// Begins a session: a process of our own on the DSP.
+    ///
+    /// Some transports make the process only when the first module is opened, and report its failure
+    /// there.
+    func connect(_ configuration: SessionConfiguration) throws(RemoteCallError) -> any TransportSession
+}
+
+/// Which DSP, which of its sessions, and with what rights.
+public struct SessionConfiguration: Hashable, Sendable {
+    /// The DSP.
+    public var domain: Domain
+    /// 0…3: each session is a process with an address space of its own.
+    public var index: Int
+    /// Whether the process may load modules that nobody signed. Without it a test signature is needed.
+    public var unsignedModules: Bool
+
+    /// A session for unsigned modules on the compute DSP, unless told otherwise.
+    public init(domain: Domain = .compute, index: Int = 0, unsignedModules: Bool = true) {
+        self.domain = domain
+        self.index = index
+        self.unsignedModules = unsignedModules
+    }
+
+    /// The number by which the C library names domain and session together.
+    public var effectiveDomain: CInt { domain.rawValue + 8 * CInt(index) }
+}
+
+/// A process on the DSP, as a transport provides it. Use ``Session``; this is what a new transport
+/// implements.
+public protocol TransportSession: AnyObject, Sendable {
+    /// Loads a module and opens a handle on it.
+    func open(_ uri: ModuleURI) throws(RemoteCallError) -> UInt64
+    /// Carries one call.
+    func invoke(
+        _ handle: UInt64, _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
+    ) throws(RemoteCallError)
+    /// Closes a handle.
+    func close(_ handle: UInt64) throws(RemoteCallError)
+
+    /// Makes buffers that this DSP can map.
+    var allocator: any SharedMemoryAllocator { get }
+    /// Maps a buffer into the DSP's address space until ``unmap(_:_:_:)``.
+    func map(
+        _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
+    ) throws(RemoteCallError)
+    /// Undoes ``map(_:_:_:)``.
+    func unmap(
+        _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
+    ) throws(RemoteCallError)
+
+    /// Ends the process on the DSP. Called once.
+    func end()
+}
