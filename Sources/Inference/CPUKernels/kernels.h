@@ -1,0 +1,136 @@
+// What the instruction-set files share: block layouts, conversions, and the table each of them fills.
+#ifndef KERNELS_H
+#define KERNELS_H
+
+#include <string.h>
+
+#include "include/cpu_kernels.h"
+
+#define BLOCK 32          // weights to a block of Q8_0 and Q4_0
+#define Q8_0_BYTES 34     // float16 scale, 32 int8
+#define Q4_0_BYTES 18     // float16 scale, 16 bytes: low nibbles are weights 0...15, high ones 16...31
+#define Q4_0_ZERO 8       // code of the weight 0
+
+#define INLINE static inline __attribute__((always_inline))
+
+extern const cpu_kernels cpu_kernels_portable;
+#if defined(__x86_64__)
+extern const cpu_kernels cpu_kernels_avx2;
+extern const cpu_kernels cpu_kernels_avx512_vnni;
+#endif
+#if defined(__aarch64__)
+extern const cpu_kernels cpu_kernels_neon_dotprod;
+#endif
+
+// The parts of a row of quantised activations.
+typedef struct {
+    const int8_t *codes;
+    const uint8_t *scales; // float, one a block
+    const uint8_t *biases; // int32, one a block: -128 * sum of the codes
+} activation_row;
+
+INLINE activation_row activation_parts(const void *row, size_t columns) {
+    const uint8_t *bytes = row;
+    return (activation_row){
+        (const int8_t *)bytes, bytes + columns, bytes + columns + columns / BLOCK * sizeof(float)};
+}
+
+INLINE float load_float(const uint8_t *bytes, size_t index) {
+    float value;
+    memcpy(&value, bytes + index * sizeof value, sizeof value);
+    return value;
+}
+
+INLINE int32_t load_int(const uint8_t *bytes, size_t index) {
+    int32_t value;
+    memcpy(&value, bytes + index * sizeof value, sizeof value);
+    return value;
+}
+
+INLINE uint16_t load_half(const uint8_t *bytes) {
+    uint16_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+INLINE float float_of_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+INLINE uint32_t bits_of_float(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+INLINE float float_of_bf16(uint16_t half) { return float_of_bits((uint32_t)half << 16); }
+
+INLINE float float_of_f16(uint16_t half) {
+    uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13;
+    // Exponents differ by 112; the product is exact, subnormal halves included.
+    float value = float_of_bits(magnitude) * 0x1p112f;
+    if (magnitude >= 0x7c00u << 13) value = float_of_bits(magnitude | 0x7f800000u);
+    return float_of_bits(bits_of_float(value) | (uint32_t)(half & 0x8000) << 16);
+}
+
+INLINE uint16_t f16_of_float(float x) {
+    uint32_t bits = bits_of_float(x), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+    if (magnitude > 0x7f800000) return (uint16_t)(sign | 0x7e00 | (magnitude >> 13 & 0x3ff));
+    if (magnitude >= 0x477ff000) return (uint16_t)(sign | 0x7c00); // rounds to 65536 or more
+    if (magnitude < 0x38800000) {
+        // Subnormal: the sum with 0.5 rounds at 2^-24, the unit of subnormal halves.
+        float shifted = float_of_bits(magnitude) + 0.5f;
+        return (uint16_t)(sign | (bits_of_float(shifted) - 0x3f000000));
+    }
+    uint32_t rounded = magnitude + 0xfff + (magnitude >> 13 & 1) - (112u << 23);
+    return (uint16_t)(sign | rounded >> 13);
+}
+
+// exp(x) = 2^n * exp(r), n the integer nearest to x / ln 2, |r| <= ln 2 / 2.
+// exp(r) by its Taylor polynomial of degree 7, whose remainder there is below 6e-9, a tenth of a unit in the last place.
+// ln 2 is split so that n * EXP_LN2_HIGH is exact. Outside of [EXP_LOWEST, EXP_HIGHEST] the results are 0 and infinity.
+#define EXP_LOG2E 1.44269504088896341f
+#define EXP_LN2_HIGH 0.693359375f
+#define EXP_LN2_LOW -2.12194440054690583e-4f
+#define EXP_LOWEST -104.0f
+#define EXP_HIGHEST 89.0f
+#define EXP_C2 (1.0f / 2)
+#define EXP_C3 (1.0f / 6)
+#define EXP_C4 (1.0f / 24)
+#define EXP_C5 (1.0f / 120)
+#define EXP_C6 (1.0f / 720)
+#define EXP_C7 (1.0f / 5040)
+
+INLINE float exp_float(float x) {
+    x = x < EXP_LOWEST ? EXP_LOWEST : x > EXP_HIGHEST ? EXP_HIGHEST : x;
+    const float round = 0x1.8p23f; // adding it leaves the nearest integer in the low bits
+    float shifted = x * EXP_LOG2E + round;
+    float n = shifted - round;
+    float r = (x - n * EXP_LN2_HIGH) - n * EXP_LN2_LOW;
+    float p = EXP_C7;
+    p = p * r + EXP_C6;
+    p = p * r + EXP_C5;
+    p = p * r + EXP_C4;
+    p = p * r + EXP_C3;
+    p = p * r + EXP_C2;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    // Two factors, as 2^n alone leaves the range of float at both ends.
+    int32_t exponent = (int32_t)(bits_of_float(shifted) - bits_of_float(round));
+    int32_t half = exponent >> 1;
+    uint32_t first = (uint32_t)(half + 127) << 23, second = (uint32_t)(exponent - half + 127) << 23;
+    return p * float_of_bits(first) * float_of_bits(second);
+}
+
+// Where matmul reads `group` rows together, it takes them a quarter of its range apart: memory streams
+// from several pages at once are faster than one.
+INLINE size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
+
+// A block whose largest magnitude is below this is taken as zero: 127 / magnitude would overflow.
+#define SMALLEST_BLOCK_BITS 0x03800000u // 2^-120
+#define INFINITY_BITS 0x7f800000u
+#define QUIET_NAN_BITS 0x7fc00000u
+
+#endif

@@ -1,0 +1,529 @@
+// AVX2 with FMA and F16C.
+//
+// vpmaddubsw adds two products of unsigned and signed bytes in 16 bits and saturates. Q4_0 keeps its unsigned codes,
+// so that even eight pairs fit (8 * 2 * 15 * 127 = 30480), and the sum of the activation block takes the offset
+// out. Q8_0 multiplies magnitudes by activations that took over the sign: 2 * 128 * 127 = 32512 fits once.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <math.h>
+
+#include "kernels.h"
+
+#define TARGET __attribute__((target("avx2,fma,f16c")))
+#define LOCAL INLINE TARGET
+#define KERNEL static TARGET
+
+typedef enum { F32, F16, BF16 } float_kind;
+typedef enum { Q8_0, Q4_0 } block_kind;
+
+enum { LANES = 8 };
+
+LOCAL float sum_floats(__m256 v) {
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+LOCAL double sum_in_double(__m256 v) {
+    __m256d s = _mm256_add_pd(
+        _mm256_cvtps_pd(_mm256_castps256_ps128(v)), _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)));
+    __m128d t = _mm_add_pd(_mm256_castpd256_pd128(s), _mm256_extractf128_pd(s, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(t, _mm_unpackhi_pd(t, t)));
+}
+
+LOCAL float widen_half(const uint8_t *half) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(load_half(half)))); }
+
+// MARK: float weights
+
+LOCAL __m256 load_floats(const void *values, size_t index, float_kind kind) {
+    if (kind == F32) return _mm256_loadu_ps((const float *)values + index);
+    __m128i halves = _mm_loadu_si128((const __m128i *)((const uint16_t *)values + index));
+    if (kind == F16) return _mm256_cvtph_ps(halves);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
+
+// The first n < LANES of them, the rest zero.
+LOCAL __m256 load_last_floats(const void *values, size_t index, size_t n, float_kind kind) {
+    size_t size = kind == F32 ? sizeof(float) : sizeof(uint16_t);
+    uint8_t last[LANES * sizeof(float)] = {0};
+    memcpy(last, (const uint8_t *)values + index * size, n * size);
+    return load_floats(last, 0, kind);
+}
+
+LOCAL void store_last_floats(float *dst, __m256 values, size_t n) {
+    float last[LANES];
+    _mm256_storeu_ps(last, values);
+    memcpy(dst, last, n * sizeof *dst);
+}
+
+LOCAL void add_products(
+    __m256 (*sums)[4], const uint8_t *const *rows, const uint8_t *const *xs, int height, int width, size_t k,
+    size_t n, float_kind kind) {
+    __m256 w[4];
+    for (int r = 0; r < height; r++)
+        w[r] = n == LANES ? load_floats(rows[r], k, kind) : load_last_floats(rows[r], k, n, kind);
+    for (int c = 0; c < width; c++) {
+        __m256 x = n == LANES ? load_floats(xs[c], k, F32) : load_last_floats(xs[c], k, n, F32);
+        for (int r = 0; r < height; r++) sums[r][c] = _mm256_fmadd_ps(w[r], x, sums[r][c]);
+    }
+}
+
+// `height` rows by `width` columns: 4 by 1, or 2 by 4 twice, as 16 registers hold no more.
+LOCAL void dot_floats(
+    const uint8_t *const *rows, const uint8_t *const *xs, int height, int width, size_t columns,
+    float_kind kind, float (*out)[4]) {
+    __m256 sums[4][4];
+    for (int r = 0; r < height; r++)
+        for (int c = 0; c < width; c++) sums[r][c] = _mm256_setzero_ps();
+    size_t k = 0;
+    for (; k + LANES <= columns; k += LANES) add_products(sums, rows, xs, height, width, k, LANES, kind);
+    if (k < columns) add_products(sums, rows, xs, height, width, k, columns - k, kind);
+    for (int r = 0; r < height; r++)
+        for (int c = 0; c < width; c++) out[r][c] = sum_floats(sums[r][c]);
+}
+
+LOCAL void matmul_floats(
+    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
+    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count,
+    float_kind kind) {
+    size_t quarter = (row_end - row_begin + 3) / 4;
+    for (size_t i = 0; i < quarter; i++) {
+        const uint8_t *rows[4];
+        for (size_t j = 0; j < 4; j++)
+            rows[j] = (const uint8_t *)weights
+                      + min_size(row_begin + i + j * quarter, row_end - 1) * weight_row_bytes;
+        for (size_t c = 0; c < count;) {
+            const uint8_t *xs[4];
+            size_t width = count - c >= 4 ? 4 : 1;
+            for (size_t j = 0; j < 4; j++)
+                xs[j] = (const uint8_t *)activations + min_size(c + j, count - 1) * activation_row_bytes;
+            float out[4][4];
+            if (width == 4) {
+                dot_floats(rows, xs, 2, 4, columns, kind, out);
+                dot_floats(rows + 2, xs, 2, 4, columns, kind, out + 2);
+            } else {
+                dot_floats(rows, xs, 4, 1, columns, kind, out);
+            }
+            for (size_t j = 0; j < 4 && row_begin + i + j * quarter < row_end; j++)
+                for (size_t w = 0; w < width; w++)
+                    dst[(c + w) * dst_stride_floats + row_begin + i + j * quarter] = out[j][w];
+            c += width;
+        }
+    }
+}
+
+KERNEL void matmul_f32(
+    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
+    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
+    matmul_floats(
+        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
+        row_begin, row_end, count, F32);
+}
+
+KERNEL void matmul_f16(
+    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
+    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
+    matmul_floats(
+        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
+        row_begin, row_end, count, F16);
+}
+
+KERNEL void matmul_bf16(
+    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
+    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
+    matmul_floats(
+        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
+        row_begin, row_end, count, BF16);
+}
+
+// MARK: block weights, few columns: a vector holds one block of one row
+
+// Lanes of partial sums of the block's products.
+LOCAL __m256i multiply_block(const uint8_t *block, __m256i x, __m256i bias, block_kind kind) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    if (kind == Q4_0) {
+        __m128i packed = _mm_loadu_si128((const __m128i *)(block + 2));
+        __m256i codes = _mm256_and_si256(
+            _mm256_set_m128i(_mm_srli_epi16(packed, 4), packed), _mm256_set1_epi8(15));
+        return _mm256_add_epi32(bias, _mm256_madd_epi16(_mm256_maddubs_epi16(codes, x), ones));
+    }
+    __m256i codes = _mm256_loadu_si256((const __m256i *)(block + 2));
+    __m256i products = _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes));
+    return _mm256_madd_epi16(products, ones);
+}
+
+LOCAL void dot_blocks(
+    const uint8_t *const rows[4], activation_row x, size_t blocks, block_kind kind, size_t block_bytes,
+    float out[4]) {
+    __m256 sums[4];
+    for (int r = 0; r < 4; r++) sums[r] = _mm256_setzero_ps();
+    for (size_t b = 0; b < blocks; b++) {
+        __m256i codes = _mm256_loadu_si256((const __m256i *)(x.codes + b * BLOCK));
+        float x_scale = load_float(x.scales, b);
+        __m256i bias = _mm256_zextsi128_si256(_mm_cvtsi32_si128(load_int(x.biases, b) / (128 / Q4_0_ZERO)));
+        for (int r = 0; r < 4; r++) {
+            const uint8_t *block = rows[r] + b * block_bytes;
+            __m256 products = _mm256_cvtepi32_ps(multiply_block(block, codes, bias, kind));
+            sums[r] = _mm256_fmadd_ps(products, _mm256_set1_ps(widen_half(block) * x_scale), sums[r]);
+        }
+    }
+    for (int r = 0; r < 4; r++) out[r] = sum_floats(sums[r]);
+}
+
+// MARK: block weights, many columns: a vector holds four weights of each of 8 rows
+
+// A tile of 8 rows, unpacked once for all columns: no permutation is left for the loop over columns, and the float
+// step is taken once per 8 sums. The size leaves room in 32 KiB of cache.
+enum { TILE_ROWS = LANES, TILE_BLOCKS = 32, GROUPS = 8 };
+
+typedef struct {
+    __m256i codes[TILE_BLOCKS][GROUPS]; // 4 inputs of 8 rows
+    __m256 scales[TILE_BLOCKS];
+} tile;
+
+// Dword g of row r's 16 bytes becomes lane r of out[g].
+LOCAL void transpose(const uint8_t *const bytes[LANES], __m256i out[4]) {
+    __m256i a[4];
+    for (int j = 0; j < 4; j++)
+        a[j] = _mm256_set_m128i(
+            _mm_loadu_si128((const __m128i *)bytes[4 + j]), _mm_loadu_si128((const __m128i *)bytes[j]));
+    __m256i low01 = _mm256_unpacklo_epi32(a[0], a[1]), high01 = _mm256_unpackhi_epi32(a[0], a[1]);
+    __m256i low23 = _mm256_unpacklo_epi32(a[2], a[3]), high23 = _mm256_unpackhi_epi32(a[2], a[3]);
+    out[0] = _mm256_unpacklo_epi64(low01, low23);
+    out[1] = _mm256_unpackhi_epi64(low01, low23);
+    out[2] = _mm256_unpacklo_epi64(high01, high23);
+    out[3] = _mm256_unpackhi_epi64(high01, high23);
+}
+
+LOCAL void unpack_tile(
+    tile *t, const uint8_t *weights, size_t weight_row_bytes, size_t first_row, size_t row_end,
+    size_t first_block, size_t blocks, block_kind kind, size_t block_bytes) {
+    const __m256i low = _mm256_set1_epi8(15);
+    const uint8_t *rows[LANES];
+    for (size_t r = 0; r < LANES; r++)
+        rows[r] = weights + min_size(first_row + r, row_end - 1) * weight_row_bytes + first_block * block_bytes;
+    for (size_t b = 0; b < blocks; b++) {
+        uint16_t scales[LANES];
+        const uint8_t *codes[LANES];
+        for (size_t r = 0; r < LANES; r++) {
+            const uint8_t *block = rows[r] + b * block_bytes;
+            scales[r] = load_half(block);
+            codes[r] = block + 2;
+        }
+        t->scales[b] = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)scales));
+        transpose(codes, t->codes[b]);
+        if (kind == Q4_0) {
+            for (int g = 0; g < 4; g++) {
+                __m256i packed = t->codes[b][g];
+                t->codes[b][g] = _mm256_and_si256(packed, low);
+                t->codes[b][g + 4] = _mm256_and_si256(_mm256_srli_epi16(packed, 4), low);
+            }
+        } else {
+            for (size_t r = 0; r < LANES; r++) codes[r] += 16;
+            transpose(codes, t->codes[b] + 4);
+        }
+    }
+}
+
+// The tile times `width` columns (1 or 4), into or onto out.
+LOCAL void multiply_tile(
+    const tile *t, const uint8_t *activations, size_t activation_row_bytes, int width, size_t columns,
+    size_t first_block, size_t blocks, float *dst, size_t dst_stride_floats, size_t rows, block_kind kind) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256 sums[4];
+    const uint8_t *codes[4], *scales[4], *biases[4];
+    for (int c = 0; c < width; c++) {
+        activation_row x = activation_parts(activations + (size_t)c * activation_row_bytes, columns);
+        codes[c] = (const uint8_t *)x.codes + first_block * BLOCK;
+        scales[c] = x.scales + first_block * sizeof(float);
+        biases[c] = x.biases + first_block * sizeof(int32_t);
+        const float *out = dst + (size_t)c * dst_stride_floats;
+        sums[c] = first_block == 0 ? _mm256_setzero_ps()
+                  : rows >= LANES  ? _mm256_loadu_ps(out)
+                                   : load_last_floats(out, 0, rows, F32);
+    }
+    for (size_t b = 0; b < blocks; b++) {
+        __m256i products[4];
+        for (int c = 0; c < width; c++) products[c] = _mm256_setzero_si256();
+        for (int g = 0; g < GROUPS; g++) {
+            __m256i w = t->codes[b][g], magnitudes = _mm256_abs_epi8(w);
+            for (int c = 0; c < width; c++) {
+                __m256i x = _mm256_set1_epi32(load_int(codes[c] + b * BLOCK, (size_t)g));
+                if (kind == Q4_0) {
+                    products[c] = _mm256_add_epi16(products[c], _mm256_maddubs_epi16(w, x));
+                } else {
+                    __m256i pairs = _mm256_maddubs_epi16(magnitudes, _mm256_sign_epi8(x, w));
+                    products[c] = _mm256_add_epi32(products[c], _mm256_madd_epi16(pairs, ones));
+                }
+            }
+        }
+        for (int c = 0; c < width; c++) {
+            if (kind == Q4_0) {
+                __m256i bias = _mm256_set1_epi32(load_int(biases[c], b) / (128 / Q4_0_ZERO));
+                products[c] = _mm256_add_epi32(bias, _mm256_madd_epi16(products[c], ones));
+            }
+            __m256 scale = _mm256_mul_ps(t->scales[b], _mm256_set1_ps(load_float(scales[c], b)));
+            sums[c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products[c]), scale, sums[c]);
+        }
+    }
+    for (int c = 0; c < width; c++) {
+        float *out = dst + (size_t)c * dst_stride_floats;
+        if (rows >= LANES)
+            _mm256_storeu_ps(out, sums[c]);
+        else
+            store_last_floats(out, sums[c], rows);
+    }
+}
+
+enum { TILE_COLUMNS = 4 }; // fewer columns do not pay for unpacking a tile
+
+LOCAL void matmul_blocks(
+    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
+    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count,
+    block_kind kind, size_t block_bytes) {
+    size_t blocks = columns / BLOCK;
+    if (count < TILE_COLUMNS || blocks == 0) {
+        size_t quarter = (row_end - row_begin + 3) / 4;
+        for (size_t i = 0; i < quarter; i++) {
+            const uint8_t *rows[4];
+            for (size_t j = 0; j < 4; j++)
+                rows[j] = (const uint8_t *)weights
+                          + min_size(row_begin + i + j * quarter, row_end - 1) * weight_row_bytes;
+            for (size_t c = 0; c < count; c++) {
+                float out[4];
+                const uint8_t *x = (const uint8_t *)activations + c * activation_row_bytes;
+                dot_blocks(rows, activation_parts(x, columns), blocks, kind, block_bytes, out);
+                for (size_t j = 0; j < 4 && row_begin + i + j * quarter < row_end; j++)
+                    dst[c * dst_stride_floats + row_begin + i + j * quarter] = out[j];
+            }
+        }
+        return;
+    }
+    tile t;
+    for (size_t r = row_begin; r < row_end; r += TILE_ROWS) {
+        size_t present = row_end - r;
+        for (size_t b = 0; b < blocks; b += TILE_BLOCKS) {
+            size_t chunk = min_size(TILE_BLOCKS, blocks - b);
+            unpack_tile(&t, weights, weight_row_bytes, r, row_end, b, chunk, kind, block_bytes);
+            size_t c = 0;
+            for (; c + 4 <= count; c += 4)
+                multiply_tile(
+                    &t, (const uint8_t *)activations + c * activation_row_bytes, activation_row_bytes, 4,
+                    columns, b, chunk, dst + c * dst_stride_floats + r, dst_stride_floats, present, kind);
+            for (; c < count; c++)
+                multiply_tile(
+                    &t, (const uint8_t *)activations + c * activation_row_bytes, activation_row_bytes, 1,
+                    columns, b, chunk, dst + c * dst_stride_floats + r, dst_stride_floats, present, kind);
+        }
+    }
+}
+
+KERNEL void matmul_q8_0(
+    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
+    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
+    matmul_blocks(
+        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
+        row_begin, row_end, count, Q8_0, Q8_0_BYTES);
+}
+
+KERNEL void matmul_q4_0(
+    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
+    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
+    matmul_blocks(
+        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
+        row_begin, row_end, count, Q4_0, Q4_0_BYTES);
+}
+
+KERNEL void quantize_activations(const float *x, size_t columns, void *out) {
+    int8_t *codes = out;
+    uint8_t *scales = (uint8_t *)out + columns, *biases = scales + columns / BLOCK * sizeof(float);
+    const __m256i magnitude = _mm256_set1_epi32(0x7fffffff), order = _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0);
+    for (size_t b = 0; b < columns / BLOCK; b++) {
+        __m256 values[4];
+        __m256i maxima = _mm256_setzero_si256();
+        for (size_t j = 0; j < 4; j++) {
+            values[j] = _mm256_loadu_ps(x + b * BLOCK + j * LANES);
+            maxima = _mm256_max_epu32(maxima, _mm256_and_si256(_mm256_castps_si256(values[j]), magnitude));
+        }
+        __m128i half = _mm_max_epu32(_mm256_castsi256_si128(maxima), _mm256_extracti128_si256(maxima, 1));
+        half = _mm_max_epu32(half, _mm_shuffle_epi32(half, 0x4e));
+        half = _mm_max_epu32(half, _mm_shuffle_epi32(half, 0xb1));
+        uint32_t largest = (uint32_t)_mm_cvtsi128_si32(half);
+        float scale = 0;
+        __m256i rounded[4], sums = _mm256_setzero_si256();
+        for (size_t j = 0; j < 4; j++) rounded[j] = _mm256_setzero_si256();
+        if (largest >= INFINITY_BITS) {
+            scale = float_of_bits(QUIET_NAN_BITS);
+        } else if (largest >= SMALLEST_BLOCK_BITS) {
+            scale = float_of_bits(largest) / 127.0f;
+            __m256 factor = _mm256_set1_ps(127.0f / float_of_bits(largest));
+            for (size_t j = 0; j < 4; j++) {
+                rounded[j] = _mm256_cvtps_epi32(_mm256_mul_ps(values[j], factor));
+                sums = _mm256_add_epi32(sums, rounded[j]);
+            }
+        }
+        __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+        sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+        sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
+        int32_t bias = -128 * _mm_cvtsi128_si32(sum);
+        // Packing works within 128-bit halves; `order` undoes that.
+        __m256i packed = _mm256_packs_epi16(
+            _mm256_packs_epi32(rounded[0], rounded[1]), _mm256_packs_epi32(rounded[2], rounded[3]));
+        _mm256_storeu_si256(
+            (__m256i *)(codes + b * BLOCK), _mm256_permutevar8x32_epi32(packed, order));
+        memcpy(scales + b * sizeof scale, &scale, sizeof scale);
+        memcpy(biases + b * sizeof bias, &bias, sizeof bias);
+    }
+}
+
+// MARK: vectors of floats
+
+LOCAL __m256 load_some(const void *values, size_t index, size_t n, float_kind kind) {
+    return n >= LANES ? load_floats(values, index, kind) : load_last_floats(values, index, n, kind);
+}
+
+LOCAL void store_some(float *dst, __m256 values, size_t n) {
+    if (n >= LANES)
+        _mm256_storeu_ps(dst, values);
+    else
+        store_last_floats(dst, values, n);
+}
+
+LOCAL float dot(const void *a, const float *b, size_t n, float_kind kind) {
+    __m256 sums[4];
+    for (int j = 0; j < 4; j++) sums[j] = _mm256_setzero_ps();
+    size_t k = 0;
+    for (; k + 4 * LANES <= n; k += 4 * LANES)
+        for (size_t j = 0; j < 4; j++)
+            sums[j] = _mm256_fmadd_ps(
+                load_floats(a, k + j * LANES, kind), _mm256_loadu_ps(b + k + j * LANES), sums[j]);
+    for (; k < n; k += LANES)
+        sums[0] = _mm256_fmadd_ps(load_some(a, k, n - k, kind), load_some(b, k, n - k, F32), sums[0]);
+    return sum_floats(_mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3])));
+}
+
+KERNEL float dot_f32(const float *a, const float *b, size_t n) { return dot(a, b, n, F32); }
+
+KERNEL float dot_f16(const uint16_t *a, const float *b, size_t n) { return dot(a, b, n, F16); }
+
+LOCAL void axpy(float *y, float scale, const void *x, size_t n, float_kind kind) {
+    __m256 factor = _mm256_set1_ps(scale);
+    for (size_t k = 0; k < n; k += LANES)
+        store_some(
+            y + k, _mm256_fmadd_ps(factor, load_some(x, k, n - k, kind), load_some(y, k, n - k, F32)), n - k);
+}
+
+KERNEL void axpy_f32(float *y, float scale, const float *x, size_t n) { axpy(y, scale, x, n, F32); }
+
+KERNEL void axpy_f16(float *y, float scale, const uint16_t *x, size_t n) { axpy(y, scale, x, n, F16); }
+
+KERNEL void f16_from_f32(uint16_t *dst, const float *x, size_t n) {
+    for (size_t k = 0; k < n; k += LANES) {
+        __m128i halves = _mm256_cvtps_ph(load_some(x, k, n - k, F32), _MM_FROUND_TO_NEAREST_INT);
+        uint16_t last[LANES];
+        _mm_storeu_si128((__m128i *)last, halves);
+        memcpy(dst + k, last, min_size(LANES, n - k) * sizeof *dst);
+    }
+}
+
+KERNEL void add(float *dst, const float *a, const float *b, size_t n) {
+    for (size_t k = 0; k < n; k += LANES)
+        store_some(dst + k, _mm256_add_ps(load_some(a, k, n - k, F32), load_some(b, k, n - k, F32)), n - k);
+}
+
+KERNEL void rms_norm(float *dst, const float *x, const float *weight, size_t n, float epsilon) {
+    if (n == 0) return;
+    __m256 squares = _mm256_setzero_ps();
+    for (size_t k = 0; k < n; k += LANES) {
+        __m256 v = load_some(x, k, n - k, F32);
+        squares = _mm256_fmadd_ps(v, v, squares);
+    }
+    double mean = sum_in_double(squares) / (double)n;
+    __m256 factor = _mm256_set1_ps((float)(1.0 / sqrt(mean + (double)epsilon)));
+    for (size_t k = 0; k < n; k += LANES) {
+        __m256 v = _mm256_mul_ps(load_some(x, k, n - k, F32), factor);
+        if (weight) v = _mm256_mul_ps(v, load_some(weight, k, n - k, F32));
+        store_some(dst + k, v, n - k);
+    }
+}
+
+LOCAL __m256 exp_floats(__m256 x) {
+    // In this order a NaN passes through.
+    x = _mm256_min_ps(_mm256_set1_ps(EXP_HIGHEST), _mm256_max_ps(_mm256_set1_ps(EXP_LOWEST), x));
+    __m256 n = _mm256_round_ps(
+        _mm256_mul_ps(x, _mm256_set1_ps(EXP_LOG2E)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(EXP_LN2_HIGH), x);
+    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(EXP_LN2_LOW), r);
+    __m256 p = _mm256_set1_ps(EXP_C7);
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(EXP_C6));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(EXP_C5));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(EXP_C4));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(EXP_C3));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(EXP_C2));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
+    // Two factors, as 2^n alone leaves the range of float at both ends.
+    __m256i exponent = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(exponent, 1), one = _mm256_set1_epi32(127);
+    __m256i first = _mm256_slli_epi32(_mm256_add_epi32(half, one), 23);
+    __m256i second = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(exponent, half), one), 23);
+    return _mm256_mul_ps(_mm256_mul_ps(p, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second));
+}
+
+KERNEL void softmax(float *x, size_t n, float scale) {
+    __m256 factor = _mm256_set1_ps(scale), largest = _mm256_set1_ps(-INFINITY);
+    size_t whole = n / LANES * LANES;
+    float maximum = -INFINITY;
+    for (size_t k = 0; k < whole; k += LANES) {
+        __m256 v = _mm256_mul_ps(_mm256_loadu_ps(x + k), factor);
+        largest = _mm256_max_ps(v, largest); // a NaN is passed over
+        _mm256_storeu_ps(x + k, v);
+    }
+    for (size_t k = whole; k < n; k++) {
+        x[k] *= scale;
+        maximum = x[k] > maximum ? x[k] : maximum;
+    }
+    float lanes[LANES];
+    _mm256_storeu_ps(lanes, largest);
+    for (size_t l = 0; l < LANES; l++) maximum = lanes[l] > maximum ? lanes[l] : maximum;
+    if (maximum == -INFINITY) maximum = 0; // exp of -infinity, not of a NaN
+    __m256 sums = _mm256_setzero_ps(), shift = _mm256_set1_ps(maximum);
+    for (size_t k = 0; k < n; k += LANES) {
+        __m256 v = exp_floats(_mm256_sub_ps(load_some(x, k, n - k, F32), shift));
+        store_some(x + k, v, n - k);
+        if (k < whole) sums = _mm256_add_ps(sums, v);
+    }
+    double sum = sum_in_double(sums);
+    for (size_t k = whole; k < n; k++) sum += x[k];
+    factor = _mm256_set1_ps(sum == 0 ? 0 : (float)(1.0 / sum));
+    for (size_t k = 0; k < n; k += LANES)
+        store_some(x + k, _mm256_mul_ps(load_some(x, k, n - k, F32), factor), n - k);
+}
+
+KERNEL void silu_mul(float *dst, const float *gate, const float *up, size_t n) {
+    const __m256 one = _mm256_set1_ps(1.0f);
+    for (size_t k = 0; k < n; k += LANES) {
+        __m256 g = load_some(gate, k, n - k, F32);
+        __m256 e = exp_floats(_mm256_sub_ps(_mm256_setzero_ps(), g));
+        __m256 v = _mm256_mul_ps(_mm256_div_ps(g, _mm256_add_ps(one, e)), load_some(up, k, n - k, F32));
+        store_some(dst + k, v, n - k);
+    }
+}
+
+const cpu_kernels cpu_kernels_avx2 = {
+    .matmul_f32 = matmul_f32,
+    .matmul_f16 = matmul_f16,
+    .matmul_bf16 = matmul_bf16,
+    .matmul_q8_0 = matmul_q8_0,
+    .matmul_q4_0 = matmul_q4_0,
+    .quantize_activations = quantize_activations,
+    .dot_f32 = dot_f32,
+    .dot_f16 = dot_f16,
+    .axpy_f32 = axpy_f32,
+    .axpy_f16 = axpy_f16,
+    .f16_from_f32 = f16_from_f32,
+    .add = add,
+    .rms_norm = rms_norm,
+    .softmax = softmax,
+    .silu_mul = silu_mul,
+};
+#endif
