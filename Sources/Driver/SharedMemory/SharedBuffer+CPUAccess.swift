@@ -73,6 +73,8 @@ extension SharedBuffer {
 package enum DMABuffer {
     /// `DMA_BUF_IOCTL_SYNC`; the argument is one 64-bit word of flags.
     package static let sync = IOControlRequest(.write, "b", 0, byteCount: 8)
+    /// `DMA_BUF_MAGIC`: the type that `fstatfs` gives for a dma-buf.
+    package static let fileSystem = 0x444d_4142
     /// `DMA_BUF_SYNC_START`
     package static let syncStart: UInt64 = 0
     /// `DMA_BUF_SYNC_END`

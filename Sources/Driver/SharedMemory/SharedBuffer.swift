@@ -39,8 +39,7 @@ public struct SharedBuffer: ~Copyable, @unchecked Sendable {
         self.byteCount = byteCount
         self.origin = origin
         self.release = release
-        let magic: Int = 0x444d_4142  // DMA_BUF_MAGIC, include/uapi/linux/magic.h
-        isDMABuffer = (try? SystemCalls.fileSystem(descriptor)) == magic
+        isDMABuffer = (try? SystemCalls.fileSystem(descriptor)) == DMABuffer.fileSystem
     }
 
     /// Maps a descriptor and takes ownership of both; the last close unmaps and closes.

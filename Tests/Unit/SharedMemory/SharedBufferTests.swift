@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import SharedMemory
+import SharedMemory
 
 @Suite struct MemoryFileTests {
     let allocator = MemoryFileAllocator()
@@ -42,11 +42,13 @@ import Testing
     }
 
     @Test func closingReleasesTheDescriptor() throws {
-        let buffer = try allocator.allocate(byteCount: 4096)
         let tracer = SystemCallTracer()
-        let (descriptor, size) = (buffer.descriptor, buffer.byteCount)
-        SystemCalls.$tracer.withValue(tracer) { buffer.close() }
-        #expect(tracer.calls == ["munmap(\(size))", "close(\(descriptor))"])
+        try SystemCalls.$tracer.withValue(tracer) {
+            let buffer = try allocator.allocate(byteCount: 4096)
+            let (descriptor, size) = (buffer.descriptor, buffer.byteCount)
+            buffer.close()
+            #expect(tracer.calls.suffix(2) == ["munmap(\(size))", "close(\(descriptor))"])
+        }
     }
 
     @Test func anErrorOnTheWayClosesTheDescriptor() throws {
@@ -105,15 +107,14 @@ import Testing
 
     private func pretend(_ tracer: SystemCallTracer) throws -> SharedBuffer {
         tracer.force("fstatfs", .value(0x444d_4142))
-        return try SystemCalls.$tracer.withValue(tracer) { () throws -> SharedBuffer in
-            try MemoryFileAllocator().allocate(byteCount: 4096)
-        }
+        return try allocate(4096, from: MemoryFileAllocator(), under: tracer)
     }
 
     @Test func accessIsBracketed() throws {
         let tracer = SystemCallTracer()
         let buffer = try pretend(tracer)
-        #expect(buffer.isDMABuffer)
+        let isDMABuffer = buffer.isDMABuffer
+        #expect(isDMABuffer)
         let flags = Recorder()
         // Interrupted once, busy once, then accepted; the end is accepted at once.
         tracer.force("ioctl", .failure(EINTR), .failure(EAGAIN))
@@ -148,7 +149,9 @@ import Testing
         let buffer = try pretend(tracer)
         tracer.force("ioctl", .value(0), .value(0))
         #expect(throws: Stop.self) {
-            try SystemCalls.$tracer.withValue(tracer) { try buffer.withCPUAccess(.read) { _ in throw Stop() } }
+            try SystemCalls.$tracer.withValue(tracer) {
+                try buffer.withCPUAccess(.read) { _ in throw Stop() }
+            }
         }
         #expect(tracer.calls.filter { $0.hasPrefix("ioctl") }.count == 2)
     }
@@ -168,9 +171,7 @@ import Testing
         }
         let page = SystemCalls.pageSize
         try #require(8192 % page == 0, "written for pages of at most 8 KiB")
-        let buffer = try SystemCalls.$tracer.withValue(tracer) { () throws -> SharedBuffer in
-            try DMAHeapAllocator().allocate(byteCount: 8192 - 1)
-        }
+        let buffer = try allocate(8192 - 1, from: DMAHeapAllocator(), under: tracer)
         #expect(buffer.descriptor == descriptor && buffer.origin == .dmaHeap("system"))
         #expect(tracer.calls.contains("open(\"/dev/dma_heap/system\")"))
         #expect(tracer.calls.contains("close(98)"))
@@ -197,7 +198,9 @@ import Testing
             tracer.force("ioctl", .failure(code))
         }
         let error = #expect(throws: SharedMemoryError.self) {
-            try SystemCalls.$tracer.withValue(tracer) { try DMAHeapAllocator().allocate(byteCount: 1).close() }
+            try SystemCalls.$tracer.withValue(tracer) {
+                try DMAHeapAllocator().allocate(byteCount: 1).close()
+            }
         }
         #expect(error?.errno == code)
         #expect(error?.advice.contains(word) == true)
@@ -225,6 +228,16 @@ import Testing
             DRMNodes.accelerators(directory: directory) == ["\(directory)/accel0", "\(directory)/accel1"])
         #expect(DRMNodes.accelerators(directory: "/nonexistent").isEmpty)
     }
+}
+
+/// Allocates under a tracer; `withValue` itself returns copyable values only.
+private func allocate(
+    _ byteCount: Int, from allocator: some SharedMemoryAllocator, under tracer: SystemCallTracer
+) throws -> SharedBuffer {
+    var buffer: SharedBuffer?
+    try SystemCalls.$tracer.withValue(tracer) { buffer = try allocator.allocate(byteCount: byteCount) }
+    guard let buffer = buffer.take() else { throw SystemError(ENOMEM) }
+    return buffer
 }
 
 private final class Recorder: @unchecked Sendable {
