@@ -49,7 +49,7 @@ extension WeightMatrix {
     }
 
     private static func scale(of block: UnsafeRawPointer) -> Float {
-        Float(halfBits: UInt16(littleEndian: block.loadUnaligned(as: UInt16.self)))
+        Float(Float16(bitPattern: UInt16(littleEndian: block.loadUnaligned(as: UInt16.self))))
     }
 
     /// Byte i holds weight i in its low and weight i + 16 in its high nibble. In the tile, weights
@@ -74,23 +74,6 @@ extension WeightMatrix {
         for vector in 0..<8 {
             let word = codes.loadUnaligned(fromByteOffset: 4 * vector, as: UInt32.self) ^ 0x8080_8080
             tile.storeBytes(of: word, toByteOffset: vector * TileKind.vectorBytes, as: UInt32.self)
-        }
-    }
-}
-
-extension Float {
-    /// The value of an IEEE half; every half is exact in single precision.
-    ///
-    /// Written out as `Float16` does not exist on every platform that Swift has.
-    init(halfBits bits: UInt16) {
-        let magnitude = UInt32(bits & 0x7fff), sign = UInt32(bits & 0x8000) << 16
-        if magnitude < 0x0400 {
-            self = Float(magnitude) * 0x1p-24
-            if sign != 0 { negate() }
-        } else if magnitude < 0x7c00 {
-            self = Float(bitPattern: sign | (magnitude << 13) + 0x3800_0000)
-        } else {
-            self = Float(bitPattern: sign | 0x7f80_0000 | magnitude << 13)
         }
     }
 }

@@ -1,0 +1,53 @@
+import GGUF
+
+/// Reads the numbers of an architecture from `<architecture>.*`, each within bounds that keep sizes sane.
+struct Hyperparameters {
+    let file: GGUFFile
+    let architecture: String
+
+    init(_ file: GGUFFile) throws {
+        self.file = file
+        architecture = try file.metadata.string("general.architecture")
+    }
+
+    /// A number that must be there, 1…`limit`.
+    func count(_ key: String, limit: Int = 1 << 24) throws -> Int {
+        try check(try file.metadata.integer("\(architecture).\(key)"), key, limit)
+    }
+
+    /// A number that may be missing.
+    func count(_ key: String, default value: Int, limit: Int = 1 << 24) throws -> Int {
+        try check(try file.metadata.integerIfPresent("\(architecture).\(key)") ?? value, key, limit)
+    }
+
+    func float(_ key: String) throws -> Double {
+        try finite(try file.metadata.float("\(architecture).\(key)"), key)
+    }
+
+    func float(_ key: String, default value: Double) throws -> Double {
+        try finite(try file.metadata.floatIfPresent("\(architecture).\(key)") ?? value, key)
+    }
+
+    func string(_ key: String) throws -> String? {
+        try file.metadata.stringIfPresent("\(architecture).\(key)")
+    }
+
+    /// Fails with the file's name in front.
+    func fail(_ problem: String) -> ModelError {
+        ModelError("\(file.path): \(problem)")
+    }
+
+    private func check(_ value: Int, _ key: String, _ limit: Int) throws -> Int {
+        guard (1...limit).contains(value) else {
+            throw fail("\(architecture).\(key) is \(value), expected 1 to \(limit)")
+        }
+        return value
+    }
+
+    private func finite(_ value: Double, _ key: String) throws -> Double {
+        guard value.isFinite, value >= 0 else {
+            throw fail("\(architecture).\(key) is \(value), expected a finite number")
+        }
+        return value
+    }
+}

@@ -1,0 +1,44 @@
+import Models
+
+/// Where the tensors of a graph lie in one block of memory: tensors that are never needed at the same time
+/// share it.
+package struct ActivationMemory: Sendable {
+    /// First float of each tensor.
+    package let offsets: [Int]
+    /// Floats of the whole block.
+    package let count: Int
+
+    /// Lays out the tensors for batches of at most `rows` rows.
+    package init(_ graph: Graph, rows: Int) {
+        // A tensor lives from the operation that writes it to the last that reads or changes it.
+        var firstUse: [Int?] = Array(repeating: nil, count: graph.tensors.count)
+        var lastUse = Array(repeating: 0, count: graph.tensors.count)
+        for (index, operation) in graph.operations.enumerated() {
+            for tensor in operation.inputs + [operation.output].compactMap({ $0 }) {
+                firstUse[tensor] = firstUse[tensor] ?? index
+                lastUse[tensor] = index
+            }
+        }
+        // The caller reads the logits after the last operation.
+        lastUse[graph.logits] = graph.operations.count
+
+        var offsets = Array(repeating: 0, count: graph.tensors.count)
+        var live: [(range: Range<Int>, until: Int)] = []
+        var end = 0
+        for tensor in graph.tensors.indices.sorted(by: { (firstUse[$0] ?? 0) < (firstUse[$1] ?? 0) }) {
+            guard let first = firstUse[tensor] else { continue }
+            live.removeAll { $0.until < first }
+            live.sort { $0.range.lowerBound < $1.range.lowerBound }
+            let size = (graph.tensors[tensor].width * rows + 31) / 32 * 32
+            var offset = 0
+            for other in live where other.range.lowerBound < offset + size && offset < other.range.upperBound {
+                offset = other.range.upperBound
+            }
+            offsets[tensor] = offset
+            live.append((offset..<offset + size, lastUse[tensor]))
+            end = max(end, offset + size)
+        }
+        self.offsets = offsets
+        count = end
+    }
+}

@@ -1,0 +1,76 @@
+import CPUKernels
+import GGUF
+import Models
+import Quantization
+
+/// The weights of a graph as the CPU uses them: straight from the mapped file.
+final class CPUWeights {
+    /// How a matrix is multiplied.
+    enum Product {
+        /// By a kernel that takes float activations.
+        case float(CPUMatmul)
+        /// By a kernel that takes quantised activations.
+        case quantized(CPUMatmul)
+        /// Row by row, after conversion to floats.
+        case converted
+    }
+
+    /// The C type `cpu_matmul`.
+    typealias CPUMatmul = @convention(c) (
+        UnsafeRawPointer?, Int, UnsafeRawPointer?, Int, UnsafeMutablePointer<Float>?, Int, Int, Int, Int, Int
+    ) -> Void
+
+    struct Matrix {
+        var tensor: TensorInfo
+        var bytes: UnsafeRawBufferPointer
+        var product: Product
+
+        /// Where row `index` begins.
+        func row(_ index: Int) -> UnsafeRawBufferPointer {
+            UnsafeRawBufferPointer(
+                rebasing: bytes[index * tensor.rowByteCount..<(index + 1) * tensor.rowByteCount])
+        }
+    }
+
+    /// In the order of the graph's weights.
+    let matrices: [Matrix]
+    /// Vectors as floats, by weight; `nil` for matrices.
+    let vectors: [[Float]?]
+    private let file: GGUFFile
+
+    init(_ graph: Graph, file: GGUFFile, kernels: cpu_kernels) throws {
+        self.file = file
+        var matrices: [Matrix] = []
+        var vectors: [[Float]?] = []
+        for weight in graph.weights {
+            let tensor = try file.requiredTensor(named: weight.name)
+            let bytes = file.bytes(of: tensor)
+            guard tensor.type.blockFormat != nil else {
+                throw RuntimeError(
+                    "\(file.path): tensor '\(weight.name)' has type \(tensor.type), which is not computed; computed are "
+                        + TensorType.dequantizable.map(\.name).joined(separator: ", "))
+            }
+            matrices.append(Matrix(tensor: tensor, bytes: bytes, product: Self.product(tensor.type, kernels)))
+            if weight.rows == 1 {
+                var values = [Float](repeating: 0, count: weight.columns)
+                try values.withUnsafeMutableBufferPointer { try tensor.type.dequantize(bytes, into: $0) }
+                vectors.append(values)
+            } else {
+                vectors.append(nil)
+            }
+        }
+        self.matrices = matrices
+        self.vectors = vectors
+    }
+
+    private static func product(_ type: TensorType, _ kernels: cpu_kernels) -> Product {
+        switch type {
+        case .f32: .float(kernels.matmul_f32)
+        case .f16: .float(kernels.matmul_f16)
+        case .bf16: .float(kernels.matmul_bf16)
+        case .q8_0: .quantized(kernels.matmul_q8_0)
+        case .q4_0: .quantized(kernels.matmul_q4_0)
+        default: .converted
+        }
+    }
+}
