@@ -76,6 +76,15 @@ const char *cpu_kernels_name(int level);
 // Bytes of one row of quantised activations; columns: a multiple of 32.
 static inline size_t cpu_activation_bytes(size_t columns) { return columns + columns / 32 * 8; }
 
+// Tells the processor that this thread is waiting in a loop.
+static inline void cpu_pause(void) {
+#if defined(__x86_64__)
+    __asm__ volatile("pause" ::: "memory");
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory"); // waits longer than yield, which most cores ignore
+#endif
+}
+
 #ifdef __cplusplus
 }
 #endif

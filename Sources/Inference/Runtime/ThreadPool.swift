@@ -1,0 +1,256 @@
+import CPUKernels
+import Glibc
+import Synchronization
+
+/// A fixed set of threads that share the iterations of loops.
+///
+/// ```swift
+/// let pool = ThreadPool(threads: 4)
+/// pool.run(chunks: 64) { chunk in compute(rows: chunk * 32..<(chunk + 1) * 32) }
+/// ```
+///
+/// The calling thread takes part. Each thread claims one chunk at a time, so fast cores do more of them; a thread
+/// that wakes up after the last chunk was claimed is not waited for. Waiting threads look for work for some
+/// microseconds, as the next loop of a token usually follows at once, and then sleep.
+package final class ThreadPool: Sendable {
+    /// How many threads take part in a loop, the calling one included. Fewer than were asked for where the system
+    /// refused to start them.
+    package let threads: Int
+    private let crew: Crew?
+    private let handles: [pthread_t]
+
+    /// Starts `threads - 1` threads; with one (or less), everything runs on the caller's thread.
+    package init(threads: Int) {
+        guard threads > 1 else {
+            (self.threads, crew, handles) = (1, nil, [])
+            return
+        }
+        // Threads that outnumber the cores must leave them to those with work.
+        let cores = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+        let crew = Crew(spins: threads <= cores ? 1000 : 0)
+        var handles: [pthread_t] = []
+        for _ in 1..<threads {
+            var handle = pthread_t()
+            let reference = Unmanaged.passRetained(crew)
+            let code = pthread_create(&handle, nil, { reference in
+                guard let reference else { return nil }
+                Unmanaged<Crew>.fromOpaque(reference).takeRetainedValue().serve()
+                return nil
+            }, reference.toOpaque())
+            guard code == 0 else {
+                reference.release()
+                break
+            }
+            handles.append(handle)
+        }
+        self.threads = handles.count + 1
+        self.crew = handles.isEmpty ? nil : crew
+        self.handles = handles
+    }
+
+    deinit {
+        crew?.stop()
+        for handle in handles { pthread_join(handle, nil) }
+    }
+
+    /// Calls `body` once for each number in `0..<chunks`, on all threads, and returns when all calls have.
+    ///
+    /// One loop at a time: calling this from `body`, or from two threads at once, is a programming error and stops
+    /// the program. (A pool of one thread, and loops of one chunk, are plain loops and have no such limit.)
+    package func run(chunks: Int, _ body: (Int) -> Void) {
+        let accepted = runIfIdle(chunks: chunks, body)
+        precondition(accepted, "ThreadPool.run was called while the pool runs another loop")
+    }
+
+    /// As ``run(chunks:_:)``, but where the pool is busy it calls nothing and returns false.
+    package func runIfIdle(chunks: Int, _ body: (Int) -> Void) -> Bool {
+        guard let crew, chunks > 1 else {
+            for chunk in 0..<max(chunks, 0) { body(chunk) }
+            return true
+        }
+        return crew.run(chunks: chunks, body)
+    }
+}
+
+/// What the threads of a pool share.
+///
+/// Unchecked because of `job`. It is written only by the thread that owns the loop (`busy`), while no thread
+/// has joined, and is published by opening the loop; threads read it between joining and leaving, and the owner
+/// waits for the last to leave. All of these are operations on `state`.
+private final class Crew: @unchecked Sendable {
+    private typealias Body = (Int) -> Void
+
+    private struct Job {
+        var body: UnsafePointer<Body>
+        var chunks: Int
+    }
+
+    private let spins: Int
+    private let busy = Atomic(false)
+    private var job: Job?
+    private let nextChunk = Atomic(0)
+    private let state = Atomic(State().rawValue)
+    private let sleepers = Atomic(0)
+    private let ownerSleeps = Atomic(false)
+    private let lock = Lock()
+
+    init(spins: Int) { self.spins = spins }
+
+    /// The number of the loop, whether threads may join it, and how many have and not left.
+    private struct State {
+        var rawValue: UInt64 = 0
+
+        static let stopped: UInt64 = 1 << 31
+        static let open: UInt64 = 1 << 30
+
+        var loop: UInt64 { rawValue >> 32 }
+        var isStopped: Bool { rawValue & Self.stopped != 0 }
+        var isOpen: Bool { rawValue & Self.open != 0 }
+        var members: UInt64 { rawValue & (Self.open - 1) }
+    }
+
+    private func currentState() -> State {
+        State(rawValue: state.load(ordering: .sequentiallyConsistent))
+    }
+
+    // MARK: The owner's side
+
+    func run(chunks: Int, _ body: (Int) -> Void) -> Bool {
+        guard !busy.exchange(true, ordering: .acquiring) else { return false }
+        // No thread keeps the closure: each has left when this returns.
+        withoutActuallyEscaping(body) { body in
+            withUnsafePointer(to: body) { body in
+                job = Job(body: body, chunks: chunks)
+                nextChunk.store(0, ordering: .relaxed)
+                open()
+                work(Job(body: body, chunks: chunks))
+                close()
+                job = nil
+            }
+        }
+        busy.store(false, ordering: .releasing)
+        return true
+    }
+
+    private func open() {
+        state.store((currentState().loop &+ 1) << 32 | State.open, ordering: .sequentiallyConsistent)
+        if sleepers.load(ordering: .sequentiallyConsistent) > 0 { lock.wakeAll(.work) }
+    }
+
+    /// Lets no more threads join and waits for those that have.
+    private func close() {
+        state.bitwiseAnd(~State.open, ordering: .sequentiallyConsistent)
+        for _ in 0..<spins {
+            if currentState().members == 0 { return }
+            cpu_pause()
+        }
+        lock.hold {
+            ownerSleeps.store(true, ordering: .sequentiallyConsistent)
+            while currentState().members > 0 { lock.sleep(.end) }
+            ownerSleeps.store(false, ordering: .relaxed)
+        }
+    }
+
+    func stop() {
+        state.bitwiseOr(State.stopped, ordering: .sequentiallyConsistent)
+        lock.wakeAll(.work)
+    }
+
+    // MARK: The other threads' side
+
+    func serve() {
+        var lastLoop: UInt64 = 0
+        while let loop = join(after: lastLoop) {
+            lastLoop = loop
+            if let job { work(job) }
+            leave()
+        }
+    }
+
+    /// Waits for a loop other than `last` and joins it. Returns its number, or nil when the pool ends.
+    private func join(after last: UInt64) -> UInt64? {
+        while true {
+            let now = awaitChange(after: last)
+            if now.isStopped { return nil }
+            let (joined, _) = state.compareExchange(
+                expected: now.rawValue, desired: now.rawValue + 1, ordering: .acquiring)
+            if joined { return now.loop }
+        }
+    }
+
+    private func awaitChange(after last: UInt64) -> State {
+        func isNews(_ state: State) -> Bool { state.isStopped || state.isOpen && state.loop != last }
+        for _ in 0..<spins {
+            let now = currentState()
+            if isNews(now) { return now }
+            cpu_pause()
+        }
+        return lock.hold {
+            // Counted before looking: the owner opens before it looks at the count.
+            sleepers.add(1, ordering: .sequentiallyConsistent)
+            defer { sleepers.subtract(1, ordering: .relaxed) }
+            var now = currentState()
+            while !isNews(now) {
+                lock.sleep(.work)
+                now = currentState()
+            }
+            return now
+        }
+    }
+
+    private func leave() {
+        let now = State(
+            rawValue: state.subtract(1, ordering: .sequentiallyConsistent).newValue)
+        if now.members == 0, !now.isOpen, ownerSleeps.load(ordering: .sequentiallyConsistent) {
+            lock.wakeAll(.end)
+        }
+    }
+
+    // MARK: Both
+
+    /// Not inlined, so that the copy of the closure is gone before the thread leaves the loop.
+    @inline(never)
+    private func work(_ job: Job) {
+        let body = job.body.pointee
+        while true {
+            let chunk = nextChunk.add(1, ordering: .relaxed).oldValue
+            guard chunk < job.chunks else { return }
+            body(chunk)
+        }
+    }
+}
+
+/// A mutex with two conditions, at fixed addresses as pthreads wants them.
+private final class Lock: @unchecked Sendable {  // pthread's own objects are made for sharing
+    enum Condition: Int { case work, end }
+
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let conditions = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 2)
+
+    init() {
+        pthread_mutex_init(mutex, nil)
+        for i in 0..<2 { pthread_cond_init(conditions + i, nil) }
+    }
+
+    deinit {
+        for i in 0..<2 { pthread_cond_destroy(conditions + i) }
+        pthread_mutex_destroy(mutex)
+        conditions.deallocate()
+        mutex.deallocate()
+    }
+
+    func hold<Result>(_ body: () -> Result) -> Result {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return body()
+    }
+
+    /// Only within ``hold(_:)``; may also return without a wake-up.
+    func sleep(_ condition: Condition) {
+        pthread_cond_wait(conditions + condition.rawValue, mutex)
+    }
+
+    func wakeAll(_ condition: Condition) {
+        hold { _ = pthread_cond_broadcast(conditions + condition.rawValue) }
+    }
+}

@@ -1,0 +1,113 @@
+import Glibc
+import Runtime
+import Synchronization
+import Testing
+
+@Suite("Thread pool")
+struct ThreadPoolTests {
+    @Test("thousands of small loops call every chunk exactly once", arguments: 1...8)
+    func everyChunkOnce(threads: Int) {
+        let pool = ThreadPool(threads: threads)
+        #expect(pool.threads == threads)
+        let slots = 97
+        // Plain memory: a data race between loops would show in the counts.
+        let counts = UnsafeMutablePointer<Int>.allocate(capacity: slots)
+        defer { counts.deallocate() }
+        counts.initialize(repeating: 0, count: slots)
+        var expected = [Int](repeating: 0, count: slots)
+        for round in 0..<4000 {
+            let chunks = round % slots + 1
+            // Each loop reads what another thread may have written in the one before.
+            let shift = round % 7
+            pool.run(chunks: chunks) { counts[($0 + shift) % slots] += round }
+            for chunk in 0..<chunks { expected[(chunk + shift) % slots] += round }
+        }
+        #expect(expected == Array(UnsafeBufferPointer(start: counts, count: slots)))
+    }
+
+    @Test("no chunks, no calls")
+    func empty() {
+        let pool = ThreadPool(threads: 3)
+        pool.run(chunks: 0) { _ in Issue.record("called") }
+        pool.run(chunks: -1) { _ in Issue.record("called") }
+    }
+
+    @Test("several threads take part")
+    func sharing() {
+        let pool = ThreadPool(threads: 2)
+        let arrived = Atomic(0)
+        // Each chunk waits for the other one: a single thread could not end this.
+        pool.run(chunks: 2) { _ in
+            arrived.add(1, ordering: .relaxed)
+            while arrived.load(ordering: .relaxed) < 2 { sched_yield() }
+        }
+        #expect(arrived.load(ordering: .relaxed) == 2)
+    }
+
+    @Test("a loop within a loop is refused, and the pool works on")
+    func nesting() {
+        let pool = ThreadPool(threads: 2)
+        let refusals = Atomic(0)
+        pool.run(chunks: 16) { _ in
+            if !pool.runIfIdle(chunks: 4, { _ in Issue.record("called") }) {
+                refusals.add(1, ordering: .relaxed)
+            }
+        }
+        #expect(refusals.load(ordering: .relaxed) == 16)
+        #expect(pool.runIfIdle(chunks: 4) { _ in })
+    }
+
+    @Test("threads that sleep wake up again")
+    func sleeping() {
+        let pool = ThreadPool(threads: 2)
+        for _ in 0..<20 {
+            usleep(3000)
+            let arrived = Atomic(0)
+            pool.run(chunks: 2) { _ in
+                arrived.add(1, ordering: .relaxed)
+                while arrived.load(ordering: .relaxed) < 2 { sched_yield() }
+            }
+        }
+    }
+
+    @Test("a pool at rest uses no processor time")
+    func rest() {
+        let pool = ThreadPool(threads: 4)
+        pool.run(chunks: 100) { _ in }
+        usleep(20_000)
+        let before = threadsTime()
+        usleep(300_000)
+        let used = threadsTime() - before
+        // Other tests run in this process: only what a spinning thread would use is too much.
+        print("thread pool at rest: process used \(used * 1000) ms in 300 ms")
+        withExtendedLifetime(pool) {}
+    }
+
+    @Test("pools come and go")
+    func lifetimes() {
+        for threads in [2, 3, 8] {
+            for _ in 0..<50 {
+                let pool = ThreadPool(threads: threads)
+                let sum = Atomic(0)
+                pool.run(chunks: 10) { sum.add($0, ordering: .relaxed) }
+                #expect(sum.load(ordering: .relaxed) == 45)
+            }
+        }
+    }
+
+    @Test("time of an empty loop (printed)", arguments: [1, 2, 4])
+    func emptyLoop(threads: Int) {
+        let pool = ThreadPool(threads: threads)
+        let loops = 20_000
+        let start = ContinuousClock.now
+        for _ in 0..<loops { pool.run(chunks: threads) { _ in } }
+        print("empty loop on \(threads) threads: \((ContinuousClock.now - start) / loops)")
+    }
+}
+
+/// Processor time of this process in seconds.
+private func threadsTime() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
