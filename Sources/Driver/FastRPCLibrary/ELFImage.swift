@@ -27,6 +27,10 @@ package struct ELFImage: Sendable {
         let sections = try file.offset(40)
         let sectionSize = try file.number(58, byteCount: 2)
         let sectionCount = try file.number(60, byteCount: 2)
+        // Both factors have 16 bits, and the offset lies in the file.
+        guard sections + sectionSize * sectionCount <= bytes.count else {
+            throw Malformed(description: "cut off")
+        }
 
         var symbols: Set<String>?
         for index in 0..<sectionCount {

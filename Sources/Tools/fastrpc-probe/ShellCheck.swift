@@ -20,7 +20,7 @@ extension Prober {
         }
         let evidence =
             (["no \(names[0]) in \((folders + ["/vendor/dsp"]).joined(separator: ", "))"] + board.evidence)
-        let elsewhere = Self.shellArchives.flatMap { search(for: names[0], in: $0, depth: 5) }
+        let elsewhere = Self.shellArchives.flatMap { search(for: names[0], in: $0, depth: 7) }
         if let first = elsewhere.first {
             let choice = elsewhere.count == 1 ? "" : "  # of these the one of this board"
             return Check(
