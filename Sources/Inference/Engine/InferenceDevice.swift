@@ -1,0 +1,24 @@
+import HexagonRPC
+
+/// A DSP that a model may be placed on, before a session is opened.
+public struct InferenceDevice: Sendable {
+    /// Its name in command lines and tables, such as `htp0`.
+    public var name: String
+    /// What kind of device it is: `hardware`, `simulator`.
+    public var kind: String
+    /// How it is reached.
+    public var transport: any Transport
+    /// Which DSP and which session.
+    public var configuration: SessionConfiguration
+
+    /// Describes a device.
+    public init(
+        name: String, kind: String, transport: any Transport,
+        configuration: SessionConfiguration = SessionConfiguration()
+    ) {
+        self.name = name
+        self.kind = kind
+        self.transport = transport
+        self.configuration = configuration
+    }
+}

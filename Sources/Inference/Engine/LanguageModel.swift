@@ -1,0 +1,89 @@
+import GGUF
+import Glibc
+import HTPDevice
+import HexagonRPC
+import Models
+import Runtime
+import Tokenization
+
+/// A model that is loaded, placed on its devices and ready to generate.
+///
+/// ```swift
+/// let model = try LanguageModel(path: "model.gguf")
+/// let prompt = try model.tokens(of: "Once upon a time")
+/// let generation = try model.generate(from: prompt) { text in print(text, terminator: "") }
+/// ```
+///
+/// One generation at a time.
+public final class LanguageModel {
+    /// How a model is loaded.
+    public struct Options: Sendable {
+        /// DSPs to place it on; layers are spread over them. None: everything runs on the CPU.
+        public var devices: [InferenceDevice] = []
+        /// CPU threads; 0 for one per core.
+        public var threads = 0
+        /// Tokens that prompt and generation may have together; 0 for the model's own, at most 4096.
+        public var contextLength = 0
+        /// Tokens of a prompt that are computed at once.
+        public var batch = 512
+
+        /// The CPU, all its cores, and the model's context.
+        public init() {}
+    }
+
+    /// The model's vocabulary.
+    public let tokenizer: Tokenizer
+    /// Tokens that prompt and generation may have together.
+    public let contextLength: Int
+    /// CPU threads in use.
+    public let threads: Int
+    /// Time it took to load, in seconds.
+    public let loadSeconds: Double
+
+    let executor: Executor
+    private let file: GGUFFile
+
+    /// Loads a GGUF file.
+    public init(path: String, options: Options = Options()) throws {
+        let start = ContinuousClock.now
+        file = try GGUFFile(path: path)
+        let graph = try Architecture.graph(of: file)
+        tokenizer = try Tokenizer(file)
+        guard tokenizer.vocabularySize <= graph.shape.vocabulary else {
+            throw EngineError(
+                .badInput,
+                "\(path): \(tokenizer.vocabularySize) tokens, but rows for \(graph.shape.vocabulary) in the embedding")
+        }
+        threads = options.threads > 0 ? options.threads : max(sysconf(CInt(_SC_NPROCESSORS_ONLN)), 1)
+        contextLength = options.contextLength > 0 ? options.contextLength : min(graph.shape.contextLength, 4096)
+        let devices = try options.devices.map { device in
+            do {
+                return try HTPDevice(
+                    name: device.name, kind: device.kind, transport: device.transport,
+                    configuration: device.configuration)
+            } catch {
+                throw EngineError(.deviceUnavailable, "device \(device.name): \(error)")
+            }
+        }
+        executor = try Executor(
+            graph, file: file, devices: devices,
+            options: Executor.Options(
+                threads: threads, contextLength: contextLength,
+                batch: max(1, min(options.batch, contextLength, 4096))))
+        loadSeconds = (ContinuousClock.now - start).seconds
+    }
+
+    /// The ids of a text, the beginning-of-text token in front where the model wants it.
+    ///
+    /// Special tokens written in the text are taken as such.
+    public func tokens(of text: String) throws -> [Int32] {
+        tokenizer.encode(text, parseSpecial: true)
+    }
+}
+
+extension Duration {
+    /// The length in seconds.
+    var seconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) * 1e-18
+    }
+}
