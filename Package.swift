@@ -37,7 +37,7 @@ let package = Package(
 
         // HTP
         .target(name: "HTPProgram", dependencies: ["CRemote"], path: "Sources/HTP/HTPProgram"),
-        swiftTarget("HTPInterface", floor: "HTP", ["HexagonRPC"]),
+        swiftTarget("HTPInterface", floor: "HTP", ["HexagonRPC", "RemoteCalls"]),
         swiftTarget("HTPDevice", floor: "HTP", ["HTPInterface", "HexagonRPC"]),
 
         // Inference

@@ -1,0 +1,109 @@
+extension Checker {
+    static func unknownType(_ name: ScopedName) -> IDLError {
+        IDLError(
+            at: name.location, "the type '\(name.text)' is not declared",
+            hint: name.text == "AEEResult" ? "add #include \"AEEStdDef.idl\"" : "declare it before its use")
+    }
+
+    /// What a type in the source stands for. Declares structs and enums that are written in its place.
+    mutating func resolve(_ syntax: TypeSyntax, in scope: [String]) throws(IDLError) -> IDLType {
+        if case .declared(let declaration, let location) = syntax {
+            try declareInPlace(declaration, in: scope)
+            guard case .type(let type)? = entity(named: declaration.name.text, in: scope) else {
+                throw IDLError(at: location, "'\(declaration.name.text)' is no type")
+            }
+            return type
+        }
+        return try resolveUsed(syntax, in: scope)
+    }
+
+    private func entity(named name: String, in scope: [String]) -> Entity? {
+        entities[Self.key(scope, name)]
+    }
+
+    /// The same where nothing may be declared.
+    func resolveUsed(_ syntax: TypeSyntax, in scope: [String]) throws(IDLError) -> IDLType {
+        switch syntax {
+        case .scalar(let scalar, _):
+            return .scalar(scalar)
+        case .named(let name):
+            return try resolve(name, in: scope)
+        case .sequence(let element, let bound, let location):
+            try check(bound, in: scope)
+            let resolved = try resolveUsed(element, in: scope)
+            guard resolved.depth < Self.depthLimit else {
+                throw IDLError(at: location, "the sequence nests more than \(Self.depthLimit) deep")
+            }
+            return .sequence(of: resolved)
+        case .string(let wide, let bound, _):
+            try check(bound, in: scope)
+            return wide ? .wideString : .string
+        case .dmaHandle:
+            return .dmaHandle
+        case .void(let location):
+            throw IDLError(at: location, "void is no type of a value")
+        case .interface(let location):
+            throw Self.handlesUnsupported(at: location)
+        case .declared(_, let location):
+            throw IDLError(at: location, "a type cannot be declared here")
+        }
+    }
+
+    private static func handlesUnsupported(at location: Location) -> IDLError {
+        IDLError(
+            at: location, "handles of interfaces are not supported as parameters",
+            hint: "open the other interface with its own URI")
+    }
+
+    private func resolve(_ name: ScopedName, in scope: [String]) throws(IDLError) -> IDLType {
+        switch find(name, in: scope) {
+        case .type(let type)?: return type
+        case .interface?: throw Self.handlesUnsupported(at: name.location)
+        case .constant?, .module?:
+            throw IDLError(at: name.location, "'\(name.text)' is no type")
+        case nil: throw Self.unknownType(name)
+        }
+    }
+
+    /// Bounds have no effect on the wire, but must be numbers.
+    private func check(_ bound: Expression?, in scope: [String]) throws(IDLError) {
+        guard let bound else { return }
+        let value = try ConstantEvaluator(checker: self, scope: scope).evaluate(bound)
+        guard case .integer(let count) = value, count >= 0, count <= Int128(UInt32.max) else {
+            throw IDLError(at: bound.location, "a bound must be a whole number that fits 32 bits")
+        }
+    }
+
+    /// A declarator's type: with lengths, an array by value.
+    func array(
+        of element: IDLType, _ declarator: DeclaratorSyntax, in scope: [String]
+    ) throws(IDLError) -> IDLType {
+        var type = element
+        for length in declarator.lengths.reversed() {
+            let value = try ConstantEvaluator(checker: self, scope: scope).evaluate(length)
+            guard case .integer(let count) = value, count >= 1, count <= Int128(Extent.sizeLimit) else {
+                throw IDLError(
+                    at: length.location, "an array's length must be a whole number from 1 on")
+            }
+            guard !type.isComplex else {
+                throw IDLError(
+                    at: declarator.name.location,
+                    "'\(declarator.name.text)' is an array of elements that hold sequences, strings or handles",
+                    hint: "use a sequence")
+            }
+            let (size, overflow) = type.extent(.full).size.multipliedReportingOverflow(by: Int(count))
+            guard !overflow, size <= Extent.sizeLimit else {
+                throw IDLError(
+                    at: declarator.name.location,
+                    "'\(declarator.name.text)' takes more than \(Extent.sizeLimit) bytes")
+            }
+            guard type.depth < Self.depthLimit else {
+                throw IDLError(
+                    at: declarator.name.location,
+                    "'\(declarator.name.text)' nests more than \(Self.depthLimit) deep")
+            }
+            type = .array(of: type, count: Int(count))
+        }
+        return type
+    }
+}

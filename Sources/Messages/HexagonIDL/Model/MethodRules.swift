@@ -1,0 +1,62 @@
+/// The rules of the language that concern a method's parameters.
+enum MethodRules {
+    private static let outputNames: Set<String> = ["dst", "out", "output", "result", "dest", "destination"]
+
+    /// Returns warnings; throws where the method cannot be compiled.
+    static func check(_ method: Method) throws(IDLError) -> [Diagnostic] {
+        // Names that the generated C uses itself.
+        var names: Set<String> = ["_h"]
+        if method.isAsync { names.insert("asyncDesc") }
+        var warnings: [Diagnostic] = []
+        for parameter in method.parameters {
+            for name in cNames(parameter) where !names.insert(name).inserted {
+                throw IDLError(
+                    at: parameter.location,
+                    "the method '\(method.name)' has two parameters that C would call '\(name)'",
+                    hint: "give one of them another name")
+            }
+            try check(parameter, of: method)
+            if parameter.direction == .in, outputNames.contains(parameter.name.lowercased()) {
+                warnings.append(
+                    Diagnostic(
+                        .warning, at: parameter.location,
+                        "'\(parameter.name)' of '\(method.name)' is named like a result but declared in",
+                        hint: "what the callee writes into an in buffer is lost; declare it rout"))
+            }
+        }
+        _ = try MethodWire(method)
+        return warnings
+    }
+
+    private static func cNames(_ parameter: Parameter) -> [String] {
+        switch parameter.type.resolved {
+        case .sequence, .string, .wideString: [parameter.name, parameter.name + "Len"]
+        case .dmaHandle: [parameter.name, parameter.name + "Offset", parameter.name + "Len"]
+        default: [parameter.name]
+        }
+    }
+
+    private static func check(_ parameter: Parameter, of method: Method) throws(IDLError) {
+        let type = parameter.type.resolved
+        var isFlatSequence = false
+        if case .sequence(let element) = type { isFlatSequence = !element.isComplex }
+        if parameter.direction == .inrout, type.isComplex {
+            switch type {
+            case .string, .wideString: break
+            default:
+                guard isFlatSequence else {
+                    throw IDLError(
+                        at: parameter.location,
+                        "'\(parameter.name)' is inrout and holds sequences, strings or handles",
+                        hint: "use one parameter in and one rout")
+                }
+            }
+        }
+        if method.isAsync, parameter.direction != .in, !isFlatSequence || parameter.direction == .inrout {
+            throw IDLError(
+                at: parameter.location,
+                "'\(parameter.name)' of the async method '\(method.name)' returns something else than a sequence",
+                hint: "an async method returns before its results exist; use rout sequence")
+        }
+    }
+}
