@@ -58,7 +58,7 @@ let package = Package(
         .executableTarget(
             name: "engine-tool",
             dependencies: [
-                "Engine", "VirtualDSP", "HexagonRPC",
+                "Engine", "VirtualDSP", "HexagonRPC", "FastRPCLibrary", "GGUF", "Tokenization", "CPUKernels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tools/engine"),

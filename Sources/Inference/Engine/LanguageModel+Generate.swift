@@ -97,3 +97,10 @@ extension ContinuousClock.Instant {
         return (now - self).seconds
     }
 }
+
+extension LanguageModel {
+    /// Writes logits as NumPy's `.npy`, a row of the vocabulary's size per token.
+    public func writeLogits(_ logits: [Float], to path: String) throws {
+        try NumPyFile.write(logits, columns: executor.graph.shape.vocabulary, to: path)
+    }
+}

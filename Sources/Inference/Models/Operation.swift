@@ -42,6 +42,14 @@ extension Operation {
         }
     }
 
+    /// The weight that it uses.
+    package var weight: Int? {
+        switch kind {
+        case .embed(let weight, _), .rmsNorm(_, let weight, _, _), .matmul(let weight, _, _): weight
+        case .rotate, .store, .attention, .add, .swiGLU, .selectOutputs: nil
+        }
+    }
+
     /// The tensor that it writes.
     package var output: Int? {
         switch kind {

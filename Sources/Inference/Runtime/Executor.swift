@@ -41,6 +41,15 @@ package final class Executor {
     /// Bytes of activations.
     package var activationBytes: Int { memory.count * MemoryLayout<Float>.size }
 
+    /// Bytes of the weights that the CPU reads.
+    package var cpuModelBytes: Int {
+        var used: Set<Int> = []
+        for (operation, place) in zip(graph.operations, plan.places) where place == .cpu {
+            if let weight = operation.weight { used.insert(weight) }
+        }
+        return used.reduce(0) { $0 + weights.matrices[$1].tensor.byteCount }
+    }
+
     let kernels: cpu_kernels
     let pool: ThreadPool
     let weights: CPUWeights

@@ -1,0 +1,53 @@
+import ArgumentParser
+import CPUKernels
+import Engine
+import FastRPCLibrary
+import Foundation
+import HexagonRPC
+
+struct Devices: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Lists the devices that a model can be placed on.",
+        discussion: "No session is opened; fastrpc-probe looks deeper.")
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    private struct Device: Encodable {
+        var name: String
+        var kind: String
+        var available: Bool
+        var detail: String
+    }
+
+    private struct Output: Encodable {
+        var version = 1
+        var devices: [Device]
+    }
+
+    func run() throws {
+        try reportingFailure {
+            let level = String(cString: cpu_kernels_name(cpu_kernels_best()))
+            var devices = [Device(name: "cpu", kind: "cpu", available: true, detail: "kernels: \(level)")]
+            do {
+                let library = try LibraryTransport()
+                devices.append(
+                    Device(name: "htp0", kind: "hardware", available: true, detail: "through \(library.name)"))
+            } catch {
+                devices.append(Device(name: "htp0", kind: "hardware", available: false, detail: "\(error)"))
+            }
+            devices.append(
+                Device(
+                    name: "sim0", kind: "simulator", available: true,
+                    detail: "the DSP program in this process, HVX emulated"))
+            if json {
+                try printJSON(Output(devices: devices))
+            } else {
+                for device in devices {
+                    let state = device.available ? "available" : "not available"
+                    printNow("\(device.name)  \(device.kind)  \(state)  \(device.detail)\n")
+                }
+            }
+        }
+    }
+}

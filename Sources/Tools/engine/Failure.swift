@@ -1,0 +1,48 @@
+import ArgumentParser
+import Engine
+import Glibc
+
+/// Exit codes of the command-line contract; the numbers above 1 are those of `sysexits.h`.
+enum Exit {
+    static let failed = ExitCode(1)
+    static let usage = ExitCode(64)
+    static let unavailable = ExitCode(69)
+    static let interrupted = ExitCode(130)
+}
+
+/// Runs a command; what it throws becomes one line on standard error and an exit code.
+func reportingFailure(_ body: () throws -> Void) throws {
+    do {
+        try body()
+    } catch let code as ExitCode {
+        throw code
+    } catch let error as ValidationError {
+        throw error
+    } catch let error as EngineError {
+        printError("engine: \(error)")
+        throw error.kind == .deviceUnavailable ? Exit.unavailable : Exit.failed
+    } catch {
+        printError("engine: \(error)")
+        throw Exit.failed
+    }
+}
+
+/// Writes a line to standard error.
+func printError(_ line: String) {
+    writeAll(line + "\n", to: STDERR_FILENO)
+}
+
+/// Writes text to standard output at once.
+func printNow(_ text: String) {
+    writeAll(text, to: STDOUT_FILENO)
+}
+
+private func writeAll(_ text: String, to descriptor: CInt) {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+        let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        if count < 0 && errno == EINTR { continue }
+        guard count > 0 else { return }
+        bytes.removeFirst(count)
+    }
+}

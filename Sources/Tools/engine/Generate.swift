@@ -1,0 +1,152 @@
+import ArgumentParser
+import Engine
+import Foundation
+
+struct Generate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Continues a text.",
+        discussion: """
+            The prompt comes from -p, -f, --tokens or standard input.
+
+              engine generate -m model.gguf -p "Once upon a time" -n 64 --temp 0
+              engine generate -m model.gguf -f story.txt --device sim0 --json
+            """)
+
+    @Option(name: [.short, .long], help: "The model, a GGUF file.")
+    var model: String
+    @Option(name: [.short, .long], help: "The prompt.")
+    var prompt: String?
+    @Option(name: [.short, .long], help: "A file with the prompt.")
+    var file: String?
+    @Option(help: "The prompt as token ids, separated by commas; nothing is put in front.")
+    var tokens: String?
+    @Option(name: [.customShort("n"), .customLong("predict")], help: "Tokens to generate; -1 until the end.")
+    var count = -1
+    @Option(name: [.short, .customLong("ctx-size")], help: "Context in tokens; 0 for the model's, at most 4096.")
+    var context = 0
+    @Option(name: [.customShort("b"), .customLong("batch-size")], help: "Prompt tokens computed at once.")
+    var batch = 512
+    @Option(name: [.short, .long], help: "CPU threads; 0 for one per core.")
+    var threads = 0
+    @OptionGroup var sampling: SamplingOptions
+    @Flag(help: "Go on after the model has ended its text.")
+    var ignoreEos = false
+    @Option(help: DeviceList.help)
+    var device = DeviceList.automatic
+    @Flag(name: .customLong("no-display-prompt"), help: "Do not print the prompt before the text.")
+    var hidesPrompt = false
+    @Flag(help: "Print one JSON object instead of text.")
+    var json = false
+    @Option(help: "Write the logits of all prompt tokens to this NumPy file.")
+    var logits: String?
+
+    func validate() throws {
+        guard [prompt, file, tokens].compactMap({ $0 }).count <= 1 else {
+            throw ValidationError("-p, -f and --tokens exclude each other.")
+        }
+        guard count >= -1 else { throw ValidationError("-n is a number of tokens, or -1.") }
+        guard context >= 0 else { throw ValidationError("-c is a number of tokens.") }
+        guard (1...4096).contains(batch) else { throw ValidationError("-b is a number from 1 to 4096.") }
+        guard (0...1024).contains(threads) else { throw ValidationError("-t is a number from 0 to 1024.") }
+    }
+
+    func run() throws {
+        try reportingFailure {
+            var options = LanguageModel.Options()
+            (options.threads, options.contextLength, options.batch) = (threads, context, batch)
+            // Read before loading: a missing prompt should not cost the time.
+            let input = try readPrompt()
+            let model = try device.load(model, options)
+            let ids = try promptTokens(input, model)
+
+            var parameters = GenerationParameters(
+                maxTokens: count < 0 ? nil : count, sampling: sampling.parameters)
+            parameters.ignoresEndOfText = ignoreEos
+            parameters.keepsPromptLogits = logits != nil
+            Interrupt.catchFirst()
+            if !json, !hidesPrompt { printNow(model.tokenizer.decode(ids)) }
+            let generation = try model.generate(
+                from: ids, parameters, shouldStop: { Interrupt.isRequested },
+                onText: { if !json { printNow($0) } })
+            if let logits {
+                try model.writeLogits(generation.promptLogits, to: logits)
+            }
+            if json {
+                try printJSON(GenerationOutput(model, generation))
+            } else {
+                printNow("\n")
+                printSummary(model, generation)
+            }
+            if generation.end == .interrupted { throw Exit.interrupted }
+        }
+    }
+
+    private enum Input {
+        case text(String)
+        case ids([Int32])
+    }
+
+    private func readPrompt() throws -> Input {
+        if let tokens {
+            let parts = tokens.split(separator: ",", omittingEmptySubsequences: false)
+            let ids = parts.compactMap { Int32($0.trimmingCharacters(in: .whitespaces)) }
+            guard ids.count == parts.count else {
+                throw ValidationError("--tokens takes numbers separated by commas.")
+            }
+            return .ids(ids)
+        }
+        if let prompt { return .text(prompt) }
+        if let file {
+            guard let data = FileManager.default.contents(atPath: file) else {
+                throw EngineError(.badInput, "\(file): cannot be read")
+            }
+            return .text(String(decoding: data, as: UTF8.self))
+        }
+        guard isatty(STDIN_FILENO) == 0 else {
+            throw ValidationError("No prompt: give one with -p, -f or --tokens, or on standard input.")
+        }
+        return .text(String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self))
+    }
+
+    private func promptTokens(_ input: Input, _ model: LanguageModel) throws -> [Int32] {
+        switch input {
+        case .text(let text): try model.tokens(of: text)
+        case .ids(let ids): ids
+        }
+    }
+}
+
+/// How tokens are chosen; names and defaults are llama.cpp's.
+struct SamplingOptions: ParsableArguments {
+    @Option(name: .customLong("temp"), help: "Temperature; 0 takes the most likely token.")
+    var temperature: Float = 0.8
+    @Option(help: "Consider the N most likely tokens; 0 for all.")
+    var topK = 40
+    @Option(help: "Consider the most likely tokens up to this probability; 1 for all.")
+    var topP: Float = 0.95
+    @Option(help: "Consider tokens at least this likely, compared to the most likely; 0 for all.")
+    var minP: Float = 0.05
+    @Option(help: "Penalty on tokens that came recently; 1 for none.")
+    var repeatPenalty: Float = 1
+    @Option(name: .customLong("repeat-last-n"), help: "How far the penalty looks back; -1 for all.")
+    var repeatLastN = 64
+    @Option(name: [.short, .long], help: "Seed of the random choices.")
+    var seed: UInt64?
+
+    var parameters: SamplingParameters {
+        SamplingParameters(
+            temperature: temperature, topK: topK, topP: topP, minP: minP, repeatPenalty: repeatPenalty,
+            repeatLastN: repeatLastN, seed: seed ?? .random(in: 0...UInt64.max))
+    }
+
+    func validate() throws {
+        guard temperature.isFinite, temperature >= 0 else { throw ValidationError("--temp is a number from 0 on.") }
+        guard topK >= 0 else { throw ValidationError("--top-k is a number from 0 on.") }
+        guard (0...1).contains(topP), (0...1).contains(minP) else {
+            throw ValidationError("--top-p and --min-p are numbers from 0 to 1.")
+        }
+        guard repeatPenalty.isFinite, repeatPenalty > 0, repeatLastN >= -1 else {
+            throw ValidationError("--repeat-penalty is above 0, --repeat-last-n from -1 on.")
+        }
+    }
+}
