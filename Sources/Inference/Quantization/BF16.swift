@@ -7,7 +7,8 @@ package enum BF16: QuantizableFormat {
     package static let bytesPerBlock = 2
 
     package static func dequantizeBlock(_ block: UnsafeRawPointer, into values: UnsafeMutablePointer<Float>) {
-        values[0] = Float(bitPattern: UInt32(UInt16(littleEndian: block.loadUnaligned(as: UInt16.self))) << 16)
+        let bits = UInt16(littleEndian: block.loadUnaligned(as: UInt16.self))
+        values[0] = Float(bitPattern: UInt32(bits) << 16)
     }
 
     package static func quantizeBlock(_ values: UnsafePointer<Float>, into block: UnsafeMutableRawPointer) {

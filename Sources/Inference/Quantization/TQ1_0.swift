@@ -16,7 +16,7 @@ package enum TQ1_0: BlockFormat {
             for _ in 0..<digits {
                 for i in 0..<width {
                     let rest = block.byte(first + i) &* power
-                    output[i] = scale * Float(Int(UInt16(rest) * 3 >> 8) - 1)
+                    output[i] = scale * Float((Int(rest) * 3) >> 8 - 1)
                 }
                 output += width
                 power &*= 3

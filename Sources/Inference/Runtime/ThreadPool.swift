@@ -32,11 +32,13 @@ package final class ThreadPool: Sendable {
         for _ in 1..<threads {
             var handle = pthread_t()
             let reference = Unmanaged.passRetained(crew)
-            let code = pthread_create(&handle, nil, { reference in
-                guard let reference else { return nil }
-                Unmanaged<Crew>.fromOpaque(reference).takeRetainedValue().serve()
-                return nil
-            }, reference.toOpaque())
+            let code = pthread_create(
+                &handle, nil,
+                { reference in
+                    guard let reference else { return nil }
+                    Unmanaged<Crew>.fromOpaque(reference).takeRetainedValue().serve()
+                    return nil
+                }, reference.toOpaque())
             guard code == 0 else {
                 reference.release()
                 break

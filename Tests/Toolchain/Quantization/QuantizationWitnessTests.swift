@@ -11,7 +11,9 @@ struct QuantizationWitnessTests {
         let format = try #require(type.blockFormat)
         let blocks = 16384 / format.blockSize
         var generator = SplitMix(seed: UInt64(type.rawValue) + 1)
-        let bytes = (0..<blocks * format.bytesPerBlock).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let bytes = (0..<blocks * format.bytesPerBlock).map { _ in
+            UInt8.random(in: 0...255, using: &generator)
+        }
         var ours = [Float](repeating: 0, count: blocks * format.blockSize)
         try bytes.withUnsafeBytes { source in
             try ours.withUnsafeMutableBufferPointer { try type.dequantize(source, into: $0) }
@@ -22,7 +24,8 @@ struct QuantizationWitnessTests {
         let differences = zip(ours, theirs).filter {
             $0.bitPattern != $1.bitPattern && !($0.isNaN && $1.isNaN)
         }
-        #expect(differences.isEmpty, "\(differences.count) differ, first \(String(describing: differences.first))")
+        let count = differences.count
+        #expect(count == 0, "first: \(String(describing: differences.first))")
         #expect(ours.contains { $0.isFinite && $0 != 0 })
     }
 

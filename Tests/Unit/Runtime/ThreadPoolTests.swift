@@ -72,14 +72,22 @@ struct ThreadPoolTests {
 
     @Test("a pool at rest uses no processor time")
     func rest() {
-        let pool = ThreadPool(threads: 4)
-        pool.run(chunks: 100) { _ in }
+        let threads = 2
+        let pool = ThreadPool(threads: threads)
+        let clocks = UnsafeMutablePointer<clockid_t>.allocate(capacity: threads)
+        defer { clocks.deallocate() }
+        let arrived = Atomic(0)
+        pool.run(chunks: threads) { chunk in
+            pthread_getcpuclockid(pthread_self(), clocks + chunk)
+            arrived.add(1, ordering: .relaxed)
+            while arrived.load(ordering: .relaxed) < threads { sched_yield() }
+        }
         usleep(20_000)
-        let before = threadsTime()
+        let before = (0..<threads).map { seconds(clocks[$0]) }
         usleep(300_000)
-        let used = threadsTime() - before
-        // Other tests run in this process: only what a spinning thread would use is too much.
-        print("thread pool at rest: process used \(used * 1000) ms in 300 ms")
+        for (chunk, earlier) in before.enumerated() {
+            #expect(seconds(clocks[chunk]) - earlier < 0.03)
+        }
         withExtendedLifetime(pool) {}
     }
 
@@ -102,12 +110,22 @@ struct ThreadPoolTests {
         let start = ContinuousClock.now
         for _ in 0..<loops { pool.run(chunks: threads) { _ in } }
         print("empty loop on \(threads) threads: \((ContinuousClock.now - start) / loops)")
+        guard threads == 2 else { return }
+        // The same with each thread waiting for the other, so that both must have woken up.
+        let arrived = Atomic(0)
+        let middle = ContinuousClock.now
+        for loop in 1...loops {
+            pool.run(chunks: 2) { _ in
+                arrived.add(1, ordering: .relaxed)
+                while arrived.load(ordering: .relaxed) < 2 * loop {}
+            }
+        }
+        print("loop in which 2 threads meet: \((ContinuousClock.now - middle) / loops)")
     }
 }
 
-/// Processor time of this process in seconds.
-private func threadsTime() -> Double {
+private func seconds(_ clock: clockid_t) -> Double {
     var time = timespec()
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    clock_gettime(clock, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
