@@ -5,7 +5,8 @@ import Foundation
 func printSummary(_ model: LanguageModel, _ generation: Generation) {
     func line(_ name: String, _ tokens: Int, _ seconds: Double, _ rate: Double) {
         printError(
-            String(format: "%-11@ %6d tokens %9.1f ms %9.1f tokens/s", name as NSString, tokens, seconds * 1000, rate))
+            padded(name, 11)
+                + String(format: " %6d tokens %9.1f ms %9.1f tokens/s", tokens, seconds * 1000, rate))
     }
     printError("")
     printError(String(format: "load %30.1f ms", model.loadSeconds * 1000))
@@ -16,12 +17,13 @@ func printSummary(_ model: LanguageModel, _ generation: Generation) {
     }
 
     printError("")
-    printError("device  arch            model      context      compute")
+    printError("device  arch                model      context      compute")
     for device in model.devices {
         printError(
-            String(
-                format: "%-7@ %-12@ %@ %@ %@", device.name as NSString, device.arch as NSString,
-                megabytes(device.modelBytes), megabytes(device.contextBytes), megabytes(device.computeBytes)))
+            [
+                padded(device.name, 7), padded(device.arch, 12), megabytes(device.modelBytes),
+                megabytes(device.contextBytes), megabytes(device.computeBytes),
+            ].joined(separator: " "))
     }
 
     let offload = model.offload
@@ -41,6 +43,10 @@ func printSummary(_ model: LanguageModel, _ generation: Generation) {
             "on the CPU: \(offload.refusals.count) products of the model, the first "
                 + "\(first.name): \(first.reason)")
     }
+}
+
+private func padded(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(0, width - text.count))
 }
 
 private func megabytes(_ bytes: Int) -> String {
