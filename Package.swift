@@ -48,7 +48,9 @@ let package = Package(
         swiftTarget("Models", floor: "Inference", ["GGUF"]),
         swiftTarget(
             "Runtime", floor: "Inference", ["Models", "Quantization", "CPUKernels", "HTPDevice", "GGUF"]),
-        swiftTarget("Engine", floor: "Inference", ["Runtime", "Models", "Tokenization", "GGUF"]),
+        swiftTarget(
+            "Engine", floor: "Inference",
+            ["Runtime", "Models", "Tokenization", "Quantization", "CPUKernels", "HTPDevice", "HexagonRPC", "GGUF"]),
 
         // Beside the floors: tools and tests may use it, no floor above Driver does.
         swiftTarget("VirtualDSP", floor: "VirtualDSP", ["HexagonRPC", "HTPProgram", "CRemote"]),
