@@ -41,6 +41,22 @@ public struct DSPQueueFunctions: Sendable {
             UInt32
         ) -> CInt
 
+    /// Type of `dspqueue_peek_noblock`: flags, count of buffers and length of the next message.
+    public typealias PeekNonblocking =
+        @convention(c) (
+            Queue, UnsafeMutablePointer<UInt32>?, UnsafeMutablePointer<UInt32>?, UnsafeMutablePointer<UInt32>?
+        ) -> CInt
+    /// Type of `dspqueue_peek`: as without blocking, then a timeout in microseconds.
+    public typealias Peek =
+        @convention(c) (
+            Queue, UnsafeMutablePointer<UInt32>?, UnsafeMutablePointer<UInt32>?,
+            UnsafeMutablePointer<UInt32>?, UInt32
+        ) -> CInt
+    /// Type of `dspqueue_write_early_wakeup_noblock`: delay in microseconds, packet flags.
+    public typealias WriteEarlyWakeup = @convention(c) (Queue, UInt32, UInt32) -> CInt
+    /// Type of `dspqueue_get_stat`: a value of `enum dspqueue_stat`, and the answer.
+    public typealias Statistic = @convention(c) (Queue, CInt, UnsafeMutablePointer<UInt64>) -> CInt
+
     /// `dspqueue_create`
     public let create: Create
     /// `dspqueue_close`
@@ -55,8 +71,16 @@ public struct DSPQueueFunctions: Sendable {
     public let read: Read
     /// `dspqueue_read_noblock`
     public let readNonblocking: ReadNonblocking
+    /// `dspqueue_peek`, where the library has it.
+    public let peek: Peek?
+    /// `dspqueue_peek_noblock`, where the library has it.
+    public let peekNonblocking: PeekNonblocking?
+    /// `dspqueue_write_early_wakeup_noblock`, where the library has it.
+    public let writeEarlyWakeup: WriteEarlyWakeup?
+    /// `dspqueue_get_stat`, where the library has it.
+    public let statistic: Statistic?
 
-    /// Finds all of them; nil when any is missing: a part of them is of no use.
+    /// Finds them; nil when one is missing without which there is no use of queues.
     init?(_ loader: inout SymbolLoader) {
         let create = loader.optional("dspqueue_create", as: Create.self)
         let close = loader.optional("dspqueue_close", as: Close.self)
@@ -65,6 +89,10 @@ public struct DSPQueueFunctions: Sendable {
         let writeNonblocking = loader.optional("dspqueue_write_noblock", as: WriteNonblocking.self)
         let read = loader.optional("dspqueue_read", as: Read.self)
         let readNonblocking = loader.optional("dspqueue_read_noblock", as: ReadNonblocking.self)
+        peek = loader.optional("dspqueue_peek", as: Peek.self)
+        peekNonblocking = loader.optional("dspqueue_peek_noblock", as: PeekNonblocking.self)
+        writeEarlyWakeup = loader.optional("dspqueue_write_early_wakeup_noblock", as: WriteEarlyWakeup.self)
+        statistic = loader.optional("dspqueue_get_stat", as: Statistic.self)
         guard let create, let close, let export, let write, let writeNonblocking, let read,
             let readNonblocking
         else { return nil }

@@ -6,6 +6,12 @@ public enum FastRPCLibraryError: Error, Hashable, Sendable {
         public var name: String
         /// The loader's own words.
         public var reason: String
+
+        /// Describes an attempt.
+        public init(name: String, reason: String) {
+            self.name = name
+            self.reason = reason
+        }
     }
 
     /// The dynamic loader could load none of these.

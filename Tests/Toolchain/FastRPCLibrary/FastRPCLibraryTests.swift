@@ -79,11 +79,16 @@ import Testing
         #expect(queues.read(made, &flags, 4, &count, nil, 1, &length, &message, 250) == 27)
         #expect(flags == 3 && count == 0 && length == 1 && message == 42)
         #expect(queues.readNonblocking(made, &flags, 5, &count, nil, 1, &length, &message) == 28)
+        #expect(queues.peek?(made, &flags, &count, &length, 7) == 29)
+        #expect(flags == 1 && count == 2 && length == 3)
+        #expect(queues.peekNonblocking?(made, &flags, &count, &length) == 30 && length == 4)
+        #expect(queues.writeEarlyWakeup?(made, 1000, 4) == 31)
+        #expect(queues.statistic?(made, 7, &id) == 32 && id == 1 << 33)
         #expect(queues.close(made) == 23)
         #expect(
             try log(library) == """
                 create 3 0 65536 16384;write 1 0 3 9 ffffffff;write_noblock 2 0 2 8;read 4 1 250;\
-                read_noblock 5 1;qclose 1;
+                read_noblock 5 1;peek 7;peek_noblock;wakeup 1000 4;stat 7;qclose 1;
                 """)
     }
 

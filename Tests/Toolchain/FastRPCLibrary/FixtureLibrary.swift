@@ -233,5 +233,33 @@ enum FixtureLibrary {
                 LOG("read_noblock %u %u;", capacity, most); return 28; }
             """
         ),
+        (
+            "dspqueue_peek",
+            """
+            int dspqueue_peek(void *q, uint32_t *flags, uint32_t *count, uint32_t *n, uint32_t timeout) {
+                LOG("peek %u;", timeout); *flags = 1; *count = 2; *n = 3; return 29; }
+            """
+        ),
+        (
+            "dspqueue_peek_noblock",
+            """
+            int dspqueue_peek_noblock(void *q, uint32_t *flags, uint32_t *count, uint32_t *n) {
+                LOG("peek_noblock;"); *n = 4; return 30; }
+            """
+        ),
+        (
+            "dspqueue_write_early_wakeup_noblock",
+            """
+            int dspqueue_write_early_wakeup_noblock(void *q, uint32_t delay, uint32_t flags) {
+                LOG("wakeup %u %u;", delay, flags); return 31; }
+            """
+        ),
+        (
+            "dspqueue_get_stat",
+            """
+            int dspqueue_get_stat(void *q, int stat, uint64_t *value) {
+                LOG("stat %d;", stat); *value = 1ull << 33; return 32; }
+            """
+        ),
     ]
 }
