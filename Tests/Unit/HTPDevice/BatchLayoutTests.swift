@@ -1,0 +1,67 @@
+import HTPDevice
+import HTPProgram
+import Testing
+
+/// The host's idea of the command buffer against the C structs that the DSP program is compiled with.
+@Suite struct BatchLayoutTests {
+    @Test func headerMatchesC() {
+        typealias C = htp_batch_header
+        typealias Swift = BatchLayout.Header
+        #expect(MemoryLayout<C>.size == BatchLayout.headerBytes)
+        #expect(MemoryLayout<C>.offset(of: \.magic) == Swift.magic)
+        #expect(MemoryLayout<C>.offset(of: \.version) == Swift.version)
+        #expect(MemoryLayout<C>.offset(of: \.byte_count) == Swift.byteCount)
+        #expect(MemoryLayout<C>.offset(of: \.buffer_count) == Swift.bufferCount)
+        #expect(MemoryLayout<C>.offset(of: \.operation_count) == Swift.operationCount)
+        #expect(MemoryLayout<C>.offset(of: \.rows) == Swift.rows)
+        #expect(MemoryLayout<C>.offset(of: \.status) == Swift.status)
+        #expect(MemoryLayout<C>.offset(of: \.executed) == Swift.executed)
+        #expect(MemoryLayout<C>.offset(of: \.fault) == Swift.fault)
+        #expect(MemoryLayout<C>.offset(of: \.fault_operation) == Swift.faultOperation)
+        #expect(MemoryLayout<C>.offset(of: \.microseconds) == Swift.microseconds)
+        #expect(MemoryLayout<C>.offset(of: \.multiply_adds) == Swift.multiplyAdds)
+    }
+
+    @Test func entriesAndOperationsMatchC() {
+        #expect(MemoryLayout<htp_buffer_entry>.size == BatchLayout.bufferEntryBytes)
+        #expect(MemoryLayout<htp_buffer_entry>.offset(of: \.fd) == BatchLayout.BufferEntry.descriptor)
+        #expect(MemoryLayout<htp_buffer_entry>.offset(of: \.size) == BatchLayout.BufferEntry.byteCount)
+
+        typealias C = htp_operation
+        typealias Swift = BatchLayout.Operation
+        #expect(MemoryLayout<C>.size == BatchLayout.operationBytes)
+        #expect(MemoryLayout<C>.offset(of: \.opcode) == Swift.opcode)
+        #expect(MemoryLayout<C>.offset(of: \.flags) == Swift.flags)
+        #expect(MemoryLayout<C>.offset(of: \.tile_kind) == Swift.tileKind)
+        #expect(MemoryLayout<C>.offset(of: \.out) == Swift.outputs)
+        #expect(MemoryLayout<C>.offset(of: \.in) == Swift.inputs)
+        #expect(MemoryLayout<C>.offset(of: \.weights) == Swift.weights)
+        #expect(MemoryLayout<C>.offset(of: \.source) == Swift.source)
+        #expect(MemoryLayout<C>.offset(of: \.destination) == Swift.destination)
+        #expect(MemoryLayout<htp_tensor>.offset(of: \.buffer) == BatchLayout.Tensor.buffer)
+        #expect(MemoryLayout<htp_tensor>.offset(of: \.stride) == BatchLayout.Tensor.stride)
+        #expect(MemoryLayout<htp_tensor>.offset(of: \.offset) == BatchLayout.Tensor.offset)
+    }
+
+    @Test func constantsMatchC() {
+        #expect(BatchLayout.magic == HTP_BATCH_MAGIC)
+        #expect(BatchLayout.version == HTP_BATCH_VERSION)
+        #expect(BatchLayout.buffersMax == Int(HTP_BATCH_BUFFERS_MAX))
+        #expect(BatchLayout.operationsMax == Int(HTP_BATCH_OPERATIONS_MAX))
+        #expect(BatchLayout.rowsMax == Int(HTP_BATCH_ROWS_MAX))
+        #expect(BatchLayout.matmul == HTP_OP_MATMUL.rawValue)
+        #expect(BatchLayout.sameSource == HTP_OPERATION_SAME_SOURCE)
+        #expect(TileKind.columnsMax == Int(HTP_COLUMNS_MAX))
+    }
+
+    @Test(arguments: TileKind.allCases, [32, 64, 96, 2048, 14336])
+    func tileSizesMatchC(kind: TileKind, columns: Int) {
+        #expect(kind.codeBytes == Int(htp_tile_code_bytes(kind.rawValue)))
+        #expect(kind.rowTileBytes(columns: columns) == Int(htp_row_tile_bytes(kind.rawValue, UInt32(columns))))
+        for rows in [1, 31, 32, 33, 128_256] {
+            #expect(
+                kind.byteCount(rows: rows, columns: columns)
+                    == Int(htp_tiles_bytes(kind.rawValue, UInt32(rows), UInt32(columns))))
+        }
+    }
+}

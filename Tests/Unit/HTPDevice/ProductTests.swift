@@ -1,0 +1,145 @@
+import HTPDevice
+import HexagonRPC
+import TestSupport
+import Testing
+import VirtualDSP
+
+/// Products on the DSP, through the simulator and through the C library's symbols.
+@Suite(.serialized) struct ProductTests {
+    /// The ways to the virtual DSP.
+    static let transports: [String] = ["simulator"] + (SimulatorLibrary.path == nil ? [] : ["library"])
+
+    static func device(_ transport: String, threads: Int = 2) throws -> HTPDevice {
+        let chosen: any Transport =
+            switch (transport, SimulatorLibrary.path) {
+            case ("library", let path?): try LibraryTransport(path: path)
+            default: SimulatorTransport()
+            }
+        return try HTPDevice(name: "dsp0", kind: transport, transport: chosen, threads: threads)
+    }
+
+    /// Multiplies `rows` rows with each matrix in one batch.
+    static func multiply(
+        _ device: HTPDevice, _ matrices: [RandomMatrix], by source: [Float], rows: Int
+    ) throws -> (results: [[Float]], report: BatchReport) {
+        var numbers: [Int] = []
+        for matrix in matrices {
+            numbers += try matrix.withWeights { try device.load([$0]) { count, body in (0..<count).forEach(body) } }
+        }
+        let shape = Batch.Shape(
+            sourceColumns: [matrices[0].columns],
+            products: numbers.map { Batch.Product(weights: $0, source: 0) })
+        let batch = try device.prepare([shape], rows: rows)[0]
+        let outputs = matrices.map { UnsafeMutablePointer<Float>.allocate(capacity: $0.rows * rows) }
+        defer { outputs.forEach { $0.deallocate() } }
+        for (output, matrix) in zip(outputs, matrices) {
+            output.initialize(repeating: .nan, count: matrix.rows * rows)
+        }
+        let report = try source.withUnsafeBufferPointer { source in
+            try device.run(batch, rows: rows, sources: [source.baseAddress].compactMap { $0 }, results: outputs)
+        }
+        return (
+            zip(outputs, matrices).map { Array(UnsafeBufferPointer(start: $0, count: $1.rows * rows)) }, report
+        )
+    }
+
+    @Test(
+        arguments: [WeightMatrix.Format.q4_0, .q8_0],
+        [(1, 32, 1), (32, 64, 1), (33, 96, 2), (64, 256, 3), (100, 512, 4), (40, 1056, 7), (256, 2048, 5)])
+    func productsAreCloseToDoublePrecision(
+        format: WeightMatrix.Format, size: (rows: Int, columns: Int, count: Int)
+    ) throws {
+        var random = RandomNumbers(seed: UInt64(size.rows + size.columns))
+        let matrix = try RandomMatrix(format, rows: size.rows, columns: size.columns, random: &random)
+        let source = random.normals(size.columns * size.count)
+        let (results, report) = try Self.multiply(
+            try Self.device("simulator"), [matrix], by: source, rows: size.count)
+        let error = normalizedError(results[0], expected: matrix.multiplied(by: source))
+        // Eight-bit activations of a normal distribution are off by 5e-5 of their square.
+        #expect(error < 2e-4)
+        #expect(report.products == 1)
+        #expect(report.multiplyAdds == size.rows * size.columns * size.count)
+    }
+
+    /// What the activations lose is their own rounding: with inputs that int8 blocks hold exactly, nothing is
+    /// left but the rounding of scales and sums.
+    @Test(arguments: [WeightMatrix.Format.q4_0, .q8_0])
+    func exactActivationsGiveAlmostExactProducts(format: WeightMatrix.Format) throws {
+        var random = RandomNumbers(seed: 11)
+        let matrix = try RandomMatrix(format, rows: 64, columns: 1024, random: &random)
+        var source = (0..<1024).map { _ in Float(Int.random(in: -126...126, using: &random)) }
+        for block in stride(from: 0, to: 1024, by: 32) { source[block] = 127 }
+        let (results, _) = try Self.multiply(try Self.device("simulator"), [matrix], by: source, rows: 1)
+        #expect(normalizedError(results[0], expected: matrix.multiplied(by: source)) < 1e-8)
+    }
+
+    @Test func rowsOfABatchDoNotInfluenceEachOther() throws {
+        var random = RandomNumbers(seed: 3)
+        let matrix = try RandomMatrix(.q4_0, rows: 96, columns: 320, random: &random)
+        let source = random.normals(320 * 9)
+        let together = try Self.multiply(try Self.device("simulator"), [matrix], by: source, rows: 9).results[0]
+        for row in 0..<9 {
+            let alone = try Self.multiply(
+                try Self.device("simulator", threads: 1), [matrix],
+                by: Array(source[row * 320..<(row + 1) * 320]), rows: 1
+            ).results[0]
+            #expect(alone == Array(together[row * 96..<(row + 1) * 96]))
+        }
+    }
+
+    @Test func outliersZerosAndExtremesAreDefined() throws {
+        var random = RandomNumbers(seed: 8)
+        let matrix = try RandomMatrix(.q8_0, rows: 32, columns: 256, random: &random)
+        var source = random.normals(256 * 4)
+        source[5] = 4000  // one block dwarfs the others
+        for column in 256..<512 { source[column] = 0 }
+        for column in 512..<768 { source[column] *= 1e30 }
+        for column in 768..<1024 { source[column] *= 1e-30 }
+        let results = try Self.multiply(try Self.device("simulator"), [matrix], by: source, rows: 4).results[0]
+        let expected = matrix.multiplied(by: source)
+        #expect(results[32..<64].allSatisfy { $0 == 0 })
+        for row in [0, 2] {
+            let range = row * 32..<(row + 1) * 32
+            #expect(normalizedError(results[range], expected: expected[range]) < 2e-4)
+        }
+        // Below 2^-95 inputs count as zero.
+        #expect(results[96..<128].allSatisfy { $0 == 0 || $0.magnitude < 1e-27 })
+    }
+
+    @Test(.enabled(if: SimulatorLibrary.path != nil, "libcdsprpc-simulator.so is not built"))
+    func bothTransportsGiveTheSameBits() throws {
+        var random = RandomNumbers(seed: 21)
+        let matrices = [
+            try RandomMatrix(.q4_0, rows: 160, columns: 512, random: &random),
+            try RandomMatrix(.q8_0, rows: 33, columns: 512, random: &random),
+            try RandomMatrix(.q4_0, rows: 7, columns: 512, random: &random),
+        ]
+        let source = random.normals(512 * 6)
+        let found = try Self.transports.map {
+            try Self.multiply(try Self.device($0), matrices, by: source, rows: 6).results
+        }
+        #expect(found.count == 2)
+        for (simulator, library) in zip(found[0], found[1]) {
+            #expect(simulator.map(\.bitPattern) == library.map(\.bitPattern))
+            #expect(simulator.contains { $0 != 0 })
+        }
+    }
+
+    @Test(arguments: transports)
+    func theDeviceCountsItsMemory(transport: String) throws {
+        var random = RandomNumbers(seed: 2)
+        let device = try Self.device(transport)
+        #expect(device.modelBytes == 0)
+        let matrix = try RandomMatrix(.q4_0, rows: 64, columns: 64, random: &random)
+        _ = try Self.multiply(device, [matrix], by: random.normals(64), rows: 1)
+        #expect(device.modelBytes >= TileKind.fourBit.byteCount(rows: 64, columns: 64))
+        #expect(device.contextBytes > 0)
+        #expect(device.hardware.threads == 2)
+    }
+
+    @Test func aBatchWithTooManyRowsIsRefused() throws {
+        let device = try Self.device("simulator")
+        #expect(throws: HTPError.self) { try device.prepare([], rows: 5000) }
+        #expect(throws: HTPError.self) { try device.prepare([], rows: 0) }
+    }
+}
