@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import Testing
 
 import SharedMemory
@@ -218,7 +218,7 @@ import SharedMemory
     }
 
     @Test func acceleratorsAreListedInOrder() throws {
-        let directory = "/tmp/hexagonrpc-accel-\(getpid())"
+        let directory = NSTemporaryDirectory() + "/hexagonrpc-accel-\(getpid())"
         try #require(mkdir(directory, 0o700) == 0)
         defer { rmdir(directory) }
         let names = ["accel1", "accel0", "other"]
