@@ -1,7 +1,6 @@
 import Foundation
-import Testing
-
 import SharedMemory
+import Testing
 
 @Suite struct MemoryFileTests {
     let allocator = MemoryFileAllocator()
