@@ -87,9 +87,7 @@ extension Prober {
 
     private func notRunning(_ processor: Report.Remoteproc, _ evidence: String) -> Check {
         let start = "echo start | sudo tee \(processor.path)/state"
-        let places = ["/lib/firmware/updates", "/lib/firmware"].map { "\($0)/\(processor.firmware)" }
-        let files = places.flatMap { place in ["", ".zst", ".xz"].map { place + $0 } }
-        if let file = files.first(where: machine.exists) {
+        if let file = firmwarePaths(processor).first(where: machine.exists) {
             return Check(
                 "remoteproc", .fail, "\(domain.name) is \(processor.state)",
                 evidence: "\(evidence)\n\(file)", remedy: start)
@@ -99,5 +97,12 @@ extension Prober {
             evidence: "\(evidence)\nno /lib/firmware/\(processor.firmware)",
             remedy: "apt-cache search firmware | grep -i -e qcom -e qualcomm  # install the one with "
                 + "\(processor.firmware)\n\(start)")
+    }
+
+    /// Where the kernel looks for a firmware file, compressed or not.
+    func firmwarePaths(_ processor: Report.Remoteproc) -> [String] {
+        ["/lib/firmware/updates", "/lib/firmware"].flatMap { folder in
+            ["", ".zst", ".xz"].map { "\(folder)/\(processor.firmware)\($0)" }
+        }
     }
 }

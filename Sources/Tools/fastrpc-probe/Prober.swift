@@ -24,7 +24,8 @@ struct Prober {
         let remoteproc = remoteprocCheck()
         let checks = [
             kernelCheck(), driver, remoteproc, nodesCheck(driver: driver, remoteproc: remoteproc),
-            nodeAccessCheck(), heapCheck(), libraryCheck(), shellCheck(), drmCheck(), sessionCheck(),
+            nodeAccessCheck(), heapCheck(), libraryCheck(), shellCheck(), buildCheck(), drmCheck(),
+            sessionCheck(),
         ]
         return Report(
             domain: domain.name,
@@ -37,7 +38,7 @@ struct Prober {
     private func sessionCheck() -> Check {
         Check(
             "session", .skip, "no session was tried: this version only looks",
-            evidence: "firmware and shell may still be of different builds, which only a session shows")
+            evidence: "whether the DSP accepts this machine's firmware and shell, only a session shows")
     }
 
     /// Every DSP of which the machine shows a trace, not only the one asked for.

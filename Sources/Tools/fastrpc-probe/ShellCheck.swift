@@ -1,14 +1,10 @@
 /// Is the DSP's process shell where libcdsprpc looks for it? DSP_LIBRARY_PATH has no say in this search.
 extension Prober {
     func shellCheck() -> Check {
-        let names = ["fastrpc_shell_unsigned_\(domain.id)", "fastrpc_shell_unsigned"]
         let board = boardFolders()
-        let folders = board.folders + ["/usr/lib/rfsa/adsp", "/usr/lib/dsp"]
-        let found = names.lazy.flatMap { name in
-            (folders.flatMap { ["\($0)/\(domain.name)/\(name)", "\($0)/\(name)"] }
-                + ["/vendor/dsp/\(name)", "/vendor/dsp/\(domain.name)/\(name)"])
-        }.first(where: machine.exists)
-        if let found {
+        let folders = shellFolders
+        let name = shellNames[0]
+        if let found = findShell() {
             if let refusal = machine.refusal(found) {
                 return Check(
                     "shell", .fail, "\(user.name) may not read \(found)", evidence: refusal,
@@ -19,14 +15,14 @@ extension Prober {
                 evidence: ([found] + board.evidence).joined(separator: "\n"))
         }
         let evidence =
-            (["no \(names[0]) in \((folders + ["/vendor/dsp"]).joined(separator: ", "))"] + board.evidence)
-        let elsewhere = Self.shellArchives.flatMap { search(for: names[0], in: $0, depth: 7) }
+            (["no \(name) in \((folders + ["/vendor/dsp"]).joined(separator: ", "))"] + board.evidence)
+        let elsewhere = Self.shellArchives.flatMap { search(for: name, in: $0, depth: 7) }
         if let first = elsewhere.first {
             let choice = elsewhere.count == 1 ? "" : "  # of these the one of this board"
             return Check(
                 "shell", .fail, "the shell of \(domain.name) is installed where the library does not look",
                 evidence: (evidence + elsewhere).joined(separator: "\n"),
-                remedy: "sudo install -D -m 644 \(first) /usr/lib/dsp/\(domain.name)/\(names[0])\(choice)")
+                remedy: "sudo install -D -m 644 \(first) /usr/lib/dsp/\(domain.name)/\(name)\(choice)")
         }
         return Check(
             "shell", .fail, "the shell of \(domain.name) for unsigned code is not installed",
@@ -34,6 +30,18 @@ extension Prober {
             remedy: "apt-cache search hexagon-dsp-binaries  # then install the one for this board; its build "
                 + "must match the DSP's firmware")
     }
+
+    /// The first file that the search of libcdsprpc finds.
+    func findShell() -> String? {
+        shellNames.lazy.flatMap { name in
+            (shellFolders.flatMap { ["\($0)/\(domain.name)/\(name)", "\($0)/\(name)"] }
+                + ["/vendor/dsp/\(name)", "/vendor/dsp/\(domain.name)/\(name)"])
+        }.first(where: machine.exists)
+    }
+
+    private var shellNames: [String] { ["fastrpc_shell_unsigned_\(domain.id)", "fastrpc_shell_unsigned"] }
+
+    private var shellFolders: [String] { boardFolders().folders + ["/usr/lib/rfsa/adsp", "/usr/lib/dsp"] }
 
     /// Where distributions keep the files of all boards.
     private static let shellArchives = ["/usr/share/qcom", "/usr/share/hexagon-dsp", "/lib/firmware/qcom"]

@@ -19,7 +19,7 @@ struct ProbeTests {
         #expect(
             report.checks.map { "\($0.id) \($0.status)" } == [
                 "kernel ok", "driver ok", "remoteproc ok", "nodes ok", "node-access ok", "dma-heap ok",
-                "library ok", "shell ok", "drm ok", "session skip",
+                "library ok", "shell ok", "build skip", "drm ok", "session skip",
             ])
         #expect(report.host.kernel == "6.18.0-test" && report.host.model == "Radxa Dragon Q6A")
         #expect(report.devices.map(\.name) == ["adsp", "cdsp"])
@@ -165,6 +165,19 @@ struct ProbeTests {
         #expect(check.status == "fail" && check.evidence.contains("does not know \"Another board\""))
     }
 
+    @Test func firmwareAndShellOfDifferentBuildsAreAWarning() throws {
+        let firmware = "/lib/firmware/qcom/qcs6490/radxa/dragon-q6a/cdsp.mbn"
+        let shell = "/usr/lib/dsp/cdsp/fastrpc_shell_unsigned_3"
+        let mark = "QC_IMAGE_VERSION_STRING="
+        try machine.write("QCQQC_\(mark)\0 x\0\(mark)CDSP.HT.2.5-1\0OEM", to: firmware)
+        try machine.write("\(mark)CDSP.HT.2.5-1\0", to: shell)
+        #expect(try machine.probe().report["build"].status == "ok")
+        try machine.write("\(mark)CDSP.HT.2.5-2\0", to: shell)
+        let check = try machine.probe().report["build"]
+        #expect(check.status == "warn")
+        #expect(check.evidence == "\(firmware): CDSP.HT.2.5-1\n\(shell): CDSP.HT.2.5-2")
+    }
+
     @Test(arguments: ["remote_handle64_invoke", "fastrpc_munmap"])
     func aLibraryThatLacksAFunction(name: String) throws {
         try machine.installLibrary(without: [name, "rpcmem_init"])
@@ -196,7 +209,7 @@ struct ProbeTests {
         try machine.remove("/usr/lib/dsp")
         let bad = try machine.runProbe(["--no-session"])
         #expect(bad.status == 1)
-        #expect(bad.output.hasPrefix("cdsp: not usable as it is, 1 of 10 checks failed; first: the shell"))
+        #expect(bad.output.hasPrefix("cdsp: not usable as it is, 1 of 11 checks failed; first: the shell"))
         #expect(bad.output.contains("\nfail  shell "))
     }
 

@@ -1,7 +1,6 @@
-import Glibc
-import Testing
-
+import Foundation
 import SharedMemory
+import Testing
 
 @Suite struct MemoryFileTests {
     let allocator = MemoryFileAllocator()
@@ -218,7 +217,7 @@ import SharedMemory
     }
 
     @Test func acceleratorsAreListedInOrder() throws {
-        let directory = "/tmp/hexagonrpc-accel-\(getpid())"
+        let directory = NSTemporaryDirectory() + "/hexagonrpc-accel-\(getpid())"
         try #require(mkdir(directory, 0o700) == 0)
         defer { rmdir(directory) }
         let names = ["accel1", "accel0", "other"]
