@@ -27,8 +27,8 @@ static int x86_level(void) {
     if (!has(ebx, avx2)) return CPU_KERNELS_PORTABLE;
     const uint32_t f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31; // of EBX
     const uint32_t vbmi = 1u << 1, vnni = 1u << 11;                           // of ECX
-    if (!has(ebx, f | dq | bw | vl) || !has(ecx, vbmi | vnni) || (state & zmm) != zmm) return CPU_KERNELS_AVX2;
-    return CPU_KERNELS_AVX512_VNNI;
+    int avx512 = has(ebx, f | dq | bw | vl) && has(ecx, vbmi | vnni) && (state & zmm) == zmm;
+    return avx512 ? CPU_KERNELS_AVX512_VNNI : CPU_KERNELS_AVX2;
 }
 #elif defined(__aarch64__)
 #include <sys/auxv.h>

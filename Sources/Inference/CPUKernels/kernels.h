@@ -89,8 +89,9 @@ INLINE uint16_t f16_of_float(float x) {
 }
 
 // exp(x) = 2^n * exp(r), n the integer nearest to x / ln 2, |r| <= ln 2 / 2.
-// exp(r) by its Taylor polynomial of degree 7, whose remainder there is below 6e-9, a tenth of a unit in the last place.
-// ln 2 is split so that n * EXP_LN2_HIGH is exact. Outside of [EXP_LOWEST, EXP_HIGHEST] the results are 0 and infinity.
+// exp(r) by its Taylor polynomial of degree 7, whose remainder there is below 6e-9, a tenth of a unit in the last
+// place. ln 2 is split so that n * EXP_LN2_HIGH is exact. Outside of [EXP_LOWEST, EXP_HIGHEST] the results are 0
+// and infinity.
 #define EXP_LOG2E 1.44269504088896341f
 #define EXP_LN2_HIGH 0.693359375f
 #define EXP_LN2_LOW -2.12194440054690583e-4f
@@ -124,8 +125,6 @@ INLINE float exp_float(float x) {
     return p * float_of_bits(first) * float_of_bits(second);
 }
 
-// Where matmul reads `group` rows together, it takes them a quarter of its range apart: memory streams
-// from several pages at once are faster than one.
 INLINE size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
 
 // A block whose largest magnitude is below this is taken as zero: 127 / magnitude would overflow.

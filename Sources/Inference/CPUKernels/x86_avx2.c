@@ -1,8 +1,8 @@
 // AVX2 with FMA and F16C.
 //
-// vpmaddubsw adds two products of unsigned and signed bytes in 16 bits and saturates. Q4_0 keeps its unsigned codes,
-// so that even eight pairs fit (8 * 2 * 15 * 127 = 30480), and the sum of the activation block takes the offset
-// out. Q8_0 multiplies magnitudes by activations that took over the sign: 2 * 128 * 127 = 32512 fits once.
+// vpmaddubsw adds two products of unsigned and signed bytes in 16 bits and saturates. Q4_0 keeps its unsigned
+// codes, so that even eight pairs fit (8 * 2 * 15 * 127 = 30480), and the sum of the activation block takes the
+// offset out. Q8_0 multiplies magnitudes by activations that took over the sign: 2 * 128 * 127 = 32512 fits once.
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <math.h>
@@ -31,7 +31,9 @@ LOCAL double sum_in_double(__m256 v) {
     return _mm_cvtsd_f64(_mm_add_sd(t, _mm_unpackhi_pd(t, t)));
 }
 
-LOCAL float widen_half(const uint8_t *half) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(load_half(half)))); }
+LOCAL float widen_half(const uint8_t *half) {
+    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(load_half(half))));
+}
 
 // MARK: float weights
 
@@ -68,8 +70,7 @@ LOCAL void add_products(
     }
 }
 
-// `height` rows by `width` columns: 4 by 1, or 2 by 4 twice, as 16 registers hold no more.
-LOCAL void dot_floats(
+LOCAL void dot_some_floats(
     const uint8_t *const *rows, const uint8_t *const *xs, int height, int width, size_t columns,
     float_kind kind, float (*out)[4]) {
     __m256 sums[4][4];
@@ -82,58 +83,16 @@ LOCAL void dot_floats(
         for (int c = 0; c < width; c++) out[r][c] = sum_floats(sums[r][c]);
 }
 
-LOCAL void matmul_floats(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count,
-    float_kind kind) {
-    size_t quarter = (row_end - row_begin + 3) / 4;
-    for (size_t i = 0; i < quarter; i++) {
-        const uint8_t *rows[4];
-        for (size_t j = 0; j < 4; j++)
-            rows[j] = (const uint8_t *)weights
-                      + min_size(row_begin + i + j * quarter, row_end - 1) * weight_row_bytes;
-        for (size_t c = 0; c < count;) {
-            const uint8_t *xs[4];
-            size_t width = count - c >= 4 ? 4 : 1;
-            for (size_t j = 0; j < 4; j++)
-                xs[j] = (const uint8_t *)activations + min_size(c + j, count - 1) * activation_row_bytes;
-            float out[4][4];
-            if (width == 4) {
-                dot_floats(rows, xs, 2, 4, columns, kind, out);
-                dot_floats(rows + 2, xs, 2, 4, columns, kind, out + 2);
-            } else {
-                dot_floats(rows, xs, 4, 1, columns, kind, out);
-            }
-            for (size_t j = 0; j < 4 && row_begin + i + j * quarter < row_end; j++)
-                for (size_t w = 0; w < width; w++)
-                    dst[(c + w) * dst_stride_floats + row_begin + i + j * quarter] = out[j][w];
-            c += width;
-        }
+// Four rows by `width` columns (1 or 4); 16 registers hold the sums of no more than two rows by four.
+LOCAL void dot_floats(
+    const uint8_t *const rows[4], const uint8_t *const xs[4], int width, size_t columns, float_kind kind,
+    float out[4][4]) {
+    if (width == 1) {
+        dot_some_floats(rows, xs, 4, 1, columns, kind, out);
+    } else {
+        dot_some_floats(rows, xs, 2, 4, columns, kind, out);
+        dot_some_floats(rows + 2, xs, 2, 4, columns, kind, out + 2);
     }
-}
-
-KERNEL void matmul_f32(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
-    matmul_floats(
-        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
-        row_begin, row_end, count, F32);
-}
-
-KERNEL void matmul_f16(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
-    matmul_floats(
-        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
-        row_begin, row_end, count, F16);
-}
-
-KERNEL void matmul_bf16(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
-    matmul_floats(
-        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
-        row_begin, row_end, count, BF16);
 }
 
 // MARK: block weights, few columns: a vector holds one block of one row
@@ -172,8 +131,8 @@ LOCAL void dot_blocks(
 
 // MARK: block weights, many columns: a vector holds four weights of each of 8 rows
 
-// A tile of 8 rows, unpacked once for all columns: no permutation is left for the loop over columns, and the float
-// step is taken once per 8 sums. The size leaves room in 32 KiB of cache.
+// A tile of 8 rows, unpacked once for all columns: no permutation is left for the loop over columns, and the
+// float step is taken once per 8 sums. It fits in 32 KiB of cache with room.
 enum { TILE_ROWS = LANES, TILE_BLOCKS = 32, GROUPS = 8 };
 
 typedef struct {
@@ -201,7 +160,8 @@ LOCAL void unpack_tile(
     const __m256i low = _mm256_set1_epi8(15);
     const uint8_t *rows[LANES];
     for (size_t r = 0; r < LANES; r++)
-        rows[r] = weights + min_size(first_row + r, row_end - 1) * weight_row_bytes + first_block * block_bytes;
+        rows[r] = weights + min_size(first_row + r, row_end - 1) * weight_row_bytes
+                  + first_block * block_bytes;
     for (size_t b = 0; b < blocks; b++) {
         uint16_t scales[LANES];
         const uint8_t *codes[LANES];
@@ -225,7 +185,7 @@ LOCAL void unpack_tile(
     }
 }
 
-// The tile times `width` columns (1 or 4), into or onto out.
+// The tile times `width` columns (1 or 4), into or onto dst.
 LOCAL void multiply_tile(
     const tile *t, const uint8_t *activations, size_t activation_row_bytes, int width, size_t columns,
     size_t first_block, size_t blocks, float *dst, size_t dst_stride_floats, size_t rows, block_kind kind) {
@@ -273,65 +233,6 @@ LOCAL void multiply_tile(
         else
             store_last_floats(out, sums[c], rows);
     }
-}
-
-enum { TILE_COLUMNS = 4 }; // fewer columns do not pay for unpacking a tile
-
-LOCAL void matmul_blocks(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count,
-    block_kind kind, size_t block_bytes) {
-    size_t blocks = columns / BLOCK;
-    if (count < TILE_COLUMNS || blocks == 0) {
-        size_t quarter = (row_end - row_begin + 3) / 4;
-        for (size_t i = 0; i < quarter; i++) {
-            const uint8_t *rows[4];
-            for (size_t j = 0; j < 4; j++)
-                rows[j] = (const uint8_t *)weights
-                          + min_size(row_begin + i + j * quarter, row_end - 1) * weight_row_bytes;
-            for (size_t c = 0; c < count; c++) {
-                float out[4];
-                const uint8_t *x = (const uint8_t *)activations + c * activation_row_bytes;
-                dot_blocks(rows, activation_parts(x, columns), blocks, kind, block_bytes, out);
-                for (size_t j = 0; j < 4 && row_begin + i + j * quarter < row_end; j++)
-                    dst[c * dst_stride_floats + row_begin + i + j * quarter] = out[j];
-            }
-        }
-        return;
-    }
-    tile t;
-    for (size_t r = row_begin; r < row_end; r += TILE_ROWS) {
-        size_t present = row_end - r;
-        for (size_t b = 0; b < blocks; b += TILE_BLOCKS) {
-            size_t chunk = min_size(TILE_BLOCKS, blocks - b);
-            unpack_tile(&t, weights, weight_row_bytes, r, row_end, b, chunk, kind, block_bytes);
-            size_t c = 0;
-            for (; c + 4 <= count; c += 4)
-                multiply_tile(
-                    &t, (const uint8_t *)activations + c * activation_row_bytes, activation_row_bytes, 4,
-                    columns, b, chunk, dst + c * dst_stride_floats + r, dst_stride_floats, present, kind);
-            for (; c < count; c++)
-                multiply_tile(
-                    &t, (const uint8_t *)activations + c * activation_row_bytes, activation_row_bytes, 1,
-                    columns, b, chunk, dst + c * dst_stride_floats + r, dst_stride_floats, present, kind);
-        }
-    }
-}
-
-KERNEL void matmul_q8_0(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
-    matmul_blocks(
-        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
-        row_begin, row_end, count, Q8_0, Q8_0_BYTES);
-}
-
-KERNEL void matmul_q4_0(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
-    matmul_blocks(
-        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
-        row_begin, row_end, count, Q4_0, Q4_0_BYTES);
 }
 
 KERNEL void quantize_activations(const float *x, size_t columns, void *out) {
@@ -463,7 +364,8 @@ LOCAL __m256 exp_floats(__m256 x) {
     p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
     p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
     // Two factors, as 2^n alone leaves the range of float at both ends.
-    __m256i exponent = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(exponent, 1), one = _mm256_set1_epi32(127);
+    const __m256i one = _mm256_set1_epi32(127);
+    __m256i exponent = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(exponent, 1);
     __m256i first = _mm256_slli_epi32(_mm256_add_epi32(half, one), 23);
     __m256i second = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(exponent, half), one), 23);
     return _mm256_mul_ps(_mm256_mul_ps(p, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second));
@@ -509,21 +411,6 @@ KERNEL void silu_mul(float *dst, const float *gate, const float *up, size_t n) {
     }
 }
 
-const cpu_kernels cpu_kernels_avx2 = {
-    .matmul_f32 = matmul_f32,
-    .matmul_f16 = matmul_f16,
-    .matmul_bf16 = matmul_bf16,
-    .matmul_q8_0 = matmul_q8_0,
-    .matmul_q4_0 = matmul_q4_0,
-    .quantize_activations = quantize_activations,
-    .dot_f32 = dot_f32,
-    .dot_f16 = dot_f16,
-    .axpy_f32 = axpy_f32,
-    .axpy_f16 = axpy_f16,
-    .f16_from_f32 = f16_from_f32,
-    .add = add,
-    .rms_norm = rms_norm,
-    .softmax = softmax,
-    .silu_mul = silu_mul,
-};
+#define KERNEL_TABLE cpu_kernels_avx2
+#include "products.h"
 #endif

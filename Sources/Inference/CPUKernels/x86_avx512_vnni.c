@@ -1,14 +1,15 @@
 // AVX-512 with VNNI.
 //
-// vpdpbusd multiplies unsigned by signed bytes. Weights are made unsigned by an offset (8 or 128), and the sum
-// of the activation block takes the offset out again: it is where the integer sum starts.
+// vpdpbusd multiplies unsigned by signed bytes. Weights are made unsigned by an offset (8 or 128), and the
+// sum of the activation block takes the offset out again: it is where the integer sum starts.
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <math.h>
 
 #include "kernels.h"
 
-#define TARGET __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")))
+#define TARGET \
+    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")))
 #define LOCAL INLINE TARGET
 #define KERNEL static TARGET
 
@@ -51,58 +52,6 @@ LOCAL void dot_floats(
     if (k < columns) add_products(sums, rows, xs, width, k, first_lanes(columns - k), kind);
     for (int r = 0; r < 4; r++)
         for (int c = 0; c < width; c++) out[r][c] = _mm512_reduce_add_ps(sums[r][c]);
-}
-
-LOCAL void matmul_floats(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count,
-    float_kind kind) {
-    size_t quarter = (row_end - row_begin + 3) / 4;
-    for (size_t i = 0; i < quarter; i++) {
-        const uint8_t *rows[4];
-        for (size_t j = 0; j < 4; j++)
-            rows[j] = (const uint8_t *)weights
-                      + min_size(row_begin + i + j * quarter, row_end - 1) * weight_row_bytes;
-        for (size_t c = 0; c < count;) {
-            const uint8_t *xs[4];
-            size_t width = count - c >= 4 ? 4 : 1;
-            for (size_t j = 0; j < 4; j++)
-                xs[j] = (const uint8_t *)activations + min_size(c + j, count - 1) * activation_row_bytes;
-            float out[4][4];
-            if (width == 4)
-                dot_floats(rows, xs, 4, columns, kind, out);
-            else
-                dot_floats(rows, xs, 1, columns, kind, out);
-            for (size_t j = 0; j < 4 && row_begin + i + j * quarter < row_end; j++)
-                for (size_t w = 0; w < width; w++)
-                    dst[(c + w) * dst_stride_floats + row_begin + i + j * quarter] = out[j][w];
-            c += width;
-        }
-    }
-}
-
-KERNEL void matmul_f32(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
-    matmul_floats(
-        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
-        row_begin, row_end, count, F32);
-}
-
-KERNEL void matmul_f16(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
-    matmul_floats(
-        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
-        row_begin, row_end, count, F16);
-}
-
-KERNEL void matmul_bf16(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
-    matmul_floats(
-        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
-        row_begin, row_end, count, BF16);
 }
 
 // MARK: block weights, few columns: a vector holds two blocks of one row
@@ -170,8 +119,8 @@ LOCAL void dot_blocks(
 
 // MARK: block weights, many columns: a vector holds four weights of each of 16 rows
 
-// A tile of TILE_ROWS rows, unpacked once for all columns: no permutation is left for the loop over columns, and
-// the float step is taken once per 16 sums. Codes are offset by 128. The size leaves room in 32 KiB of cache.
+// A tile of TILE_ROWS rows, unpacked once for all columns: no permutation is left for the loop over columns,
+// and the float step is taken once per 16 sums. Codes are offset by 128. It fits in 32 KiB of cache with room.
 enum { TILE_ROWS = 32, TILE_BLOCKS = 16, GROUPS = 8 };
 
 typedef struct {
@@ -236,7 +185,9 @@ LOCAL void unpack_tile(
 // The tile times `width` columns (1 or 4), into or onto dst.
 LOCAL void multiply_tile(
     const tile *t, const uint8_t *activations, size_t activation_row_bytes, int width, size_t columns,
-    size_t first_block, size_t blocks, float *dst, size_t dst_stride_floats, const __mmask16 rows[2]) {
+    size_t first_block, size_t blocks, float *dst, size_t dst_stride_floats, size_t rows, block_kind kind) {
+    (void)kind; // the codes of both are offset by 128
+    __mmask16 lanes[2] = {first_lanes(rows), rows > LANES ? first_lanes(rows - LANES) : 0};
     __m512 sums[2][4];
     const uint8_t *codes[4], *scales[4], *biases[4];
     for (int c = 0; c < width; c++) {
@@ -246,7 +197,7 @@ LOCAL void multiply_tile(
         biases[c] = x.biases + first_block * sizeof(int32_t);
         for (int half = 0; half < 2; half++) {
             const float *out = dst + (size_t)c * dst_stride_floats + half * LANES;
-            sums[half][c] = first_block ? _mm512_maskz_loadu_ps(rows[half], out) : _mm512_setzero_ps();
+            sums[half][c] = first_block ? _mm512_maskz_loadu_ps(lanes[half], out) : _mm512_setzero_ps();
         }
     }
     for (size_t b = 0; b < blocks; b++) {
@@ -272,67 +223,7 @@ LOCAL void multiply_tile(
     for (int c = 0; c < width; c++)
         for (int half = 0; half < 2; half++)
             _mm512_mask_storeu_ps(
-                dst + (size_t)c * dst_stride_floats + half * LANES, rows[half], sums[half][c]);
-}
-
-enum { TILE_COLUMNS = 4 }; // fewer columns do not pay for unpacking a tile
-
-LOCAL void matmul_blocks(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count,
-    block_kind kind, size_t block_bytes) {
-    size_t blocks = columns / BLOCK;
-    if (count < TILE_COLUMNS || blocks == 0) {
-        size_t quarter = (row_end - row_begin + 3) / 4;
-        for (size_t i = 0; i < quarter; i++) {
-            const uint8_t *rows[4];
-            for (size_t j = 0; j < 4; j++)
-                rows[j] = (const uint8_t *)weights
-                          + min_size(row_begin + i + j * quarter, row_end - 1) * weight_row_bytes;
-            for (size_t c = 0; c < count; c++) {
-                float out[4];
-                const uint8_t *x = (const uint8_t *)activations + c * activation_row_bytes;
-                dot_blocks(rows, activation_parts(x, columns), blocks, kind, block_bytes, out);
-                for (size_t j = 0; j < 4 && row_begin + i + j * quarter < row_end; j++)
-                    dst[c * dst_stride_floats + row_begin + i + j * quarter] = out[j];
-            }
-        }
-        return;
-    }
-    tile t;
-    for (size_t r = row_begin; r < row_end; r += TILE_ROWS) {
-        size_t present = row_end - r;
-        __mmask16 rows[2] = {first_lanes(present), present > LANES ? first_lanes(present - LANES) : 0};
-        for (size_t b = 0; b < blocks; b += TILE_BLOCKS) {
-            size_t chunk = min_size(TILE_BLOCKS, blocks - b);
-            unpack_tile(&t, weights, weight_row_bytes, r, row_end, b, chunk, kind, block_bytes);
-            size_t c = 0;
-            for (; c + 4 <= count; c += 4)
-                multiply_tile(
-                    &t, (const uint8_t *)activations + c * activation_row_bytes, activation_row_bytes, 4,
-                    columns, b, chunk, dst + c * dst_stride_floats + r, dst_stride_floats, rows);
-            for (; c < count; c++)
-                multiply_tile(
-                    &t, (const uint8_t *)activations + c * activation_row_bytes, activation_row_bytes, 1,
-                    columns, b, chunk, dst + c * dst_stride_floats + r, dst_stride_floats, rows);
-        }
-    }
-}
-
-KERNEL void matmul_q8_0(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
-    matmul_blocks(
-        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
-        row_begin, row_end, count, Q8_0, Q8_0_BYTES);
-}
-
-KERNEL void matmul_q4_0(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
-    matmul_blocks(
-        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
-        row_begin, row_end, count, Q4_0, Q4_0_BYTES);
+                dst + (size_t)c * dst_stride_floats + half * LANES, lanes[half], sums[half][c]);
 }
 
 KERNEL void quantize_activations(const float *x, size_t columns, void *out) {
@@ -376,7 +267,8 @@ LOCAL float dot(const void *a, const float *b, size_t n, float_kind kind) {
         __mmask16 lanes = first_lanes(n - k);
         sums[0] = _mm512_fmadd_ps(load_floats(a, k, lanes, kind), load_floats(b, k, lanes, F32), sums[0]);
     }
-    return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3])));
+    return _mm512_reduce_add_ps(
+        _mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3])));
 }
 
 KERNEL float dot_f32(const float *a, const float *b, size_t n) { return dot(a, b, n, F32); }
@@ -413,7 +305,8 @@ KERNEL void add(float *dst, const float *a, const float *b, size_t n) {
 }
 
 LOCAL double sum_in_double(__m512 v) {
-    __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(v)), high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1));
+    __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(v));
+    __m512d high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1));
     return _mm512_reduce_add_pd(_mm512_add_pd(low, high));
 }
 
@@ -487,21 +380,6 @@ KERNEL void silu_mul(float *dst, const float *gate, const float *up, size_t n) {
     }
 }
 
-const cpu_kernels cpu_kernels_avx512_vnni = {
-    .matmul_f32 = matmul_f32,
-    .matmul_f16 = matmul_f16,
-    .matmul_bf16 = matmul_bf16,
-    .matmul_q8_0 = matmul_q8_0,
-    .matmul_q4_0 = matmul_q4_0,
-    .quantize_activations = quantize_activations,
-    .dot_f32 = dot_f32,
-    .dot_f16 = dot_f16,
-    .axpy_f32 = axpy_f32,
-    .axpy_f16 = axpy_f16,
-    .f16_from_f32 = f16_from_f32,
-    .add = add,
-    .rms_norm = rms_norm,
-    .softmax = softmax,
-    .silu_mul = silu_mul,
-};
+#define KERNEL_TABLE cpu_kernels_avx512_vnni
+#include "products.h"
 #endif
