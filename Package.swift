@@ -50,7 +50,10 @@ let package = Package(
             "Runtime", floor: "Inference", ["Models", "Quantization", "CPUKernels", "HTPDevice", "GGUF"]),
         swiftTarget(
             "Engine", floor: "Inference",
-            ["Runtime", "Models", "Tokenization", "Quantization", "CPUKernels", "HTPDevice", "HexagonRPC", "GGUF"]),
+            [
+                "Runtime", "Models", "Tokenization", "Quantization", "CPUKernels", "HTPDevice", "HexagonRPC",
+                "GGUF",
+            ]),
 
         // Beside the floors: tools and tests may use it, no floor above Driver does.
         swiftTarget("VirtualDSP", floor: "VirtualDSP", ["HexagonRPC", "HTPProgram", "CRemote"]),
@@ -85,7 +88,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["GGUF"], path: "Tests/Support"),
         .testTarget(
             name: "TinyTests",
-            dependencies: ["TestSupport", "Engine", "VirtualDSP"],
+            dependencies: ["TestSupport", "Engine", "HexagonRPC", "VirtualDSP"],
             path: "Tests/Tiny"),
         .testTarget(
             name: "UnitTests",
@@ -93,7 +96,7 @@ let package = Package(
                 "TestSupport", "SharedMemory", "FastRPCLibrary", "RemoteCalls", "HexagonIDL", "HexagonRPC",
                 "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization",
-                "Models", "Runtime", "Engine", "VirtualDSP",
+                "Models", "Runtime", "Engine", "VirtualDSP", "CRemote",
             ],
             path: "Tests/Unit"),
         .testTarget(

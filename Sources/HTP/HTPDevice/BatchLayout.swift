@@ -59,7 +59,8 @@ package enum BatchLayout {
     /// What the program found wrong, by `enum htp_fault`.
     static func describe(fault: UInt32) -> String {
         let texts = [
-            "no fault", "the batch's header is inconsistent", "a buffer is not mapped", "an unknown operation",
+            "no fault", "the batch's header is inconsistent", "a buffer is not mapped",
+            "an unknown operation",
             "a shape that it cannot multiply", "a tensor reaches outside its buffer",
             "the DSP process is out of memory", "the program has not been started",
         ]

@@ -72,15 +72,18 @@ extension HTPDevice {
         var previousSource: Int?
         for (index, product) in batch.shape.products.enumerated() {
             let matrix = weights[product.weights]
-            let fields = FieldWriter(base: header.base + operationsOffset + index * BatchLayout.operationBytes)
+            let fields = FieldWriter(
+                base: header.base + operationsOffset + index * BatchLayout.operationBytes)
             fields.store(BatchLayout.matmul, at: BatchLayout.Operation.opcode)
             fields.store(
-                product.source == previousSource ? BatchLayout.sameSource : 0, at: BatchLayout.Operation.flags)
+                product.source == previousSource ? BatchLayout.sameSource : 0, at: BatchLayout.Operation.flags
+            )
             fields.store(matrix.kind.rawValue, at: BatchLayout.Operation.tileKind)
             fields.store(UInt32(matrix.rows), at: BatchLayout.Operation.outputs)
             fields.store(UInt32(matrix.columns), at: BatchLayout.Operation.inputs)
             fields.storeTensor(
-                buffer: 1 + matrix.buffer, stride: 0, offset: matrix.offset, at: BatchLayout.Operation.weights)
+                buffer: 1 + matrix.buffer, stride: 0, offset: matrix.offset, at: BatchLayout.Operation.weights
+            )
             fields.storeTensor(
                 buffer: 0, stride: 4 * matrix.columns, offset: batch.sourceOffsets[product.source],
                 at: BatchLayout.Operation.source)
@@ -131,12 +134,14 @@ extension HTPDevice {
         report.microseconds = Int(clamping: header.load(at: BatchLayout.Header.microseconds, as: UInt64.self))
         report.bytesFromDSP += BatchLayout.headerBytes - BatchLayout.Header.status
         if let failure {
-            let fault = BatchLayout.describe(fault: header.load(at: BatchLayout.Header.fault, as: UInt32.self))
+            let fault = BatchLayout.describe(
+                fault: header.load(at: BatchLayout.Header.fault, as: UInt32.self))
             throw HTPError("\(name): \(failure); product \(report.products) of the batch: \(fault)")
         }
         guard report.products == batch.shape.products.count else {
             throw HTPError(
-                "\(name): the DSP reports \(report.products) of \(batch.shape.products.count) products as done")
+                "\(name): the DSP reports \(report.products) of \(batch.shape.products.count) products as done"
+            )
         }
         for (index, columns) in batch.resultColumns.enumerated() {
             let bytes = rows * columns * MemoryLayout<Float>.size

@@ -55,7 +55,8 @@ extension WeightMatrix {
     /// Byte i holds weight i in its low and weight i + 16 in its high nibble. In the tile, weights
     /// 8v … 8v + 3 are the low nibbles of vector v, 8v + 4 … 8v + 7 the high ones.
     private static func writeQ4_0(_ codes: UnsafeRawPointer, to tile: UnsafeMutableRawPointer) {
-        let low = codes.loadUnaligned(as: UInt64.self), high = codes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+        let low = codes.loadUnaligned(as: UInt64.self),
+            high = codes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
         let nibbles: UInt64 = 0x0f0f_0f0f_0f0f_0f0f
         // Eight weights each, a byte a weight, in the order of the row.
         let eights = (low & nibbles, high & nibbles, low >> 4 & nibbles, high >> 4 & nibbles)

@@ -18,7 +18,8 @@ extension LanguageModel {
         guard prompt.count <= contextLength else {
             throw EngineError(
                 .badInput,
-                "the prompt has \(prompt.count) tokens, the context holds \(contextLength); -c makes it larger")
+                "the prompt has \(prompt.count) tokens, the context holds \(contextLength); -c makes it larger"
+            )
         }
         if let bad = prompt.first(where: { $0 < 0 || $0 >= executor.graph.shape.vocabulary }) {
             throw EngineError(
@@ -49,7 +50,8 @@ extension LanguageModel {
                 break
             }
             guard let token = sampler.sample(logits, history: history) else {
-                throw EngineError(.failed, "the model's logits are not numbers; the file is damaged or not supported")
+                throw EngineError(
+                    .failed, "the model's logits are not numbers; the file is damaged or not supported")
             }
             if tokenizer.isEndOfGeneration(token), !parameters.ignoresEndOfText {
                 result.end = .endOfText

@@ -64,8 +64,10 @@ extension LanguageModel {
     public var devices: [DeviceReport] {
         let page = sysconf(CInt(_SC_PAGESIZE))
         let cpu = DeviceReport(
-            name: "cpu", kind: "cpu", arch: String(cString: cpu_kernels_name(cpu_kernels_best())), sessions: 0,
-            totalBytes: page * sysconf(CInt(_SC_PHYS_PAGES)), freeBytes: page * sysconf(CInt(_SC_AVPHYS_PAGES)),
+            name: "cpu", kind: "cpu", arch: String(cString: cpu_kernels_name(cpu_kernels_best())),
+            sessions: 0,
+            totalBytes: page * sysconf(CInt(_SC_PHYS_PAGES)),
+            freeBytes: page * sysconf(CInt(_SC_AVPHYS_PAGES)),
             modelBytes: executor.cpuModelBytes, contextBytes: executor.cacheBytes,
             computeBytes: executor.activationBytes)
         return [cpu]

@@ -85,7 +85,8 @@ public struct ModelQuantizer: Sendable {
                     + "--allow-requantize does it all the same")
         }
         guard tensor.type.blockFormat != nil else {
-            throw EngineError(.badInput, "\(file.path): tensor '\(tensor.name)' of type \(tensor.type) cannot be read")
+            throw EngineError(
+                .badInput, "\(file.path): tensor '\(tensor.name)' of type \(tensor.type) cannot be read")
         }
         return type
     }

@@ -26,7 +26,8 @@ enum Llama {
             let value = try builder.matmul(
                 "\(name).attn_v", normed, rows: shape.keyValueHeads * shape.valueSize)
             builder.add("\(name).rope_q", .rotate(tensor: query, heads: shape.heads, size: shape.keySize))
-            builder.add("\(name).rope_k", .rotate(tensor: key, heads: shape.keyValueHeads, size: shape.keySize))
+            builder.add(
+                "\(name).rope_k", .rotate(tensor: key, heads: shape.keyValueHeads, size: shape.keySize))
             builder.add("\(name).cache", .store(key: key, value: value, layer: layer))
             let attention = builder.tensor("attention", width: shape.heads * shape.valueSize)
             builder.add("\(name).attention", .attention(query: query, layer: layer, output: attention))
@@ -65,7 +66,8 @@ enum Llama {
         guard try file.metadata.integerIfPresent("llama.expert_count") ?? 0 == 0 else {
             throw parameters.fail("mixtures of experts are not computed for architecture 'llama'")
         }
-        let keySize = try parameters.count("attention.key_length", default: max(width / heads, 1), limit: 4096)
+        let keySize = try parameters.count(
+            "attention.key_length", default: max(width / heads, 1), limit: 4096)
         let valueSize = try parameters.count("attention.value_length", default: keySize, limit: 4096)
         return Graph.Shape(
             architecture: "llama",

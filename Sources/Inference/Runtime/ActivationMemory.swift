@@ -31,7 +31,8 @@ package struct ActivationMemory: Sendable {
             live.sort { $0.range.lowerBound < $1.range.lowerBound }
             let size = (graph.tensors[tensor].width * rows + 31) / 32 * 32
             var offset = 0
-            for other in live where other.range.lowerBound < offset + size && offset < other.range.upperBound {
+            for other in live where other.range.lowerBound < offset + size && offset < other.range.upperBound
+            {
                 offset = other.range.upperBound
             }
             offsets[tensor] = offset

@@ -16,9 +16,11 @@ final class CPUWeights {
     }
 
     /// The C type `cpu_matmul`.
-    typealias CPUMatmul = @convention(c) (
-        UnsafeRawPointer?, Int, UnsafeRawPointer?, Int, UnsafeMutablePointer<Float>?, Int, Int, Int, Int, Int
-    ) -> Void
+    typealias CPUMatmul =
+        @convention(c) (
+            UnsafeRawPointer?, Int, UnsafeRawPointer?, Int, UnsafeMutablePointer<Float>?, Int, Int, Int, Int,
+            Int
+        ) -> Void
 
     struct Matrix {
         var tensor: TensorInfo

@@ -28,7 +28,8 @@ extension Executor {
             }
         case .swiGLU(let gate, let up, let output):
             elementwise(output, rows: rows) { [kernels] offset, count in
-                kernels.silu_mul(pointer(output) + offset, pointer(gate) + offset, pointer(up) + offset, count)
+                kernels.silu_mul(
+                    pointer(output) + offset, pointer(gate) + offset, pointer(up) + offset, count)
             }
         case .selectOutputs(let input, let output):
             let width = graph.tensors[input].width
@@ -53,7 +54,8 @@ extension Executor {
         scale.withUnsafeBufferPointer { scale in
             for row in 0..<rows {
                 kernels.rms_norm(
-                    pointer(output) + row * width, pointer(input) + row * width, scale.baseAddress, width, epsilon)
+                    pointer(output) + row * width, pointer(input) + row * width, scale.baseAddress, width,
+                    epsilon)
             }
         }
     }
@@ -91,7 +93,8 @@ extension Executor {
             let (row, head) = (chunk / shape.heads, chunk % shape.heads)
             let length = step.position + row + 1
             let shared = head / (shape.heads / shape.keyValueHeads)
-            let keys = cache.keys(layer: layer, head: shared), values = cache.values(layer: layer, head: shared)
+            let keys = cache.keys(layer: layer, head: shared),
+                values = cache.values(layer: layer, head: shared)
             let result = results + chunk * shape.valueSize
             withUnsafeTemporaryAllocation(of: Float.self, capacity: length) { scores in
                 guard let base = scores.baseAddress else { return }
@@ -103,7 +106,8 @@ extension Executor {
                 kernels.softmax(base, length, scale)
                 result.update(repeating: 0, count: shape.valueSize)
                 for position in 0..<length {
-                    kernels.axpy_f32(result, base[position], values + position * shape.valueSize, shape.valueSize)
+                    kernels.axpy_f32(
+                        result, base[position], values + position * shape.valueSize, shape.valueSize)
                 }
             }
         }

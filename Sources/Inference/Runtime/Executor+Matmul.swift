@@ -13,7 +13,7 @@ extension Executor {
 
         switch matrix.product {
         case .float(let kernel):
-            split(outputs) { first, last in
+            split(outputs, count: rows) { first, last in
                 kernel(
                     matrix.bytes.baseAddress, matrix.tensor.rowByteCount, source,
                     columns * MemoryLayout<Float>.size, result, outputs, columns, first, last, rows)
@@ -22,13 +22,14 @@ extension Executor {
             let rowBytes = cpu_activation_bytes(columns)
             quantize(input, columns: columns, rowBytes: rowBytes, rows: rows)
             let quantized = quantized
-            split(outputs) { first, last in
+            split(outputs, count: rows) { first, last in
                 kernel(
-                    matrix.bytes.baseAddress, matrix.tensor.rowByteCount, quantized, rowBytes, result, outputs,
+                    matrix.bytes.baseAddress, matrix.tensor.rowByteCount, quantized, rowBytes, result,
+                    outputs,
                     columns, first, last, rows)
             }
         case .converted:
-            split(outputs) { [kernels] first, last in
+            split(outputs, count: rows) { [kernels] first, last in
                 withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { row in
                     row.initialize(repeating: 0)
                     for index in first..<last {
@@ -54,10 +55,14 @@ extension Executor {
         quantizedTensor = tensor
     }
 
-    /// Gives the threads ranges of rows: a few for each, so that a slow core does not hold up the others, but
-    /// none so short that claiming it costs more than its work.
-    private func split(_ rows: Int, _ body: (_ first: Int, _ last: Int) -> Void) {
-        let size = max(16, (rows + 8 * options.threads - 1) / (8 * options.threads))
+    /// Gives the threads ranges of rows: a few for each, so that a slow core does not hold up the others.
+    ///
+    /// With one activation row the kernels read from several places of a range at once, which pays in long
+    /// ranges; with several they work on blocks of 32 rows.
+    private func split(_ rows: Int, count: Int, _ body: (_ first: Int, _ last: Int) -> Void) {
+        let shares = options.threads == 1 ? 1 : 4 * options.threads
+        let atLeast = count == 1 ? 128 : 32
+        let size = max(atLeast, ((rows + shares - 1) / shares + 31) / 32 * 32)
         pool.run(chunks: (rows + size - 1) / size) { chunk in
             body(chunk * size, min(rows, (chunk + 1) * size))
         }

@@ -28,7 +28,8 @@ final class KeyValueCache {
             address != MAP_FAILED
         else {
             throw RuntimeError(
-                "the key/value cache for \(capacity) tokens does not fit into memory; a smaller context (-c) does")
+                "the key/value cache for \(capacity) tokens does not fit into memory; a smaller context (-c) does"
+            )
         }
         byteCount = bytes
         memory = address.bindMemory(to: Float.self, capacity: bytes / MemoryLayout<Float>.size)

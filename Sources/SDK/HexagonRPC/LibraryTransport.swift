@@ -75,7 +75,8 @@ final class LibrarySession: TransportSession {
         // The message is put together only where it is needed: this is the hot path.
         guard status == 0 else {
             throw RemoteCallError(
-                AEEResult(status), operation: "call method \(scalars.method) of a module on \(configuration.domain)",
+                AEEResult(status),
+                operation: "call method \(scalars.method) of a module on \(configuration.domain)",
                 advice: Advice.invoke)
         }
     }

@@ -32,7 +32,8 @@ struct Devices: ParsableCommand {
             do {
                 let library = try LibraryTransport()
                 devices.append(
-                    Device(name: "htp0", kind: "hardware", available: true, detail: "through \(library.name)"))
+                    Device(name: "htp0", kind: "hardware", available: true, detail: "through \(library.name)")
+                )
             } catch {
                 devices.append(Device(name: "htp0", kind: "hardware", available: false, detail: "\(error)"))
             }

@@ -22,7 +22,8 @@ struct Generate: ParsableCommand {
     var tokens: String?
     @Option(name: [.customShort("n"), .customLong("predict")], help: "Tokens to generate; -1 until the end.")
     var count = -1
-    @Option(name: [.short, .customLong("ctx-size")], help: "Context in tokens; 0 for the model's, at most 4096.")
+    @Option(
+        name: [.short, .customLong("ctx-size")], help: "Context in tokens; 0 for the model's, at most 4096.")
     var context = 0
     @Option(name: [.customShort("b"), .customLong("batch-size")], help: "Prompt tokens computed at once.")
     var batch = 512
@@ -140,7 +141,9 @@ struct SamplingOptions: ParsableArguments {
     }
 
     func validate() throws {
-        guard temperature.isFinite, temperature >= 0 else { throw ValidationError("--temp is a number from 0 on.") }
+        guard temperature.isFinite, temperature >= 0 else {
+            throw ValidationError("--temp is a number from 0 on.")
+        }
         guard topK >= 0 else { throw ValidationError("--top-k is a number from 0 on.") }
         guard (0...1).contains(topP), (0...1).contains(minP) else {
             throw ValidationError("--top-p and --min-p are numbers from 0 to 1.")

@@ -20,7 +20,8 @@ struct Inspect: ParsableCommand {
                 return
             }
             let total = file.tensors.reduce(0) { $0 + $1.byteCount }
-            printNow("GGUF version \(file.version), \(file.tensors.count) tensors, \(total) bytes of weights\n\n")
+            printNow(
+                "GGUF version \(file.version), \(file.tensors.count) tensors, \(total) bytes of weights\n\n")
             for key in file.metadata.keys {
                 if let value = file.metadata[key] { printNow("\(key) = \(Self.text(of: value))\n") }
             }

@@ -19,7 +19,9 @@ struct Quantize: ParsableCommand {
     var threads = 0
 
     func validate() throws {
-        guard (0...1024).contains(threads) else { throw ValidationError("THREADS is a number from 0 to 1024.") }
+        guard (0...1024).contains(threads) else {
+            throw ValidationError("THREADS is a number from 0 to 1024.")
+        }
     }
 
     func run() throws {

@@ -11,7 +11,9 @@ func printSummary(_ model: LanguageModel, _ generation: Generation) {
     printError("")
     printError(String(format: "load %30.1f ms", model.loadSeconds * 1000))
     line("prompt", generation.promptTokens, generation.promptSeconds, generation.promptTokensPerSecond)
-    line("generation", generation.tokens.count, generation.generateSeconds, generation.generatedTokensPerSecond)
+    line(
+        "generation", generation.tokens.count, generation.generateSeconds, generation.generatedTokensPerSecond
+    )
     if generation.end == .contextFull {
         printError("stopped: the context of \(model.contextLength) tokens is full; -c makes it larger")
     }

@@ -9,7 +9,8 @@ private let processor = VirtualProcessor()
 
 /// `remote_handle64_open`
 @_cdecl("remote_handle64_open")
-public func remoteHandle64Open(_ uri: UnsafePointer<CChar>?, _ handle: UnsafeMutablePointer<UInt64>?) -> CInt {
+public func remoteHandle64Open(_ uri: UnsafePointer<CChar>?, _ handle: UnsafeMutablePointer<UInt64>?) -> CInt
+{
     guard let uri, let handle else { return AEEResult.badParameter.status }
     let (result, opened) = processor.open(uri: String(cString: uri))
     if result == .success { handle.pointee = opened }
@@ -18,7 +19,9 @@ public func remoteHandle64Open(_ uri: UnsafePointer<CChar>?, _ handle: UnsafeMut
 
 /// `remote_handle64_invoke`
 @_cdecl("remote_handle64_invoke")
-public func remoteHandle64Invoke(_ handle: UInt64, _ scalars: UInt32, _ arguments: UnsafeMutableRawPointer?) -> CInt {
+public func remoteHandle64Invoke(_ handle: UInt64, _ scalars: UInt32, _ arguments: UnsafeMutableRawPointer?)
+    -> CInt
+{
     let scalars = Scalars(rawValue: scalars)
     guard arguments != nil || scalars.argumentCount == 0 else { return AEEResult.badParameter.status }
     let list = UnsafeMutableBufferPointer(
@@ -42,7 +45,9 @@ public func remoteHandle64Control(
 
 /// `remote_session_control`
 @_cdecl("remote_session_control")
-public func remoteSessionControl(_ request: UInt32, _ data: UnsafeMutableRawPointer?, _ byteCount: UInt32) -> CInt {
+public func remoteSessionControl(_ request: UInt32, _ data: UnsafeMutableRawPointer?, _ byteCount: UInt32)
+    -> CInt
+{
     // DSPRPC_CONTROL_UNSIGNED_MODULE { int domain; int enable; }
     guard request == 2 else { return AEEResult.unsupported.status }
     guard let data, byteCount == 8 else { return AEEResult.badParameter.status }

@@ -21,7 +21,8 @@ public struct SimulatorTransport: Transport {
             configuration.unsignedModules, domain: configuration.effectiveDomain)
         guard result == .success else {
             throw RemoteCallError(
-                result, operation: "begin session \(configuration.index) on the simulated \(configuration.domain)",
+                result,
+                operation: "begin session \(configuration.index) on the simulated \(configuration.domain)",
                 advice: "that session is in use")
         }
         return SimulatorSession(processor, configuration)

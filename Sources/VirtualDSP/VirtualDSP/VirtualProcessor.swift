@@ -160,7 +160,8 @@ public final class VirtualProcessor: Sendable {
     }
 
     /// Maps a buffer into a session's address space (`fastrpc_mmap`).
-    public func map(domain: CInt, descriptor: CInt, offset: CInt, byteCount: Int, flags: UInt32) -> AEEResult {
+    public func map(domain: CInt, descriptor: CInt, offset: CInt, byteCount: Int, flags: UInt32) -> AEEResult
+    {
         guard offset == 0, flags != 1, flags < 17, byteCount > 0, descriptor >= 0 else {
             return .badParameter
         }

@@ -24,7 +24,9 @@ import VirtualDSP
     ) throws -> (results: [[Float]], report: BatchReport) {
         var numbers: [Int] = []
         for matrix in matrices {
-            numbers += try matrix.withWeights { try device.load([$0]) { count, body in (0..<count).forEach(body) } }
+            numbers += try matrix.withWeights {
+                try device.load([$0]) { count, body in (0..<count).forEach(body) }
+            }
         }
         let shape = Batch.Shape(
             sourceColumns: [matrices[0].columns],
@@ -36,10 +38,12 @@ import VirtualDSP
             output.initialize(repeating: .nan, count: matrix.rows * rows)
         }
         let report = try source.withUnsafeBufferPointer { source in
-            try device.run(batch, rows: rows, sources: [source.baseAddress].compactMap { $0 }, results: outputs)
+            try device.run(
+                batch, rows: rows, sources: [source.baseAddress].compactMap { $0 }, results: outputs)
         }
         return (
-            zip(outputs, matrices).map { Array(UnsafeBufferPointer(start: $0, count: $1.rows * rows)) }, report
+            zip(outputs, matrices).map { Array(UnsafeBufferPointer(start: $0, count: $1.rows * rows)) },
+            report
         )
     }
 
@@ -77,7 +81,8 @@ import VirtualDSP
         var random = RandomNumbers(seed: 3)
         let matrix = try RandomMatrix(.q4_0, rows: 96, columns: 320, random: &random)
         let source = random.normals(320 * 9)
-        let together = try Self.multiply(try Self.device("simulator"), [matrix], by: source, rows: 9).results[0]
+        let together = try Self.multiply(try Self.device("simulator"), [matrix], by: source, rows: 9).results[
+            0]
         for row in 0..<9 {
             let alone = try Self.multiply(
                 try Self.device("simulator", threads: 1), [matrix],
@@ -95,7 +100,8 @@ import VirtualDSP
         for column in 256..<512 { source[column] = 0 }
         for column in 512..<768 { source[column] *= 1e30 }
         for column in 768..<1024 { source[column] *= 1e-30 }
-        let results = try Self.multiply(try Self.device("simulator"), [matrix], by: source, rows: 4).results[0]
+        let results = try Self.multiply(try Self.device("simulator"), [matrix], by: source, rows: 4).results[
+            0]
         let expected = matrix.multiplied(by: source)
         #expect(results[32..<64].allSatisfy { $0 == 0 })
         for row in [0, 2] {

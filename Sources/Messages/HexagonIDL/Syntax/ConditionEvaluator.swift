@@ -88,7 +88,9 @@ struct ConditionEvaluator {
             return macros[name] == nil ? 0 : 1
         case .identifier(let name):
             // As in C, a name without a value is 0.
-            if case .integer(let value)? = macros[name]?.first?.kind { return Int64(truncatingIfNeeded: value) }
+            if case .integer(let value)? = macros[name]?.first?.kind {
+                return Int64(truncatingIfNeeded: value)
+            }
             return 0
         default:
             throw IDLError(at: location, "#if does not understand \(token.text)")
