@@ -54,6 +54,9 @@ struct Compile: ParsableCommand {
     @Option(name: .customLong("c-skel"), help: "The C skel, which unpacks calls on the DSP.")
     var skelOutput: String?
 
+    @Option(name: .customLong("c-stub"), help: "The C stub, which packs calls on the host.")
+    var stubOutput: String?
+
     func run() throws {
         let unit = try input.unit()
         var outputs: [(path: String, text: String)] = []
@@ -63,6 +66,7 @@ struct Compile: ParsableCommand {
                 outputs.append((swiftOutput, try SwiftStub.generate(unit, name: name, importing: swiftImport)))
             }
             if let headerOutput { outputs.append((headerOutput, try CHeader.generate(unit))) }
+            if let stubOutput { outputs.append((stubOutput, try CStub.generate(unit))) }
             if let skelOutput { outputs.append((skelOutput, try CSkel.generate(unit))) }
         } catch {
             Files.printError(error.description)
@@ -79,7 +83,13 @@ struct Describe: ParsableCommand {
     @OptionGroup var input: Input
 
     func run() throws {
-        print(JSONDescription.generate(try input.unit()), terminator: "")
+        let unit = try input.unit()
+        do throws(IDLError) {
+            print(try JSONDescription.generate(unit), terminator: "")
+        } catch {
+            Files.printError(error.description)
+            throw ExitCode.failure
+        }
     }
 }
 
