@@ -38,7 +38,7 @@ public struct RemoteArgument: BitwiseCopyable, @unchecked Sendable {
     /// The bytes of a buffer argument.
     public var buffer: UnsafeMutableRawBufferPointer {
         let address = UnsafeMutableRawPointer(bitPattern: UInt(word))
-        return UnsafeMutableRawBufferPointer(start: address, count: address == nil ? 0 : Int(count))
+        return UnsafeMutableRawBufferPointer(start: address, count: address == nil ? 0 : Int(clamping: count))
     }
 
     /// The value of a handle argument.

@@ -59,6 +59,9 @@ struct Compile: ParsableCommand {
     @Option(name: .customLong("c-skel"), help: "The C skel, which unpacks calls on the DSP.")
     var skelOutput: String?
 
+    @Option(name: .customLong("c-stub"), help: "The C stub, which packs calls on the host.")
+    var stubOutput: String?
+
     func run() throws {
         let unit = try input.unit()
         var outputs: [(path: String, text: String)] = []
@@ -69,6 +72,7 @@ struct Compile: ParsableCommand {
                     (swiftOutput, try SwiftStub.generate(unit, name: name, importing: swiftImport)))
             }
             if let headerOutput { outputs.append((headerOutput, try CHeader.generate(unit))) }
+            if let stubOutput { outputs.append((stubOutput, try CStub.generate(unit))) }
             if let skelOutput { outputs.append((skelOutput, try CSkel.generate(unit))) }
         } catch {
             Files.printError(error.description)
@@ -85,6 +89,12 @@ struct Describe: ParsableCommand {
     @OptionGroup var input: Input
 
     func run() throws {
-        print(JSONDescription.generate(try input.unit()), terminator: "")
+        let unit = try input.unit()
+        do throws(IDLError) {
+            print(try JSONDescription.generate(unit), terminator: "")
+        } catch {
+            Files.printError(error.description)
+            throw ExitCode.failure
+        }
     }
 }

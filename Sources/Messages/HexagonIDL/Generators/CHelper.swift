@@ -4,6 +4,7 @@ enum CHelper: CaseIterable {
     case holds
     case isString
     case versionField
+    case mapping
 
     var lines: [String] {
         switch self {
@@ -30,6 +31,11 @@ enum CHelper: CaseIterable {
                 "    const char *end = (const char *)arg->buf.pv + (size_t)count * size;",
                 "    return end[-1] == 0 && (size == 1 || end[-2] == 0);",
                 "}",
+            ]
+        case .mapping:
+            [
+                "/// Offered by the DSP's runtime: how many bytes lie behind a descriptor.",
+                "int adsp_mmap_fd_getinfo(int fd, uint32_t *length);",
             ]
         case .versionField:
             [

@@ -12,10 +12,20 @@ package struct CSkel {
         var body = SourceWriter()
         var helpers: Set<CHelper> = [.hasCounts]
         if interface.hasHandle { try openAndClose(unit.version, &body, &helpers) }
+        var walkers = CWalkers()
+        var usesCursor = false
         for method in interface.methods {
-            var writer = try CSkelMethod(method, interface: interface)
-            try writer.write(&body)
-            helpers.formUnion(writer.helpers)
+            let wire = try MethodWire(method)
+            if method.hasFlatCall(wire) {
+                var writer = try CSkelMethod(method, interface: interface)
+                try writer.write(&body)
+                helpers.formUnion(writer.helpers)
+            } else {
+                usesCursor = true
+                helpers.formUnion([.holds, .isString])
+                if method.parameters.contains(where: { $0.type.holdsHandles }) { helpers.insert(.mapping) }
+                try CSkelComplexMethod(method: method, interface: interface, wire: wire).write(&body, &walkers)
+            }
             body.line()
         }
         try dispatch(&body)
@@ -40,7 +50,15 @@ package struct CSkel {
             )
             out.line()
         }
-        return out.text + body.text
+        if usesCursor {
+            out.line(CSkelWalk.runtime)
+            out.line()
+            if helpers.contains(.mapping) {
+                out.line(CSkelWalk.handleRuntime)
+                out.line()
+            }
+        }
+        return out.text + walkers.text + body.text
     }
 
     /// Methods 0 and 1, which the DSP's loader calls.
@@ -115,6 +133,28 @@ package struct CSkel {
             if interface.hasHandle, interface.methods.isEmpty { out.line("(void)_h;") }
             if !interface.hasHandle, interface.methods.isEmpty { out.line("(void)_pra;") }
             out.line("return AEE_EUNSUPPORTED;")
+        }
+    }
+}
+
+extension Method {
+    /// Whether every buffer has a fixed place in the argument list and holds flat elements.
+    func hasFlatCall(_ wire: MethodWire) -> Bool {
+        wire.isFixed
+            && !parameters.contains { parameter in
+                if case .structure(let type) = parameter.type.resolved { type.isComplex } else { false }
+            }
+    }
+}
+
+extension IDLType {
+    /// Whether the type is or holds a `dmahandle`.
+    var holdsHandles: Bool {
+        switch resolved {
+        case .dmaHandle: true
+        case .structure(let type): type.isComplex && type.members.contains { $0.type.holdsHandles }
+        case .sequence(let element): element.holdsHandles
+        default: false
         }
     }
 }

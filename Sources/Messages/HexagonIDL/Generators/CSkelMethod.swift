@@ -93,29 +93,20 @@ struct CSkelMethod {
         let name = CNames.identifier(parameter.name)
         switch parameter.type.resolved {
         case .sequence(let element):
-            guard !element.isComplex else { throw unsupported(parameter) }
             addBuffers(parameter, index, CNames.type(element), stringUnit: nil)
         case .string:
             addBuffers(parameter, index, "char", stringUnit: 1)
         case .wideString:
             addBuffers(parameter, index, "uint16_t", stringUnit: 2)
         case .dmaHandle:
-            throw unsupported(parameter)
-        case .structure(let type):
-            guard !type.isComplex else { throw unsupported(parameter) }
+            addHandle(parameter)
+        case .structure:
             addValue(parameter, index, argument: "&\(name)")
         case .array:
             addValue(parameter, index, argument: name)
         default:
             addValue(parameter, index, argument: parameter.direction == .in ? name : "&\(name)")
         }
-    }
-
-    private func unsupported(_ parameter: Parameter) -> IDLError {
-        IDLError(
-            at: parameter.location,
-            "the C skel does not support the type of '\(parameter.name)' of '\(method.name)'",
-            hint: "pass flat sequences")
     }
 
     /// A scalar, struct or array: a local copy, because the wire need not be aligned.
@@ -140,6 +131,18 @@ struct CSkelMethod {
             after.append("__builtin_memcpy(_out + \(place), &\(name), \(extent.size));")
         }
         arguments.append(argument)
+    }
+
+    /// A slice of a DMA buffer, whose length only the mapping knows.
+    private mutating func addHandle(_ parameter: Parameter) {
+        let name = CNames.identifier(parameter.name)
+        helpers.insert(.mapping)
+        let slot = parameter.direction == .in ? nextInHandle : nextOutHandle
+        before.append("uint32_t \(name)Len = 0;")
+        before.append(
+            "if (adsp_mmap_fd_getinfo(_pra[\(slot)].dma.fd, &\(name)Len) != 0) return AEE_EBADPARM;")
+        arguments += ["_pra[\(slot)].dma.fd", "_pra[\(slot)].dma.offset", "\(name)Len"]
+        if parameter.direction == .in { nextInHandle += 1 } else { nextOutHandle += 1 }
     }
 
     /// A flat sequence or a string.

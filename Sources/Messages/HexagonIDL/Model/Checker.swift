@@ -147,6 +147,9 @@ struct Checker {
             let type = try array(of: try resolve(member.type, in: scope), member.declarator, in: scope)
             var cNames = [memberName.text]
             if type.isCounted { cNames.append(memberName.text + "Len") }
+            if case .dmaHandle = type.resolved {
+                cNames += [memberName.text + "Len", memberName.text + "Offset"]
+            }
             for cName in cNames where !names.insert(cName).inserted {
                 throw IDLError(
                     at: location, "the struct '\(name.text)' has two members that C would call '\(cName)'")

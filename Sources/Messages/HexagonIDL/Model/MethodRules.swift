@@ -9,6 +9,11 @@ enum MethodRules {
         if method.isAsync { names.insert("asyncDesc") }
         var warnings: [Diagnostic] = []
         for parameter in method.parameters {
+            guard !parameter.name.hasPrefix("_") else {
+                throw IDLError(
+                    at: parameter.location, "the parameter '\(parameter.name)' begins with an underscore",
+                    hint: "such names belong to the generated code")
+            }
             for name in cNames(parameter) where !names.insert(name).inserted {
                 throw IDLError(
                     at: parameter.location,

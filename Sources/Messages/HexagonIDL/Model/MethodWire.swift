@@ -85,7 +85,7 @@ package struct MethodWire: Sendable {
             | UInt32(inHandles) << 4 | UInt32(outHandles)
     }
 
-    init(_ method: Method) throws(IDLError) {
+    package init(_ method: Method) throws(IDLError) {
         if method.index >= 31 {
             primIn.append(
                 Field(role: .methodIndex, parameter: nil, part: .full, offset: 0, extent: .count))

@@ -30,6 +30,19 @@ struct ConditionEvaluator {
         return true
     }
 
+    /// The number that a macro stands for; as in C, 0 where there is none.
+    private func value(of name: String) -> Int64 {
+        var name = name
+        for _ in 0..<64 {
+            switch macros[name]?.first?.kind {
+            case .integer(let value)?: return Int64(truncatingIfNeeded: value)
+            case .identifier(let next)?: name = next
+            default: return 0
+            }
+        }
+        return 0
+    }
+
     private mutating func disjunction() throws(IDLError) -> Int64 {
         var value = try conjunction()
         while take("|", "|") {
@@ -87,11 +100,7 @@ struct ConditionEvaluator {
             guard !parenthesized || take(")") else { throw IDLError(at: location, "#if lacks a ')'") }
             return macros[name] == nil ? 0 : 1
         case .identifier(let name):
-            // As in C, a name without a value is 0.
-            if case .integer(let value)? = macros[name]?.first?.kind {
-                return Int64(truncatingIfNeeded: value)
-            }
-            return 0
+            return value(of: name)
         default:
             throw IDLError(at: location, "#if does not understand \(token.text)")
         }

@@ -1,0 +1,51 @@
+import Foundation
+import HexagonIDL
+import Testing
+
+@Suite("Generated files")
+struct GeneratedFilesTests {
+    @Test("The files generated from htp.idl are what the compiler generates today")
+    func htp() throws {
+        let idl = Repository.root.appendingPathComponent("IDL/htp.idl").path
+        let unit = try IDLCompiler { FileManager.default.contents(atPath: $0).map(Array.init) }.compile(idl)
+        #expect(unit.warnings.isEmpty)
+        #expect(
+            try SwiftStub.generate(unit, name: "HTP", importing: "RemoteCalls")
+                == Repository.text("Sources/HTP/HTPInterface/HTP.swift"))
+        #expect(try CHeader.generate(unit) == Repository.text("Sources/HTP/HTPProgram/include/htp.h"))
+        #expect(try CSkel.generate(unit) == Repository.text("Sources/HTP/HTPProgram/htp_skel.c"))
+    }
+
+    @Test("The stub that these tests call is what the compiler generates today")
+    func worked() throws {
+        let unit = try IDLCompiler.compile(text: WorkedExamples.flat + "\n", path: "worked.idl")
+        #expect(
+            try SwiftStub.generate(unit, name: "Worked", importing: "RemoteCalls")
+                == Repository.text("Tests/Unit/HexagonIDL/WorkedExamplesStub.swift"))
+    }
+
+    @Test("The description is JSON with every method and field")
+    func description() throws {
+        let unit = try IDLCompiler.compile(text: WorkedExamples.nested)
+        let text = try JSONDescription.generate(unit)
+        let root = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+        let interface = try #require(root["interface"] as? [String: Any])
+        let methods = try #require(interface["methods"] as? [[String: Any]])
+        #expect(methods.map { $0["name"] as? String }.prefix(4) == ["open", "close", "deep", "wrap"])
+        #expect(methods.map { $0["index"] as? Int } == Array(0..<methods.count))
+        let wrap = methods[3]
+        #expect(wrap["scalars"] as? String == "0x03020200")
+        let primitives = try #require((wrap["out"] as? [[String: Any]])?.first)
+        #expect(primitives["size"] as? Int == 9)
+        let fields = try #require(primitives["fields"] as? [[String: Any]])
+        #expect(fields.map { $0["offset"] as? Int } == [0, 8])
+    }
+
+    @Test("The stub's name follows the file's")
+    func name() throws {
+        let unit = try IDLCompiler.compile(text: "interface dsp_queue { long m(); };")
+        #expect(SwiftStub.name(for: unit, writtenTo: "a/DSPQueue.swift") == "DSPQueue")
+        #expect(SwiftStub.name(for: unit, writtenTo: "a/Other.swift") == nil)
+        #expect(try SwiftStub.generate(unit).contains("public struct DspQueue<"))
+    }
+}
