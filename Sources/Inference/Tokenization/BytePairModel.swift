@@ -116,55 +116,34 @@ private struct MergeTable: Sendable {
     }
 }
 
-/// One text's tokens, as they come: words that were seen before are copied.
+/// One text's tokens, as they come.
 struct BytePairEncoder {
     private let model: BytePairModel
     private let vocabulary: Vocabulary
+    private let text: UnsafeBufferPointer<UInt8>
     private var merger: BytePairMerger
+    private var cache: WordCache
 
-    /// A word that was seen: where in the text, and where its tokens are in the output.
-    private struct Word {
-        let text: Range<Int>
-        let tokens: Range<Int>
-    }
-
-    private var words: [Word] = []
-    private var index = ByteStringIndex(capacity: 64)
-
-    init(_ model: BytePairModel, _ vocabulary: Vocabulary) {
+    /// `text` must live as long as this does.
+    init(_ model: BytePairModel, _ vocabulary: Vocabulary, _ text: UnsafeBufferPointer<UInt8>) {
         self.model = model
         self.vocabulary = vocabulary
+        self.text = text
         merger = BytePairMerger(model)
+        cache = WordCache(text)
     }
 
-    /// Appends the tokens of a piece of the text. Every piece must come from the same `text`, and `tokens` may
-    /// only grow in between.
-    mutating func encode(
-        _ piece: Range<Int>, of text: UnsafeBufferPointer<UInt8>, into tokens: inout [Int32]
-    ) {
-        let bytes = UnsafeBufferPointer(rebasing: text[piece])
+    /// Appends the tokens of a piece of the text; between calls `tokens` may only grow.
+    mutating func encode(_ piece: Range<Int>, into tokens: inout [Int32]) {
         let preTokenizer = model.preTokenizer
-        preTokenizer.forEachWord(of: bytes) { word in
-            let place = piece.lowerBound + word.lowerBound..<piece.lowerBound + word.upperBound
-            append(UnsafeBufferPointer(rebasing: bytes[word]), place, text, &tokens)
+        preTokenizer.forEachWord(of: UnsafeBufferPointer(rebasing: text[piece])) { word in
+            append(piece.lowerBound + word.lowerBound..<piece.lowerBound + word.upperBound, &tokens)
         }
     }
 
-    private mutating func append(
-        _ word: UnsafeBufferPointer<UInt8>, _ place: Range<Int>, _ text: UnsafeBufferPointer<UInt8>,
-        _ tokens: inout [Int32]
-    ) {
-        let hash = ByteHash.of(word)
-        let seen = index.find(hash) { number in
-            let other = words[Int(number)].text
-            guard other.count == word.count else { return false }
-            for offset in word.indices where text[other.lowerBound + offset] != word[offset] { return false }
-            return true
-        }
-        if let seen {
-            for token in words[Int(seen)].tokens { tokens.append(tokens[token]) }
-            return
-        }
+    private mutating func append(_ range: Range<Int>, _ tokens: inout [Int32]) {
+        guard let hash = cache.replay(range, into: &tokens) else { return }
+        let word = UnsafeBufferPointer(rebasing: text[range])
         let start = tokens.count
         if model.preTokenizer.takesWholeWords, word.count <= vocabulary.longestToken,
             let token = vocabulary.find(word, hash)
@@ -173,9 +152,7 @@ struct BytePairEncoder {
         } else {
             merger.append(word, &tokens)
         }
-        guard let number = Int32(exactly: words.count) else { return }
-        index.insert(number, hash)
-        words.append(Word(text: place, tokens: start..<tokens.count))
+        cache.record(range, hash, tokens: start..<tokens.count)
     }
 }
 

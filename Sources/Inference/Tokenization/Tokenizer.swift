@@ -90,7 +90,8 @@ public final class Tokenizer: Sendable {
                 throw TokenizerError(metadata.path, "key \"tokenizer.ggml.scores\" is missing")
             }
             model = .sentencePiece(
-                SentencePieceModel(scores: scores, byteTokens: builder.byteTokens, unknown: unknown))
+                SentencePieceModel(
+                    builder.vocabulary, scores: scores, byteTokens: builder.byteTokens, unknown: unknown))
         case .bytePair:
             // A file without the name is from before there were any.
             let name = metadata.preTokenizer ?? "default"
