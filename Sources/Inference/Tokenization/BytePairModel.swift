@@ -27,37 +27,10 @@ struct BytePairModel: Sendable {
         var scratch: [UInt8] = []
         var problem: String?
         list.forEachString { text in
-            defer { rank += 1 }
-            guard problem == nil else { return }
-            // A half may begin with a space of its own in no alphabet; the first byte is never the separator.
-            guard let space = text.dropFirst().firstIndex(of: UInt8(ascii: " ")) else {
-                problem = "is not two texts with a space between"
-                return
-            }
-            scratch.removeAll(keepingCapacity: true)
-            ByteAlphabet.decode(UnsafeRawBufferPointer(rebasing: text[..<space]), into: &scratch)
-            let middle = scratch.count
-            ByteAlphabet.decode(UnsafeRawBufferPointer(rebasing: text[(space + 1)...]), into: &scratch)
-            scratch.withUnsafeBufferPointer { bytes in
-                let left = UnsafeBufferPointer(rebasing: bytes[..<middle])
-                let right = UnsafeBufferPointer(rebasing: bytes[middle...])
-                var whole = ByteHash.of(left)
-                guard let leftToken = vocabulary.find(left, whole),
-                    let rightToken = vocabulary.find(right, ByteHash.of(right))
-                else {
-                    problem = "joins texts that are no tokens"
-                    return
-                }
-                for byte in right { whole.add(byte) }
-                guard let merged = vocabulary.find(bytes, whole) else {
-                    problem = "makes a text that is no token"
-                    return
-                }
-                table.insert(leftToken, rightToken, rank: rank, merged: merged)
-            }
-            if let what = problem {
+            if problem == nil, let what = table.insert(text, rank: rank, vocabulary, &scratch) {
                 problem = "\(quoted(String(decoding: text, as: UTF8.self))) \(what)"
             }
+            rank += 1
         }
         if let problem { throw TokenizerError(path, "tokenizer.ggml.merges: merge \(problem)") }
         merges = table
@@ -90,6 +63,32 @@ private struct MergeTable: Sendable {
     @inline(__always)
     private static func pair(_ left: Int32, _ right: Int32) -> UInt64 {
         UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
+    }
+
+    /// Adds a merge as the file has it; returns what is wrong with it, if anything.
+    mutating func insert(
+        _ text: UnsafeRawBufferPointer, rank: UInt32, _ vocabulary: Vocabulary, _ scratch: inout [UInt8]
+    ) -> String? {
+        // The first byte is never the separator.
+        guard let space = text.dropFirst().firstIndex(of: UInt8(ascii: " ")) else {
+            return "is not two texts with a space between"
+        }
+        scratch.removeAll(keepingCapacity: true)
+        ByteAlphabet.decode(UnsafeRawBufferPointer(rebasing: text[..<space]), into: &scratch)
+        let middle = scratch.count
+        ByteAlphabet.decode(UnsafeRawBufferPointer(rebasing: text[(space + 1)...]), into: &scratch)
+        return scratch.withUnsafeBufferPointer { bytes in
+            let left = UnsafeBufferPointer(rebasing: bytes[..<middle])
+            let right = UnsafeBufferPointer(rebasing: bytes[middle...])
+            var hash = ByteHash.of(left)
+            guard let leftToken = vocabulary.find(left, hash),
+                let rightToken = vocabulary.find(right, ByteHash.of(right))
+            else { return "joins texts that are no tokens" }
+            for byte in right { hash.add(byte) }
+            guard let merged = vocabulary.find(bytes, hash) else { return "makes a text that is no token" }
+            insert(leftToken, rightToken, rank: rank, merged: merged)
+            return nil
+        }
     }
 
     /// Of two merges of the same pair the first counts.

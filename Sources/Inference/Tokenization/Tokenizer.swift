@@ -57,7 +57,6 @@ public final class Tokenizer: Sendable {
         } catch {
             throw TokenizerError(error)
         }
-        try metadata.check()
         guard let kind = Kind(rawValue: metadata.model) else {
             let supported = Kind.allCases.map(\.rawValue).joined(separator: ", ")
             throw TokenizerError(
@@ -65,6 +64,7 @@ public final class Tokenizer: Sendable {
                 "tokenizer model \(quoted(metadata.model)) is not supported; supported: \(supported)")
         }
         self.kind = kind
+        try metadata.check()
         var builder = try VocabularyBuilder(metadata, kind)
         endOfGenerationTokens = builder.markEndsOfGeneration(metadata)
         builder.vocabulary.buildIndex(of: [.normal, .userDefined, .unused, .undefined])
