@@ -3,8 +3,9 @@ import GGUF
 /// Turns text into a model's tokens and back, as the model's GGUF file describes it.
 ///
 /// Three kinds: SentencePiece BPE (`llama`), byte-level BPE (`gpt2`, with one of ``supportedPreTokenizers``)
-/// and WordPiece (`bert`). The results are llama.cpp's, but for one thing: text that only looks like a control
-/// token never becomes one unless `parseSpecial` is set, by no merge either.
+/// and WordPiece (`bert`). The results are llama.cpp's but for a few things that `references/tokenization.md`
+/// names; the one that matters most: text that only looks like a control token never becomes one unless
+/// `parseSpecial` is set.
 public final class Tokenizer: Sendable {
     /// How text becomes tokens.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
