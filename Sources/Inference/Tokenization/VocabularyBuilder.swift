@@ -16,7 +16,8 @@ struct VocabularyBuilder {
             // Numbers that mean nothing are llama.cpp's "undefined", too.
             let number = metadata.kinds?[vocabulary.count] ?? 1
             let tokenKind = UInt8(exactly: number).flatMap(TokenKind.init(rawValue:)) ?? .undefined
-            if let first = text.first, KnownTokens.firstBytes.contains(first), text.count <= KnownTokens.longest,
+            if let first = text.first, KnownTokens.firstBytes.contains(first),
+                text.count <= KnownTokens.longest,
                 KnownTokens.all.contains(Array(text))
             {
                 known[Array(text)] = token
