@@ -46,7 +46,6 @@ struct GGUFParser {
     mutating func readMetadata(count: Int) throws(GGUFError) -> Metadata {
         var entries: [Metadata.Entry] = []
         var indices: [String: Int] = [:]
-        entries.reserveCapacity(count)
         for index in 0..<count {
             let start = offset
             let key = try name("metadata key \(index)")
@@ -73,7 +72,6 @@ struct GGUFParser {
     ) throws(GGUFError) -> ([TensorInfo], [String: Int]) {
         var entries: [TensorEntry] = []
         var indices: [String: Int] = [:]
-        entries.reserveCapacity(count)
         for index in 0..<count {
             let entry = try readTensorEntry(index)
             guard indices.updateValue(index, forKey: entry.name) == nil else {

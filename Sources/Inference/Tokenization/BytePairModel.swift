@@ -27,37 +27,10 @@ struct BytePairModel: Sendable {
         var scratch: [UInt8] = []
         var problem: String?
         list.forEachString { text in
-            defer { rank += 1 }
-            guard problem == nil else { return }
-            // A half may begin with a space of its own in no alphabet; the first byte is never the separator.
-            guard let space = text.dropFirst().firstIndex(of: UInt8(ascii: " ")) else {
-                problem = "is not two texts with a space between"
-                return
-            }
-            scratch.removeAll(keepingCapacity: true)
-            ByteAlphabet.decode(UnsafeRawBufferPointer(rebasing: text[..<space]), into: &scratch)
-            let middle = scratch.count
-            ByteAlphabet.decode(UnsafeRawBufferPointer(rebasing: text[(space + 1)...]), into: &scratch)
-            scratch.withUnsafeBufferPointer { bytes in
-                let left = UnsafeBufferPointer(rebasing: bytes[..<middle])
-                let right = UnsafeBufferPointer(rebasing: bytes[middle...])
-                var whole = ByteHash.of(left)
-                guard let leftToken = vocabulary.find(left, whole),
-                    let rightToken = vocabulary.find(right, ByteHash.of(right))
-                else {
-                    problem = "joins texts that are no tokens"
-                    return
-                }
-                for byte in right { whole.add(byte) }
-                guard let merged = vocabulary.find(bytes, whole) else {
-                    problem = "makes a text that is no token"
-                    return
-                }
-                table.insert(leftToken, rightToken, rank: rank, merged: merged)
-            }
-            if let what = problem {
+            if problem == nil, let what = table.insert(text, rank: rank, vocabulary, &scratch) {
                 problem = "\(quoted(String(decoding: text, as: UTF8.self))) \(what)"
             }
+            rank += 1
         }
         if let problem { throw TokenizerError(path, "tokenizer.ggml.merges: merge \(problem)") }
         merges = table
@@ -92,6 +65,32 @@ private struct MergeTable: Sendable {
         UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
     }
 
+    /// Adds a merge as the file has it; returns what is wrong with it, if anything.
+    mutating func insert(
+        _ text: UnsafeRawBufferPointer, rank: UInt32, _ vocabulary: Vocabulary, _ scratch: inout [UInt8]
+    ) -> String? {
+        // The first byte is never the separator.
+        guard let space = text.dropFirst().firstIndex(of: UInt8(ascii: " ")) else {
+            return "is not two texts with a space between"
+        }
+        scratch.removeAll(keepingCapacity: true)
+        ByteAlphabet.decode(UnsafeRawBufferPointer(rebasing: text[..<space]), into: &scratch)
+        let middle = scratch.count
+        ByteAlphabet.decode(UnsafeRawBufferPointer(rebasing: text[(space + 1)...]), into: &scratch)
+        return scratch.withUnsafeBufferPointer { bytes in
+            let left = UnsafeBufferPointer(rebasing: bytes[..<middle])
+            let right = UnsafeBufferPointer(rebasing: bytes[middle...])
+            var hash = ByteHash.of(left)
+            guard let leftToken = vocabulary.find(left, hash),
+                let rightToken = vocabulary.find(right, ByteHash.of(right))
+            else { return "joins texts that are no tokens" }
+            for byte in right { hash.add(byte) }
+            guard let merged = vocabulary.find(bytes, hash) else { return "makes a text that is no token" }
+            insert(leftToken, rightToken, rank: rank, merged: merged)
+            return nil
+        }
+    }
+
     /// Of two merges of the same pair the first counts.
     mutating func insert(_ left: Int32, _ right: Int32, rank: UInt32, merged: Int32) {
         let pair = Self.pair(left, right)
@@ -116,55 +115,34 @@ private struct MergeTable: Sendable {
     }
 }
 
-/// One text's tokens, as they come: words that were seen before are copied.
+/// One text's tokens, as they come.
 struct BytePairEncoder {
     private let model: BytePairModel
     private let vocabulary: Vocabulary
+    private let text: UnsafeBufferPointer<UInt8>
     private var merger: BytePairMerger
+    private var cache: WordCache
 
-    /// A word that was seen: where in the text, and where its tokens are in the output.
-    private struct Word {
-        let text: Range<Int>
-        let tokens: Range<Int>
-    }
-
-    private var words: [Word] = []
-    private var index = ByteStringIndex(capacity: 64)
-
-    init(_ model: BytePairModel, _ vocabulary: Vocabulary) {
+    /// `text` must live as long as this does.
+    init(_ model: BytePairModel, _ vocabulary: Vocabulary, _ text: UnsafeBufferPointer<UInt8>) {
         self.model = model
         self.vocabulary = vocabulary
+        self.text = text
         merger = BytePairMerger(model)
+        cache = WordCache(text)
     }
 
-    /// Appends the tokens of a piece of the text. Every piece must come from the same `text`, and `tokens` may
-    /// only grow in between.
-    mutating func encode(
-        _ piece: Range<Int>, of text: UnsafeBufferPointer<UInt8>, into tokens: inout [Int32]
-    ) {
-        let bytes = UnsafeBufferPointer(rebasing: text[piece])
+    /// Appends the tokens of a piece of the text; between calls `tokens` may only grow.
+    mutating func encode(_ piece: Range<Int>, into tokens: inout [Int32]) {
         let preTokenizer = model.preTokenizer
-        preTokenizer.forEachWord(of: bytes) { word in
-            let place = piece.lowerBound + word.lowerBound..<piece.lowerBound + word.upperBound
-            append(UnsafeBufferPointer(rebasing: bytes[word]), place, text, &tokens)
+        preTokenizer.forEachWord(of: UnsafeBufferPointer(rebasing: text[piece])) { word in
+            append(piece.lowerBound + word.lowerBound..<piece.lowerBound + word.upperBound, &tokens)
         }
     }
 
-    private mutating func append(
-        _ word: UnsafeBufferPointer<UInt8>, _ place: Range<Int>, _ text: UnsafeBufferPointer<UInt8>,
-        _ tokens: inout [Int32]
-    ) {
-        let hash = ByteHash.of(word)
-        let seen = index.find(hash) { number in
-            let other = words[Int(number)].text
-            guard other.count == word.count else { return false }
-            for offset in word.indices where text[other.lowerBound + offset] != word[offset] { return false }
-            return true
-        }
-        if let seen {
-            for token in words[Int(seen)].tokens { tokens.append(tokens[token]) }
-            return
-        }
+    private mutating func append(_ range: Range<Int>, _ tokens: inout [Int32]) {
+        guard let hash = cache.replay(range, into: &tokens) else { return }
+        let word = UnsafeBufferPointer(rebasing: text[range])
         let start = tokens.count
         if model.preTokenizer.takesWholeWords, word.count <= vocabulary.longestToken,
             let token = vocabulary.find(word, hash)
@@ -173,9 +151,7 @@ struct BytePairEncoder {
         } else {
             merger.append(word, &tokens)
         }
-        guard let number = Int32(exactly: words.count) else { return }
-        index.insert(number, hash)
-        words.append(Word(text: place, tokens: start..<tokens.count))
+        cache.record(range, hash, tokens: start..<tokens.count)
     }
 }
 

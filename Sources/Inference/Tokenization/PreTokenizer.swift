@@ -3,7 +3,7 @@
 /// A pre-tokenizer is a row of patterns. Each one is applied to every piece the ones before have left: what
 /// matches becomes a piece of its own, and so does what lies between matches. The patterns are those of the
 /// published `tokenizer.json` files; which name stands for which is llama.cpp's convention.
-struct PreTokenizer: Sendable {
+package struct PreTokenizer: Sendable {
     /// `tokenizer.ggml.pre`.
     let name: String
     let patterns: [Pattern]
@@ -49,7 +49,7 @@ struct PreTokenizer: Sendable {
     }
 
     /// The pre-tokenizer of that name, or nil.
-    init?(name: String) {
+    package init?(name: String) {
         guard let entry = Self.table.first(where: { $0.names.contains(name) }) else { return nil }
         self = entry.make(name)
     }
@@ -64,7 +64,7 @@ struct PreTokenizer: Sendable {
     }
 
     /// Every name there is a pre-tokenizer for.
-    static let names: [String] = table.flatMap(\.names)
+    package static let names: [String] = table.flatMap(\.names)
 
     private static let table: [(names: [String], make: @Sendable (String) -> PreTokenizer)] = [
         (
@@ -125,7 +125,7 @@ struct PreTokenizer: Sendable {
     ]
 
     /// Calls `body` with the range of every word of `text`, in order; the ranges cover the text.
-    func forEachWord(of text: UnsafeBufferPointer<UInt8>, _ body: (Range<Int>) -> Void) {
+    package func forEachWord(of text: UnsafeBufferPointer<UInt8>, _ body: (Range<Int>) -> Void) {
         let scanner = PatternScanner(ScalarReader(text))
         split(0..<text.count, patterns[...], scanner, body)
     }

@@ -76,6 +76,7 @@ enum KnownTokens {
     ]
 
     static let all = Set((endsOfGeneration + fillInTheMiddle.joined()).map { Array($0.utf8) })
-    /// The bytes they begin with, to sort most tokens out at once.
+    /// The bytes they begin with and the longest one's length, to sort most tokens out at once.
     static let firstBytes = Set(all.compactMap(\.first))
+    static let longest = all.map(\.count).max() ?? 0
 }

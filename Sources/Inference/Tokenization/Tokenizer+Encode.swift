@@ -21,9 +21,9 @@ extension Tokenizer {
         bytes.withMemoryRebound(to: UInt8.self) { text in
             switch model {
             case .bytePair(let model):
-                var encoder = BytePairEncoder(model, vocabulary)
+                var encoder = BytePairEncoder(model, vocabulary, text)
                 forEachFragment(of: text, parseSpecial, &tokens) { range, tokens in
-                    encoder.encode(range, of: text, into: &tokens)
+                    encoder.encode(range, into: &tokens)
                 }
             case .sentencePiece(let model):
                 forEachFragment(of: text, parseSpecial, &tokens) { range, tokens in

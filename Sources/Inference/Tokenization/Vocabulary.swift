@@ -12,6 +12,8 @@ enum TokenKind: UInt8 {
 
     /// Recognised in text only when the caller asks for it.
     var isSpecial: Bool { self == .control || self == .unknown }
+    /// Found as it is written, before the rest of the text is tokenized; not by merging.
+    var isTakenFromText: Bool { isSpecial || self == .userDefined }
 }
 
 /// Every token's bytes as they appear in text, and the way back from bytes to tokens.

@@ -22,3 +22,45 @@ import Tokenization
         }
     }
 }
+
+/// A prompt of a greedy reference run, as far as it matters here.
+private struct GreedyRun: Decodable {
+    let prompt: String
+    let promptIDs: [Int32]
+    let greedyIDs: [Int32]
+    let greedyText: String
+
+    private enum CodingKeys: String, CodingKey {
+        case prompt
+        case promptIDs = "prompt_ids"
+        case greedyIDs = "greedy_ids"
+        case greedyText = "greedy_text"
+    }
+}
+
+@Suite(.needsSharedData) struct PromptTests {
+    private func check(_ runs: [GreedyRun], _ model: String) throws {
+        let tokenizer = try Tokenizer(GGUFFile(path: SharedData.path(model)))
+        #expect(!runs.isEmpty)
+        for run in runs {
+            #expect(tokenizer.encode(run.prompt, parseSpecial: true) == run.promptIDs)
+            var detokenizer = Detokenizer(tokenizer)
+            let text = run.greedyIDs.map { detokenizer.append($0) }.joined() + detokenizer.finish()
+            #expect(text == run.greedyText)
+        }
+    }
+
+    @Test func stories() throws {
+        let data = Data(try SharedData.contents("models/stories260K-greedy.json"))
+        for model in ["f32", "q8_0"] {
+            try check(JSONDecoder().decode([GreedyRun].self, from: data), "models/stories260K-\(model).gguf")
+        }
+    }
+
+    @Test func storyteller() throws {
+        struct Runs: Decodable { let greedy: [GreedyRun] }
+        let data = Data(try SharedData.contents("models/storyteller/storyteller-greedy.json"))
+        try check(
+            JSONDecoder().decode(Runs.self, from: data).greedy, "models/storyteller/storyteller-f16.gguf")
+    }
+}
