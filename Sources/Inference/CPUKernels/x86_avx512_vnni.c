@@ -56,21 +56,23 @@ LOCAL void dot_floats(
 
 // MARK: block weights, few columns: a vector holds two blocks of one row
 
-// Unsigned codes of one or two blocks in row order, and each block's scale in its eight lanes.
+// Unsigned codes of one or two blocks in row order, and each block's scale in its eight lanes. The upper half of a
+// block of Q4_0 comes sixteen times too large: its nibbles stay where they are, and add_pairs divides its lanes'
+// scale.
 LOCAL void load_pair(const uint8_t *block, int blocks, block_kind kind, __m512i *codes, __m512 *scales) {
     if (kind == Q4_0) {
         const __m512i nibbles = _mm512_set_epi8(
             35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 35, 34, 33, 32, 31, 30, 29, 28,
             27, 26, 25, 24, 23, 22, 21, 20, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 17, 16,
             15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2);
-        const __m512i shifts = _mm512_set_epi64(4, 4, 0, 0, 4, 4, 0, 0);
+        const long long low = 0x0f0f0f0f0f0f0f0f, high = ~low;
+        const __m512i codes_in_place = _mm512_set_epi64(high, high, low, low, high, high, low, low);
         const __m256i halves = _mm256_set_epi16(
             0x1312, 0x1312, 0x1312, 0x1312, 0x1312, 0x1312, 0x1312, 0x1312, 0x0100, 0x0100, 0x0100, 0x0100,
             0x0100, 0x0100, 0x0100, 0x0100);
         __mmask64 bytes = ((__mmask64)1 << (blocks * Q4_0_BYTES)) - 1;
         __m512i raw = _mm512_maskz_loadu_epi8(bytes, block);
-        __m512i shifted = _mm512_srlv_epi64(_mm512_permutexvar_epi8(nibbles, raw), shifts);
-        *codes = _mm512_and_si512(shifted, _mm512_set1_epi8(15));
+        *codes = _mm512_and_si512(_mm512_permutexvar_epi8(nibbles, raw), codes_in_place);
         *scales = _mm512_cvtph_ps(_mm256_permutexvar_epi8(halves, _mm512_castsi512_si256(raw)));
     } else {
         __m256i low = _mm256_loadu_si256((const __m256i *)(block + 2)), high = _mm256_setzero_si256();
@@ -96,7 +98,12 @@ LOCAL void add_pairs(
     __m128i bias_pair = _mm_maskz_loadu_epi32(present, x.biases + b * sizeof(int32_t));
     __m512 x_scales = _mm512_permutexvar_ps(halves, _mm512_castps128_ps512(_mm_castsi128_ps(scale_pair)));
     __m512i bias = _mm512_maskz_expand_epi32(0x0101, _mm512_castsi128_si512(bias_pair));
-    if (kind == Q4_0) bias = _mm512_srai_epi32(bias, 4); // from 128 to Q4_0_ZERO, exactly
+    if (kind == Q4_0) {
+        bias = _mm512_srai_epi32(bias, 4); // from 128 to Q4_0_ZERO, exactly
+        const float s = 0x1p-4f;
+        const __m512 places = _mm512_set_ps(s, s, s, s, 1, 1, 1, 1, s, s, s, s, 1, 1, 1, 1);
+        x_scales = _mm512_mul_ps(x_scales, places);
+    }
     for (int r = 0; r < 4; r++) {
         __m512i weights;
         __m512 scales;

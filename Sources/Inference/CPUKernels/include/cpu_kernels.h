@@ -27,6 +27,8 @@ enum {
 // activations: column 0 of x; column c begins activation_row_bytes * c further on.
 //   Floats for the float types, the output of quantize_activations for the block types.
 // columns: any number for the float types, a multiple of 32 for the block types.
+// Any range of rows will do. Batches (count of 4 and more) are fastest where it is a multiple of 32 rows, single
+// columns where it is long, as the kernels read it from four places at once.
 typedef void cpu_matmul(
     const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
     float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count);
