@@ -14,19 +14,27 @@ struct Generate: ParsableCommand {
 
     @Option(name: [.short, .long], help: "The model, a GGUF file.")
     var model: String
-    @Option(name: [.short, .long], help: "The prompt.")
+    @Option(name: [.short, .long], parsing: .unconditional, help: "The prompt.")
     var prompt: String?
     @Option(name: [.short, .long], help: "A file with the prompt.")
     var file: String?
-    @Option(help: "The prompt as token ids, separated by commas; nothing is put in front.")
+    @Option(
+        parsing: .unconditional,
+        help: "The prompt as token ids, separated by commas; nothing is put in front.")
     var tokens: String?
-    @Option(name: [.customShort("n"), .customLong("predict")], help: "Tokens to generate; -1 until the end.")
+    @Option(
+        name: [.customShort("n"), .customLong("predict")], parsing: .unconditional,
+        help: "Tokens to generate; -1 until the end.")
     var count = -1
-    @Option(name: [.short, .customLong("ctx-size")], help: "Context in tokens; 0 for the model's, at most 4096.")
+    @Option(
+        name: [.short, .customLong("ctx-size")], parsing: .unconditional,
+        help: "Context in tokens; 0 for the model's, at most 4096.")
     var context = 0
-    @Option(name: [.customShort("b"), .customLong("batch-size")], help: "Prompt tokens computed at once.")
+    @Option(
+        name: [.customShort("b"), .customLong("batch-size")], parsing: .unconditional,
+        help: "Prompt tokens computed at once.")
     var batch = 512
-    @Option(name: [.short, .long], help: "CPU threads; 0 for one per core.")
+    @Option(name: [.short, .long], parsing: .unconditional, help: "CPU threads; 0 for one per core.")
     var threads = 0
     @OptionGroup var sampling: SamplingOptions
     @Flag(help: "Go on after the model has ended its text.")
@@ -118,19 +126,26 @@ struct Generate: ParsableCommand {
 
 /// How tokens are chosen; names and defaults are llama.cpp's.
 struct SamplingOptions: ParsableArguments {
-    @Option(name: .customLong("temp"), help: "Temperature; 0 takes the most likely token.")
+    @Option(
+        name: .customLong("temp"), parsing: .unconditional,
+        help: "Temperature; 0 takes the most likely token.")
     var temperature: Float = 0.8
-    @Option(help: "Consider the N most likely tokens; 0 for all.")
+    @Option(parsing: .unconditional, help: "Consider the N most likely tokens; 0 for all.")
     var topK = 40
-    @Option(help: "Consider the most likely tokens up to this probability; 1 for all.")
+    @Option(
+        parsing: .unconditional, help: "Consider the most likely tokens up to this probability; 1 for all.")
     var topP: Float = 0.95
-    @Option(help: "Consider tokens at least this likely, compared to the most likely; 0 for all.")
+    @Option(
+        parsing: .unconditional,
+        help: "Consider tokens at least this likely, compared to the most likely; 0 for all.")
     var minP: Float = 0.05
-    @Option(help: "Penalty on tokens that came recently; 1 for none.")
+    @Option(parsing: .unconditional, help: "Penalty on tokens that came recently; 1 for none.")
     var repeatPenalty: Float = 1
-    @Option(name: .customLong("repeat-last-n"), help: "How far the penalty looks back; -1 for all.")
+    @Option(
+        name: .customLong("repeat-last-n"), parsing: .unconditional,
+        help: "How far the penalty looks back; -1 for all.")
     var repeatLastN = 64
-    @Option(name: [.short, .long], help: "Seed of the random choices.")
+    @Option(name: [.short, .long], parsing: .unconditional, help: "Seed of the random choices.")
     var seed: UInt64?
 
     var parameters: SamplingParameters {
@@ -140,7 +155,9 @@ struct SamplingOptions: ParsableArguments {
     }
 
     func validate() throws {
-        guard temperature.isFinite, temperature >= 0 else { throw ValidationError("--temp is a number from 0 on.") }
+        guard temperature.isFinite, temperature >= 0 else {
+            throw ValidationError("--temp is a number from 0 on.")
+        }
         guard topK >= 0 else { throw ValidationError("--top-k is a number from 0 on.") }
         guard (0...1).contains(topP), (0...1).contains(minP) else {
             throw ValidationError("--top-p and --min-p are numbers from 0 to 1.")
