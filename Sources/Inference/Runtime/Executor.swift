@@ -78,6 +78,11 @@ package final class Executor {
         cache = try KeyValueCache(graph.shape, capacity: options.contextLength)
         batches = try Self.load(graph, plan, weights, devices, pool, rows: options.batch)
         memory = ActivationMemory(graph, rows: options.batch)
+        guard PhysicalMemory.bytes(MemoryLayout<Float>.size, memory.count) != nil else {
+            throw RuntimeError(
+                "\(file.path): the activations of \(options.batch) tokens do not fit into memory; "
+                    + "choose a smaller batch (-b)")
+        }
         activations = .allocate(capacity: memory.count)
         activations.initialize(repeating: 0, count: memory.count)
         let widest = graph.weights.map(\.columns).max() ?? 0
