@@ -49,7 +49,9 @@ extension LanguageModel {
                 break
             }
             guard let token = sampler.sample(logits, history: history) else {
-                throw EngineError(.failed, "the model's logits are not numbers; the file is damaged or not supported")
+                throw EngineError(
+                    .failed,
+                    "\(file.path): the model's logits are not numbers; the file is damaged or not supported")
             }
             if tokenizer.isEndOfGeneration(token), !parameters.ignoresEndOfText {
                 result.end = .endOfText
