@@ -39,7 +39,7 @@ struct Generate: ParsableCommand {
     @OptionGroup var sampling: SamplingOptions
     @Flag(help: "Go on after the model has ended its text.")
     var ignoreEos = false
-    @Option(help: DeviceList.help)
+    @Option(help: DeviceList.help, transform: DeviceList.init(argument:))
     var device = DeviceList.automatic
     @Flag(name: .customLong("no-display-prompt"), help: "Do not print the prompt before the text.")
     var hidesPrompt = false
@@ -52,6 +52,10 @@ struct Generate: ParsableCommand {
         guard [prompt, file, tokens].compactMap({ $0 }).count <= 1 else {
             throw ValidationError("-p, -f and --tokens exclude each other.")
         }
+        guard prompt != nil || file != nil || tokens != nil || isatty(STDIN_FILENO) == 0 else {
+            throw ValidationError("No prompt: give one with -p, -f or --tokens, or on standard input.")
+        }
+        if let tokens { _ = try Self.ids(in: tokens) }
         guard count >= -1 else { throw ValidationError("-n is a number of tokens, or -1.") }
         guard context >= 0 else { throw ValidationError("-c is a number of tokens.") }
         guard (1...4096).contains(batch) else { throw ValidationError("-b is a number from 1 to 4096.") }
@@ -64,8 +68,11 @@ struct Generate: ParsableCommand {
             (options.threads, options.contextLength, options.batch) = (threads, context, batch)
             // Read before loading: a missing prompt should not cost the time.
             let input = try readPrompt()
+            if let logits { try LanguageModel.checkLogitsPath(logits) }
             let model = try device.load(model, options)
             let ids = try promptTokens(input, model)
+            // Before any output.
+            try model.check(ids)
 
             var parameters = GenerationParameters(
                 maxTokens: count < 0 ? nil : count, sampling: sampling.parameters)
@@ -76,7 +83,7 @@ struct Generate: ParsableCommand {
             let generation = try model.generate(
                 from: ids, parameters, shouldStop: { Interrupt.isRequested },
                 onText: { if !json { printNow($0) } })
-            if let logits {
+            if let logits, !generation.promptLogits.isEmpty {
                 try model.writeLogits(generation.promptLogits, to: logits)
             }
             if json {
@@ -95,25 +102,21 @@ struct Generate: ParsableCommand {
     }
 
     private func readPrompt() throws -> Input {
-        if let tokens {
-            let parts = tokens.split(separator: ",", omittingEmptySubsequences: false)
-            let ids = parts.compactMap { Int32($0.trimmingCharacters(in: .whitespaces)) }
-            guard ids.count == parts.count else {
-                throw ValidationError("--tokens takes numbers separated by commas.")
-            }
-            return .ids(ids)
-        }
+        if let tokens { return .ids(try Self.ids(in: tokens)) }
         if let prompt { return .text(prompt) }
         if let file {
-            guard let data = FileManager.default.contents(atPath: file) else {
-                throw EngineError(.badInput, "\(file): cannot be read")
-            }
-            return .text(String(decoding: data, as: UTF8.self))
-        }
-        guard isatty(STDIN_FILENO) == 0 else {
-            throw ValidationError("No prompt: give one with -p, -f or --tokens, or on standard input.")
+            return .text(try contents(of: file))
         }
         return .text(String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self))
+    }
+
+    private static func ids(in text: String) throws -> [Int32] {
+        try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+            guard let id = Int32(part.trimmingCharacters(in: .whitespaces)) else {
+                throw ValidationError("--tokens takes token ids separated by commas; '\(part)' is none.")
+            }
+            return id
+        }
     }
 
     private func promptTokens(_ input: Input, _ model: LanguageModel) throws -> [Int32] {
