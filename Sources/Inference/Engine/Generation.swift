@@ -42,6 +42,6 @@ public struct Generation: Sendable {
     public var promptSeconds = 0.0
     /// Seconds to generate, sampling included.
     public var generateSeconds = 0.0
-    /// `promptTokens × vocabulary` logits, where they were asked for.
+    /// `promptTokens × vocabulary` logits, where they were asked for and the prompt was not interrupted.
     public var promptLogits: [Float] = []
 }

@@ -13,18 +13,8 @@ extension LanguageModel {
         from prompt: [Int32], _ parameters: GenerationParameters = GenerationParameters(),
         shouldStop: () -> Bool = { false }, onText: (String) -> Void = { _ in }
     ) throws -> Generation {
+        try check(prompt)
         let prompt = prompt.isEmpty ? [tokenizer.bosToken].compactMap { $0 } : prompt
-        guard !prompt.isEmpty else { throw EngineError(.badInput, "the prompt is empty") }
-        guard prompt.count <= contextLength else {
-            throw EngineError(
-                .badInput,
-                "the prompt has \(prompt.count) tokens, the context holds \(contextLength); -c makes it larger"
-            )
-        }
-        if let bad = prompt.first(where: { $0 < 0 || $0 >= executor.graph.shape.vocabulary }) {
-            throw EngineError(
-                .badInput, "token \(bad) is outside the vocabulary of \(executor.graph.shape.vocabulary)")
-        }
         executor.rewind(to: 0)
         var result = Generation()
         result.promptTokens = prompt.count
@@ -32,6 +22,7 @@ extension LanguageModel {
         var clock = ContinuousClock.now
         guard var logits = try computePrompt(prompt, parameters, into: &result, shouldStop: shouldStop) else {
             result.end = .interrupted
+            result.promptLogits = []
             return result
         }
         result.promptSeconds = clock.lap()
@@ -51,7 +42,8 @@ extension LanguageModel {
             }
             guard let token = sampler.sample(logits, history: history) else {
                 throw EngineError(
-                    .failed, "the model's logits are not numbers; the file is damaged or not supported")
+                    .failed,
+                    "\(file.path): the model's logits are not numbers; the file is damaged or not supported")
             }
             if tokenizer.isEndOfGeneration(token), !parameters.ignoresEndOfText {
                 result.end = .endOfText
@@ -70,6 +62,24 @@ extension LanguageModel {
         emit(detokenizer.finish())
         result.generateSeconds = clock.lap()
         return result
+    }
+
+    /// Fails where nothing can be generated from a prompt: a token is none of the model's, or there are too many.
+    public func check(_ prompt: [Int32]) throws {
+        guard !prompt.isEmpty || tokenizer.bosToken != nil else {
+            throw EngineError(.badInput, "the prompt is empty")
+        }
+        guard prompt.count <= contextLength else {
+            throw EngineError(
+                .badInput,
+                "the prompt has \(prompt.count) tokens, the context holds \(contextLength); -c makes it larger")
+        }
+        let vocabulary = executor.graph.shape.vocabulary
+        if let bad = prompt.first(where: { $0 < 0 || $0 >= vocabulary }) {
+            throw EngineError(
+                .badInput,
+                "token \(bad) of the prompt is outside the vocabulary; its tokens are 0 to \(vocabulary - 1)")
+        }
     }
 
     /// Computes a prompt batch by batch; `nil` where it was interrupted.
@@ -101,6 +111,11 @@ extension ContinuousClock.Instant {
 }
 
 extension LanguageModel {
+    /// Fails where ``writeLogits(_:to:)`` could not write: better before the work than after it.
+    public static func checkLogitsPath(_ path: String) throws {
+        try NumPyFile.check(path)
+    }
+
     /// Writes logits as NumPy's `.npy`, a row of the vocabulary's size per token.
     public func writeLogits(_ logits: [Float], to path: String) throws {
         try NumPyFile.write(logits, columns: executor.graph.shape.vocabulary, to: path)

@@ -41,7 +41,7 @@ public final class LanguageModel {
     public let loadSeconds: Double
 
     let executor: Executor
-    private let file: GGUFFile
+    let file: GGUFFile
 
     /// Loads a GGUF file.
     public init(path: String, options: Options = Options()) throws {

@@ -33,7 +33,8 @@ public struct Sampler: Sendable {
             return candidates.first?.token
         }
         let weights = candidates.map { exp($0.logit - best) }
-        let enough = parameters.topP * weights.reduce(0, +)
+        // Without a limit no rounding of the sum may cut the tail, which a high temperature makes likely.
+        let enough = parameters.topP < 1 ? parameters.topP * weights.reduce(0, +) : .infinity
         var kept = 0
         var sum: Float = 0
         // At least one token stays, whatever the limits.

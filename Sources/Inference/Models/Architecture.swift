@@ -16,7 +16,7 @@ package enum Architecture {
         let name = try file.metadata.string("general.architecture")
         guard let build = builders[name] else {
             throw ModelError(
-                "\(file.path): unknown architecture '\(name)'; known: \(names.joined(separator: ", "))")
+                "\(file.path): unknown architecture \(quoted(name)); known: \(names.joined(separator: ", "))")
         }
         return try build(file)
     }

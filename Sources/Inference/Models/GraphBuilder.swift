@@ -18,7 +18,7 @@ struct GraphBuilder {
         let tensor = try file.requiredTensor(named: name)
         guard tensor.rowLength == columns, tensor.rowCount == rows else {
             throw ModelError(
-                "\(file.path): tensor '\(name)' is \(tensor.dimensions.map(String.init).joined(separator: " × "))"
+                "\(file.path): tensor \(quoted(name)) is \(tensor.dimensions.map(String.init).joined(separator: " × "))"
                     + ", expected \(rows == 1 ? "\(columns)" : "\(columns) × \(rows)")")
         }
         if let index = graph.weights.firstIndex(where: { $0.name == name }) { return index }
@@ -70,8 +70,8 @@ struct GraphBuilder {
     func finish(logits: Int) throws -> Graph {
         if let extra = file.tensors.first(where: { !used.contains($0.name) }) {
             throw ModelError(
-                "\(file.path): tensor '\(extra.name)' is not part of architecture "
-                    + "'\(graph.shape.architecture)' as this engine computes it")
+                "\(file.path): tensor \(quoted(extra.name)) is not part of architecture "
+                    + "\(quoted(graph.shape.architecture)) as this engine computes it")
         }
         var graph = graph
         graph.logits = logits

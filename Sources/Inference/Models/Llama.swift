@@ -64,7 +64,7 @@ enum Llama {
             throw parameters.fail("\(heads) heads cannot share \(keyValueHeads) key/value heads evenly")
         }
         guard try file.metadata.integerIfPresent("llama.expert_count") ?? 0 == 0 else {
-            throw parameters.fail("mixtures of experts are not computed for architecture 'llama'")
+            throw parameters.fail("mixtures of experts are not computed for architecture \"llama\"")
         }
         let keySize = try parameters.count(
             "attention.key_length", default: max(width / heads, 1), limit: 4096)
@@ -93,22 +93,25 @@ enum Llama {
             guard factor > 0 else { throw parameters.fail("llama.rope.scaling.factor is 0") }
             scale = 1 / factor
         case let type:
-            throw parameters.fail("rotation scaling '\(type)' is not known; known: linear, none")
+            throw parameters.fail("rotation scaling \(quoted(type)) is not known; known: linear, none")
         }
         var frequencies = (0..<members / 2).map { pow(base, -2 * Double($0) / Double(members)) * scale }
         if let factors = parameters.file.tensor(named: rotationFactors) {
             guard factors.type == .f32, factors.elementCount == frequencies.count else {
                 throw parameters.fail(
-                    "tensor '\(rotationFactors)' is not \(frequencies.count) numbers of type F32")
+                    "tensor \(quoted(rotationFactors)) is not \(frequencies.count) numbers of type F32")
             }
             let bytes = parameters.file.bytes(of: factors)
             for index in frequencies.indices {
                 let factor = Double(bytes.loadUnaligned(fromByteOffset: 4 * index, as: Float.self))
                 guard factor.isFinite, factor > 0 else {
-                    throw parameters.fail("tensor '\(rotationFactors)' holds \(factor) at \(index)")
+                    throw parameters.fail("tensor \(quoted(rotationFactors)) holds \(factor) at \(index)")
                 }
                 frequencies[index] /= factor
             }
+        }
+        guard frequencies.allSatisfy(\.isFinite) else {
+            throw parameters.fail("llama.rope.freq_base \(base) gives rotations that are no numbers")
         }
         return Rotation(pairing: .neighbours, frequencies: frequencies)
     }

@@ -49,7 +49,7 @@ final class CPUWeights {
             let bytes = file.bytes(of: tensor)
             guard tensor.type.blockFormat != nil else {
                 throw RuntimeError(
-                    "\(file.path): tensor '\(weight.name)' has type \(tensor.type), which is not computed; computed are "
+                    "\(file.path): tensor \(quoted(weight.name)) has type \(tensor.type), which is not computed; computed are "
                         + TensorType.dequantizable.map(\.name).joined(separator: ", "))
             }
             matrices.append(Matrix(tensor: tensor, bytes: bytes, product: Self.product(tensor.type, kernels)))

@@ -76,8 +76,13 @@ package final class Executor {
         plan = try Plan(graph, file: file, deviceCount: devices.count)
         weights = try CPUWeights(graph, file: file, kernels: kernels)
         cache = try KeyValueCache(graph.shape, capacity: options.contextLength)
-        batches = try Self.load(graph, plan, weights, devices, pool, rows: options.batch)
+        batches = try Self.load(graph, plan, weights, devices, pool, rows: options.batch, path: file.path)
         memory = ActivationMemory(graph, rows: options.batch)
+        guard PhysicalMemory.bytes(MemoryLayout<Float>.size, memory.count) != nil else {
+            throw RuntimeError(
+                "\(file.path): the activations of \(options.batch) tokens do not fit into memory; "
+                    + "choose a smaller batch (-b)")
+        }
         activations = .allocate(capacity: memory.count)
         activations.initialize(repeating: 0, count: memory.count)
         let widest = graph.weights.map(\.columns).max() ?? 0
@@ -93,7 +98,7 @@ package final class Executor {
     /// Hands the DSPs their weights and prepares a batch for each of their segments.
     private static func load(
         _ graph: Graph, _ plan: Plan, _ weights: CPUWeights, _ devices: [HTPDevice], _ pool: ThreadPool,
-        rows: Int
+        rows: Int, path: String
     ) throws -> [Batch?] {
         var batches: [Batch?] = Array(repeating: nil, count: plan.segments.count)
         for (index, device) in devices.enumerated() {
@@ -111,7 +116,7 @@ package final class Executor {
             for weight in products.joined().map(\.weight) where !needed.contains(weight) {
                 needed.append(weight)
             }
-            let matrices = try needed.map { try matrix(weights.matrices[$0]) }
+            let matrices = try needed.map { try matrix(weights.matrices[$0], path) }
             let loaded = try device.load(matrices) { pool.run(chunks: $0, $1) }
             let numbers = Dictionary(uniqueKeysWithValues: zip(needed, loaded))
 
@@ -130,12 +135,13 @@ package final class Executor {
         return batches
     }
 
-    private static func matrix(_ matrix: CPUWeights.Matrix) throws -> WeightMatrix {
+    private static func matrix(_ matrix: CPUWeights.Matrix, _ path: String) throws -> WeightMatrix {
+        let name = "\(path): tensor \(quoted(matrix.tensor.name))"
         guard let format = WeightMatrix.format(of: matrix.tensor.type) else {
-            throw RuntimeError("tensor '\(matrix.tensor.name)' cannot be repacked")
+            throw RuntimeError("\(name) cannot be repacked")
         }
         return try WeightMatrix(
-            name: matrix.tensor.name, format: format, rows: matrix.tensor.rowCount,
+            name: name, format: format, rows: matrix.tensor.rowCount,
             columns: matrix.tensor.rowLength, bytes: matrix.bytes)
     }
 

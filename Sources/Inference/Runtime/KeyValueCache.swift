@@ -17,20 +17,21 @@ final class KeyValueCache {
 
     /// Reserves memory for `capacity` tokens.
     init(_ shape: Graph.Shape, capacity: Int) throws {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+        guard
+            let bytes = PhysicalMemory.bytes(
+                MemoryLayout<Float>.size, shape.layers, shape.keyValueHeads, shape.keySize + shape.valueSize,
+                capacity),
+            let address = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0), address != MAP_FAILED
+        else {
+            throw RuntimeError(
+                "the key/value cache for a context of \(capacity) tokens does not fit into memory; "
+                    + "choose a smaller context (-c)")
+        }
         self.shape = shape
         self.capacity = capacity
         keyFloats = shape.keyValueHeads * shape.keySize * capacity
         layerFloats = keyFloats + shape.keyValueHeads * shape.valueSize * capacity
-        let (bytes, overflow) = (layerFloats * MemoryLayout<Float>.size).multipliedReportingOverflow(
-            by: shape.layers)
-        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        guard !overflow, bytes > 0, let address = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0),
-            address != MAP_FAILED
-        else {
-            throw RuntimeError(
-                "the key/value cache for \(capacity) tokens does not fit into memory; a smaller context (-c) does"
-            )
-        }
         byteCount = bytes
         memory = address.bindMemory(to: Float.self, capacity: bytes / MemoryLayout<Float>.size)
     }

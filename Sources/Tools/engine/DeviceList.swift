@@ -4,7 +4,7 @@ import HexagonRPC
 import VirtualDSP
 
 /// The value of `--device`: `cpu`, `auto`, or DSP sessions such as `htp0,htp1` or `sim0`.
-enum DeviceList: ExpressibleByArgument {
+enum DeviceList {
     /// The hardware's first session where there is one, else the CPU.
     case automatic
     /// These sessions; none for the CPU alone.
@@ -15,13 +15,13 @@ enum DeviceList: ExpressibleByArgument {
         case hardware(Int)
         case simulator(Int)
 
-        init?(_ text: Substring) {
+        init(_ text: Substring) throws {
             // A DSP has four sessions.
-            guard let digit = text.last?.wholeNumberValue, (0..<4).contains(digit) else { return nil }
-            switch text.dropLast() {
-            case "htp": self = .hardware(digit)
-            case "sim": self = .simulator(digit)
-            default: return nil
+            switch (text.dropLast(), text.last.flatMap { Int(String($0)) }) {
+            case ("htp", let session?) where session < 4: self = .hardware(session)
+            case ("sim", let session?) where session < 4: self = .simulator(session)
+            default:
+                throw ValidationError("'\(text)' is no device; there are cpu, auto, htp0 to htp3, sim0 to sim3.")
             }
         }
     }
@@ -29,14 +29,17 @@ enum DeviceList: ExpressibleByArgument {
     static let help: ArgumentHelp =
         "cpu, auto, or DSP sessions: htp0…htp3 (hardware), sim0…sim3 (simulator); several split the layers."
 
-    init?(argument: String) {
+    /// Reads the option's value.
+    init(argument: String) throws {
         switch argument {
         case "auto": self = .automatic
         case "cpu": self = .sessions([])
         default:
             let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
-            let names = parts.compactMap(Name.init)
-            guard names.count == parts.count, Set(parts).count == parts.count else { return nil }
+            let names = try parts.map(Name.init)
+            guard Set(parts).count == parts.count else {
+                throw ValidationError("A session is named twice.")
+            }
             self = .sessions(names)
         }
     }

@@ -27,6 +27,25 @@ func reportingFailure(_ body: () throws -> Void) throws {
     }
 }
 
+/// The text in a file.
+func contents(of path: String) throws -> String {
+    func failure() -> EngineError {
+        EngineError(.badInput, "\(path): cannot be read: \(String(cString: strerror(errno)))")
+    }
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure() }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+        let count = read(descriptor, &chunk, chunk.count)
+        if count < 0 && errno == EINTR { continue }
+        guard count >= 0 else { throw failure() }
+        guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
+        bytes += chunk[..<count]
+    }
+}
+
 /// Writes a line to standard error.
 func printError(_ line: String) {
     writeAll(line + "\n", to: STDERR_FILENO)

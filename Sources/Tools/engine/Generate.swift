@@ -14,25 +14,32 @@ struct Generate: ParsableCommand {
 
     @Option(name: [.short, .long], help: "The model, a GGUF file.")
     var model: String
-    @Option(name: [.short, .long], help: "The prompt.")
+    @Option(name: [.short, .long], parsing: .unconditional, help: "The prompt.")
     var prompt: String?
     @Option(name: [.short, .long], help: "A file with the prompt.")
     var file: String?
-    @Option(help: "The prompt as token ids, separated by commas; nothing is put in front.")
+    @Option(
+        parsing: .unconditional,
+        help: "The prompt as token ids, separated by commas; nothing is put in front.")
     var tokens: String?
-    @Option(name: [.customShort("n"), .customLong("predict")], help: "Tokens to generate; -1 until the end.")
+    @Option(
+        name: [.customShort("n"), .customLong("predict")], parsing: .unconditional,
+        help: "Tokens to generate; -1 until the end.")
     var count = -1
     @Option(
-        name: [.short, .customLong("ctx-size")], help: "Context in tokens; 0 for the model's, at most 4096.")
+        name: [.short, .customLong("ctx-size")], parsing: .unconditional,
+        help: "Context in tokens; 0 for the model's, at most 4096.")
     var context = 0
-    @Option(name: [.customShort("b"), .customLong("batch-size")], help: "Prompt tokens computed at once.")
+    @Option(
+        name: [.customShort("b"), .customLong("batch-size")], parsing: .unconditional,
+        help: "Prompt tokens computed at once.")
     var batch = 512
-    @Option(name: [.short, .long], help: "CPU threads; 0 for one per core.")
+    @Option(name: [.short, .long], parsing: .unconditional, help: "CPU threads; 0 for one per core.")
     var threads = 0
     @OptionGroup var sampling: SamplingOptions
     @Flag(help: "Go on after the model has ended its text.")
     var ignoreEos = false
-    @Option(help: DeviceList.help)
+    @Option(help: DeviceList.help, transform: DeviceList.init(argument:))
     var device = DeviceList.automatic
     @Flag(name: .customLong("no-display-prompt"), help: "Do not print the prompt before the text.")
     var hidesPrompt = false
@@ -45,6 +52,10 @@ struct Generate: ParsableCommand {
         guard [prompt, file, tokens].compactMap({ $0 }).count <= 1 else {
             throw ValidationError("-p, -f and --tokens exclude each other.")
         }
+        guard prompt != nil || file != nil || tokens != nil || isatty(STDIN_FILENO) == 0 else {
+            throw ValidationError("No prompt: give one with -p, -f or --tokens, or on standard input.")
+        }
+        if let tokens { _ = try Self.ids(in: tokens) }
         guard count >= -1 else { throw ValidationError("-n is a number of tokens, or -1.") }
         guard context >= 0 else { throw ValidationError("-c is a number of tokens.") }
         guard (1...4096).contains(batch) else { throw ValidationError("-b is a number from 1 to 4096.") }
@@ -57,8 +68,11 @@ struct Generate: ParsableCommand {
             (options.threads, options.contextLength, options.batch) = (threads, context, batch)
             // Read before loading: a missing prompt should not cost the time.
             let input = try readPrompt()
+            if let logits { try LanguageModel.checkLogitsPath(logits) }
             let model = try device.load(model, options)
             let ids = try promptTokens(input, model)
+            // Before any output.
+            try model.check(ids)
 
             var parameters = GenerationParameters(
                 maxTokens: count < 0 ? nil : count, sampling: sampling.parameters)
@@ -69,7 +83,7 @@ struct Generate: ParsableCommand {
             let generation = try model.generate(
                 from: ids, parameters, shouldStop: { Interrupt.isRequested },
                 onText: { if !json { printNow($0) } })
-            if let logits {
+            if let logits, !generation.promptLogits.isEmpty {
                 try model.writeLogits(generation.promptLogits, to: logits)
             }
             if json {
@@ -88,25 +102,21 @@ struct Generate: ParsableCommand {
     }
 
     private func readPrompt() throws -> Input {
-        if let tokens {
-            let parts = tokens.split(separator: ",", omittingEmptySubsequences: false)
-            let ids = parts.compactMap { Int32($0.trimmingCharacters(in: .whitespaces)) }
-            guard ids.count == parts.count else {
-                throw ValidationError("--tokens takes numbers separated by commas.")
-            }
-            return .ids(ids)
-        }
+        if let tokens { return .ids(try Self.ids(in: tokens)) }
         if let prompt { return .text(prompt) }
         if let file {
-            guard let data = FileManager.default.contents(atPath: file) else {
-                throw EngineError(.badInput, "\(file): cannot be read")
-            }
-            return .text(String(decoding: data, as: UTF8.self))
-        }
-        guard isatty(STDIN_FILENO) == 0 else {
-            throw ValidationError("No prompt: give one with -p, -f or --tokens, or on standard input.")
+            return .text(try contents(of: file))
         }
         return .text(String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self))
+    }
+
+    private static func ids(in text: String) throws -> [Int32] {
+        try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+            guard let id = Int32(part.trimmingCharacters(in: .whitespaces)) else {
+                throw ValidationError("--tokens takes token ids separated by commas; '\(part)' is none.")
+            }
+            return id
+        }
     }
 
     private func promptTokens(_ input: Input, _ model: LanguageModel) throws -> [Int32] {
@@ -119,19 +129,26 @@ struct Generate: ParsableCommand {
 
 /// How tokens are chosen; names and defaults are llama.cpp's.
 struct SamplingOptions: ParsableArguments {
-    @Option(name: .customLong("temp"), help: "Temperature; 0 takes the most likely token.")
+    @Option(
+        name: .customLong("temp"), parsing: .unconditional,
+        help: "Temperature; 0 takes the most likely token.")
     var temperature: Float = 0.8
-    @Option(help: "Consider the N most likely tokens; 0 for all.")
+    @Option(parsing: .unconditional, help: "Consider the N most likely tokens; 0 for all.")
     var topK = 40
-    @Option(help: "Consider the most likely tokens up to this probability; 1 for all.")
+    @Option(
+        parsing: .unconditional, help: "Consider the most likely tokens up to this probability; 1 for all.")
     var topP: Float = 0.95
-    @Option(help: "Consider tokens at least this likely, compared to the most likely; 0 for all.")
+    @Option(
+        parsing: .unconditional,
+        help: "Consider tokens at least this likely, compared to the most likely; 0 for all.")
     var minP: Float = 0.05
-    @Option(help: "Penalty on tokens that came recently; 1 for none.")
+    @Option(parsing: .unconditional, help: "Penalty on tokens that came recently; 1 for none.")
     var repeatPenalty: Float = 1
-    @Option(name: .customLong("repeat-last-n"), help: "How far the penalty looks back; -1 for all.")
+    @Option(
+        name: .customLong("repeat-last-n"), parsing: .unconditional,
+        help: "How far the penalty looks back; -1 for all.")
     var repeatLastN = 64
-    @Option(name: [.short, .long], help: "Seed of the random choices.")
+    @Option(name: [.short, .long], parsing: .unconditional, help: "Seed of the random choices.")
     var seed: UInt64?
 
     var parameters: SamplingParameters {
