@@ -145,8 +145,9 @@ int program_quantize(program *p, const uint8_t *source, uint64_t stride, uint32_
 
 static void multiply_part(void *argument, uint32_t part, uint32_t parts) {
     const matmul *m = argument;
-    uint64_t tiles = ((uint64_t)m->out + HTP_TILE_ROWS - 1) / HTP_TILE_ROWS;
-    matmul_tiles(m, (uint32_t)(tiles * part / parts), (uint32_t)(tiles * (part + 1) / parts));
+    const uint32_t tiles = (uint32_t)(((uint64_t)m->out + HTP_TILE_ROWS - 1) / HTP_TILE_ROWS);
+    // Every parts-th tile: equal ranges would need a division, which the processor does not have.
+    for (uint32_t tile = part; tile < tiles; tile += parts) matmul_tiles(m, tile, tile + 1);
 }
 
 int program_multiply(
