@@ -105,7 +105,10 @@ let package = Package(
             path: "Tests/Data"),
         .testTarget(
             name: "ToolchainTests",
-            dependencies: ["TestSupport", "HexagonIDL", "Engine", "VirtualDSP"],
+            dependencies: [
+                "TestSupport", "SharedMemory", "FastRPCLibrary", "RemoteCalls", "HexagonIDL", "HTPProgram", "GGUF",
+                "Quantization", "CPUKernels", "Tokenization", "Engine", "VirtualDSP",
+            ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.
             exclude: ["HTPProgram/Fixtures", "Witness"]),

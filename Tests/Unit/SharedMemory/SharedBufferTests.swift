@@ -114,7 +114,7 @@ import Testing
         let buffer = try pretend(tracer)
         let isDMABuffer = buffer.isDMABuffer
         #expect(isDMABuffer)
-        let flags = Recorder()
+        let flags = FlagRecorder()
         // Interrupted once, busy once, then accepted; the end is accepted at once.
         tracer.force("ioctl", .failure(EINTR), .failure(EAGAIN))
         for _ in 0..<2 {
@@ -239,7 +239,7 @@ private func allocate(
     return buffer
 }
 
-private final class Recorder: @unchecked Sendable {
+private final class FlagRecorder: @unchecked Sendable {
     var values: [UInt64] = []
     func append(_ value: UInt64) { values.append(value) }
 }
