@@ -1,10 +1,10 @@
 // Reads, checks and runs the batches of `htp_batch.h`.
-#include "htp_batch.h"
+#include "batch.h"
 
 #include "AEEStdErr.h"
+#include "htp_batch.h"
 #include "htp_tiles.h"
 #include "platform.h"
-#include "program.h"
 
 typedef struct batch {
     program *program;

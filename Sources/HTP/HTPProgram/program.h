@@ -36,7 +36,4 @@ int program_quantize(program *p, const uint8_t *source, uint64_t stride, uint32_
 int program_multiply(program *p, uint32_t kind, uint32_t out, uint32_t in, uint32_t count,
                      const uint8_t *weights, uint8_t *destination, uint64_t stride);
 
-// Runs a batch that lies in mapped memory. Returns an AEE code; the header says more.
-int batch_run(program *p, uint8_t *memory, uint64_t size, uint32_t *executed, uint64_t *microseconds);
-
 #endif
