@@ -3,12 +3,12 @@
 package struct CSkel {
     private let interface: Interface
 
-    package static func generate(_ unit: Unit) throws(IDLError) -> String {
+    package static func generate(_ unit: IDLUnit) throws(IDLError) -> String {
         let interface = try requireInterface(unit, for: "a skel")
         return try CSkel(interface: interface).text(unit)
     }
 
-    private func text(_ unit: Unit) throws(IDLError) -> String {
+    private func text(_ unit: IDLUnit) throws(IDLError) -> String {
         var body = SourceWriter()
         var helpers: Set<CHelper> = [.hasCounts]
         if interface.hasHandle { try openAndClose(unit.version, &body, &helpers) }
@@ -154,7 +154,7 @@ extension IDLType {
 
 extension CHeader {
     /// The header's own name, as the other C files include it.
-    static func headerName(_ unit: Unit) -> String {
+    static func headerName(_ unit: IDLUnit) -> String {
         let name = fileName(unit.path)
         return (name.hasSuffix(".idl") ? String(name.dropLast(4)) : name) + ".h"
     }

@@ -25,9 +25,13 @@ struct CSkelComplexMethod {
                 before.append(try CSkelWalk.take(slot, "_in + \(slot.full)", &walkers))
             }
             guard parameter.direction != .in else { continue }
+            let scalars = wire.primROut.isEmpty ? "0" : "_out + \(slot.scalars)"
+            let give = try CSkelWalk.give(slot, "_in + \(slot.counts)", scalars, &walkers)
             if slot.type.isComplex {
-                declarations.append("cursor _\(name)Start = *_c;")
-                before.append("_\(name)Start = *_c;")
+                if give != nil {
+                    declarations.append("cursor _\(name)Start = *_c;")
+                    before.append("_\(name)Start = *_c;")
+                }
                 if let line = try CSkelWalk.lend(slot, "_in + \(slot.counts)", &walkers) { before.append(line) }
             }
             if parameter.direction == .inrout, slot.type.isCounted {
@@ -37,10 +41,9 @@ struct CSkelComplexMethod {
                     "    __builtin_memmove(\(slot.value), _\(name)In, (size_t)_\(name)InLen * sizeof(\(slot.element)));")
                 before.append("}")
             }
-            let scalars = wire.primROut.isEmpty ? "0" : "_out + \(slot.scalars)"
-            if let line = try CSkelWalk.give(slot, "_in + \(slot.counts)", scalars, &walkers) {
+            if let give {
                 if slot.type.isComplex { after.append("_c = &_\(name)Start;") }
-                after.append(line)
+                after.append(give)
             }
         }
         let handle = interface.hasHandle ? "remote_handle64 _h, " : ""

@@ -1,6 +1,6 @@
 /// Generates the C stub: the functions that pack a call and hand it to the FastRPC library.
 package struct CStub {
-    package static func generate(_ unit: Unit) throws(IDLError) -> String {
+    package static func generate(_ unit: IDLUnit) throws(IDLError) -> String {
         let interface = try requireInterface(unit, for: "a stub")
         var body = SourceWriter()
         var walkers = CWalkers()

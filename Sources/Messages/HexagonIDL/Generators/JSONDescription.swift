@@ -1,6 +1,6 @@
 /// Describes an interface's calls as JSON: every method with its scalars, every buffer, every field.
 package enum JSONDescription {
-    package static func generate(_ unit: Unit) throws(IDLError) -> String {
+    package static func generate(_ unit: IDLUnit) throws(IDLError) -> String {
         var items: [(String, JSON)] = [("version", .int(1)), ("file", .string(unit.path))]
         if let interface = unit.interface {
             var methods: [JSON] = []
@@ -105,7 +105,7 @@ package enum JSONDescription {
         ])
     }
 
-    private static func describe(_ item: Unit.Item) -> JSON? {
+    private static func describe(_ item: IDLUnit.Item) -> JSON? {
         switch item.declaration {
         case .structure(let type):
             let records = RecordPart.allCases.compactMap { part -> (String, JSON)? in

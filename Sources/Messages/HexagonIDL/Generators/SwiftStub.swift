@@ -2,7 +2,7 @@
 package struct SwiftStub {
     static let lineLimit = 110
 
-    private let unit: Unit
+    private let unit: IDLUnit
     private let interface: Interface
     /// The stub's type.
     private let name: String
@@ -12,7 +12,7 @@ package struct SwiftStub {
     ///   - name: the stub's type; nil makes it from the interface's name.
     ///   - module: what the file imports for the runtime of stubs.
     package static func generate(
-        _ unit: Unit, name: String? = nil, importing module: String = "HexagonRPC"
+        _ unit: IDLUnit, name: String? = nil, importing module: String = "HexagonRPC"
     ) throws(IDLError) -> String {
         let interface = try requireInterface(unit, for: "a Swift stub")
         let name = name ?? SwiftNames.upperCamel(interface.name)
@@ -132,7 +132,7 @@ package struct SwiftStub {
     }
 
     /// The file's own types, and those of included files that they or the methods use.
-    private func usedItems() -> [Unit.Item] {
+    private func usedItems() -> [IDLUnit.Item] {
         var used: Set<String> = []
         func visit(_ type: IDLType) {
             switch type.resolved {
@@ -269,7 +269,7 @@ extension SwiftNames {
 
 extension SwiftStub {
     /// The stub's type for a file of its own: spelled like the file where that is the interface's name.
-    package static func name(for unit: Unit, writtenTo path: String) -> String? {
+    package static func name(for unit: IDLUnit, writtenTo path: String) -> String? {
         guard let interface = unit.interface else { return nil }
         let file = String(fileName(path).prefix { $0 != "." })
         let letters = interface.name.filter { $0 != "_" }.lowercased()

@@ -1,4 +1,4 @@
-/// Resolves names and enforces the language's rules: turns a syntax tree into a `Unit`.
+/// Resolves names and enforces the language's rules: turns a syntax tree into a `IDLUnit`.
 struct Checker {
     /// What a name stands for.
     enum Entity {
@@ -28,7 +28,7 @@ struct Checker {
 
     let path: String
     private(set) var entities: [String: Entity] = [:]
-    var items: [Unit.Item] = []
+    var items: [IDLUnit.Item] = []
     private(set) var warnings: [Diagnostic] = []
     private var interface: Interface?
     private var version: String?
@@ -41,10 +41,10 @@ struct Checker {
 
     static func check(
         _ declarations: [DeclarationSyntax], path: String, includes: [String]
-    ) throws(IDLError) -> Unit {
+    ) throws(IDLError) -> IDLUnit {
         var checker = Checker(path: path)
         for declaration in declarations { try checker.declare(declaration, in: []) }
-        return Unit(
+        return IDLUnit(
             path: path, items: checker.items, interface: checker.interface, version: checker.version,
             includes: includes.filter { BuiltinFiles.text(of: $0) == nil }, warnings: checker.warnings)
     }
@@ -95,7 +95,7 @@ struct Checker {
 
     private mutating func add(_ declaration: Declaration, at location: Location) {
         items.append(
-            Unit.Item(declaration: declaration, location: location, isIncluded: location.file != path))
+            IDLUnit.Item(declaration: declaration, location: location, isIncluded: location.file != path))
     }
 
     private mutating func declare(_ declaration: DeclarationSyntax, in scope: [String]) throws(IDLError) {
