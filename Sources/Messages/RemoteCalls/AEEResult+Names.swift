@@ -207,7 +207,9 @@ extension AEEResult {
     static let plainTable: [Entry] = [
         Entry(0x27, "AEE_ENOSUCH", "no such handle, queue or process"),
         Entry(0x2e, "AEE_EINTERRUPTED", "the wait was interrupted"),
-        Entry(0x68, "AEE_ECONNRESET", "the DSP or its process restarted (or AEE_ENORPCMEMORY: no shared memory)"),
+        Entry(
+            0x68, "AEE_ECONNRESET", "the DSP or its process restarted (or AEE_ENORPCMEMORY: no shared memory)"
+        ),
         Entry(0x204, "AEE_EWOULDBLOCK", "the operation would block"),
     ]
 }

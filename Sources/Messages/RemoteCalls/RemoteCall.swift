@@ -188,12 +188,14 @@ public struct RemoteCall: ~Copyable {
         // The reference stub refuses 255 secondary buffers; the scalars word holds 255 in all.
         guard inBuffers.count < 255, outBuffers.count < 255 else {
             throw RemoteCallError(
-                .unsupported, operation: "\(name) with \(inBuffers.count) in and \(outBuffers.count) out buffers",
+                .unsupported,
+                operation: "\(name) with \(inBuffers.count) in and \(outBuffers.count) out buffers",
                 advice: "a call carries at most 254 each way")
         }
         guard inHandles.count <= 15, outHandles.count <= 15 else {
             throw RemoteCallError(
-                .badParameter, operation: "\(name) with \(inHandles.count) in and \(outHandles.count) out handles",
+                .badParameter,
+                operation: "\(name) with \(inHandles.count) in and \(outHandles.count) out handles",
                 advice: "a call carries at most 15 each way")
         }
         let scalars = Scalars(

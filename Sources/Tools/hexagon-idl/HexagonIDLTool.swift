@@ -22,7 +22,8 @@ struct Input: ParsableArguments {
     /// Prints diagnostics to stderr, `error` last.
     func unit() throws -> IDLUnit {
         do throws(IDLError) {
-            let unit = try IDLCompiler(includePaths: includePaths, defines: defines, read: Files.read).compile(file)
+            let unit = try IDLCompiler(includePaths: includePaths, defines: defines, read: Files.read)
+                .compile(file)
             for warning in unit.warnings { Files.printError(warning.description) }
             return unit
         } catch {
@@ -35,14 +36,18 @@ struct Input: ParsableArguments {
 struct Compile: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Checks a file and generates the bindings that are asked for.",
-        discussion: "Without an output only checks. '-' writes to stdout. Nothing is written if anything fails.")
+        discussion:
+            "Without an output only checks. '-' writes to stdout. Nothing is written if anything fails.")
 
     @OptionGroup var input: Input
 
     @Option(name: .customLong("swift"), help: "The Swift stub.")
     var swiftOutput: String?
 
-    @Option(help: "The stub's type; by default the interface's name, spelled like the Swift file if that is the same word.")
+    @Option(
+        help:
+            "The stub's type; by default the interface's name, spelled like the Swift file if that is the same word."
+    )
     var swiftName: String?
 
     @Option(help: "What the Swift stub imports.")
@@ -63,7 +68,8 @@ struct Compile: ParsableCommand {
         do throws(IDLError) {
             if let swiftOutput {
                 let name = swiftName ?? SwiftStub.name(for: unit, writtenTo: swiftOutput)
-                outputs.append((swiftOutput, try SwiftStub.generate(unit, name: name, importing: swiftImport)))
+                outputs.append(
+                    (swiftOutput, try SwiftStub.generate(unit, name: name, importing: swiftImport)))
             }
             if let headerOutput { outputs.append((headerOutput, try CHeader.generate(unit))) }
             if let stubOutput { outputs.append((stubOutput, try CStub.generate(unit))) }
@@ -92,5 +98,3 @@ struct Describe: ParsableCommand {
         }
     }
 }
-
-

@@ -12,22 +12,28 @@ struct GeneratedCTests {
             "\(name).h": try CHeader.generate(unit), "\(name)_skel.c": try CSkel.generate(unit),
             "\(name)_stub.c": try CStub.generate(unit),
         ]
-        for (file, text) in files { try text.write(toFile: "\(folder)/\(file)", atomically: true, encoding: .utf8) }
+        for (file, text) in files {
+            try text.write(toFile: "\(folder)/\(file)", atomically: true, encoding: .utf8)
+        }
     }
 
-    @Test("Stub and skel send the reference compiler's bytes and understand each other", arguments: Toolchain.hostCompilers)
+    @Test(
+        "Stub and skel send the reference compiler's bytes and understand each other",
+        arguments: Toolchain.hostCompilers)
     func loopback(compiler: String) throws {
         let unit = try IDLCompiler.compile(text: LoopbackProgram.idl, path: "t.idl")
         let output = try Toolchain.withFolder { folder in
             try Self.write(unit, "t", to: folder)
-            try LoopbackProgram.implementation.write(toFile: folder + "/imp.c", atomically: true, encoding: .utf8)
+            try LoopbackProgram.implementation.write(
+                toFile: folder + "/imp.c", atomically: true, encoding: .utf8)
             try LoopbackProgram.driver.write(toFile: folder + "/main.c", atomically: true, encoding: .utf8)
             // Stub and implementation have the same names; here both are in one program.
             let names = ["open", "close"] + (unit.interface?.methods.map(\.name) ?? [])
             let renamed = names.map { "-Dt_\($0)=stub_t_\($0)" }
             let common = Self.warnings + Self.includes + ["-I" + folder, "-O2", "-fsanitize=undefined", "-c"]
             for (file, extra) in [("t_stub", renamed), ("main", renamed), ("t_skel", []), ("imp", [])] {
-                try Toolchain.run(compiler, common + extra + ["\(folder)/\(file).c", "-o", "\(folder)/\(file).o"])
+                try Toolchain.run(
+                    compiler, common + extra + ["\(folder)/\(file).c", "-o", "\(folder)/\(file).o"])
             }
             let objects = ["t_stub", "main", "t_skel", "imp"].map { "\(folder)/\($0).o" }
             try Toolchain.run(compiler, objects + ["-fsanitize=undefined", "-o", folder + "/loopback"])
@@ -60,7 +66,9 @@ struct GeneratedCTests {
         }
     }
 
-    @Test("A stub that is newer than the skel is refused when it opens", arguments: Toolchain.hostCompilers.prefix(1))
+    @Test(
+        "A stub that is newer than the skel is refused when it opens",
+        arguments: Toolchain.hostCompilers.prefix(1))
     func version(compiler: String) throws {
         let idl = """
             #include "remote.idl"

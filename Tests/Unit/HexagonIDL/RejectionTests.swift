@@ -84,7 +84,8 @@ struct RejectionTests {
         }
     }
 
-    @Test("A result-like name that is declared in is worth a warning", arguments: ["dst", "output", "Result"])
+    @Test(
+        "A result-like name that is declared in is worth a warning", arguments: ["dst", "output", "Result"])
     func lint(name: String) throws {
         let idl = "interface i { long m(in sequence<octet> \(name)); };"
         let warning = try #require(try IDLCompiler.compile(text: idl).warnings.first)

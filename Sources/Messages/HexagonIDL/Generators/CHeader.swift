@@ -30,7 +30,8 @@ package enum CHeader {
 
     private static func guardName(_ unit: IDLUnit) -> String {
         let name = unit.interface?.name ?? String(fileName(unit.path).prefix { $0 != "." })
-        return name.uppercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? String($0) : "_" }.joined()
+        return name.uppercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? String($0) : "_" }
+            .joined()
             + "_H"
     }
 
@@ -97,12 +98,15 @@ package enum CHeader {
             case .string, .wideString, .dmaHandle: return
             case .sequence(let element):
                 out.doc(alias.doc)
-                try out.block("typedef struct \(alias.name) {", "} \(alias.name);") { (out) throws(IDLError) in
+                try out.block("typedef struct \(alias.name) {", "} \(alias.name);") {
+                    (out) throws(IDLError) in
                     out.line("\(CNames.type(element)) *data;")
                     out.line("int dataLen;")
                 }
             default:
-                if case .alias(let inner) = alias.written, inner.target.isCounted, case .sequence = inner.target {
+                if case .alias(let inner) = alias.written, inner.target.isCounted,
+                    case .sequence = inner.target
+                {
                     out.doc(alias.doc)
                     out.line("typedef \(inner.name) \(alias.name);")
                 } else if alias.target.isCounted {
@@ -130,7 +134,8 @@ package enum CHeader {
         case .integer(let value):
             switch constant.type.resolved {
             case .scalar(.uint64): return "\(value)ULL"
-            case .scalar(.int64): return value == Int128(Int64.min) ? "(-9223372036854775807LL - 1)" : "(\(value)LL)"
+            case .scalar(.int64):
+                return value == Int128(Int64.min) ? "(-9223372036854775807LL - 1)" : "(\(value)LL)"
             case .scalar(.uint32): return "\(value)U"
             case .scalar(.int32) where value == Int128(Int32.min): return "(-2147483647 - 1)"
             default: return value < 0 ? "(\(value))" : "\(value)"
@@ -170,7 +175,8 @@ package enum CHeader {
         for method in interface.methods {
             out.doc(method.doc)
             out.list(
-                "int \(CNames.function(method, of: interface))(", CNames.parameters(method, of: interface), ");",
+                "int \(CNames.function(method, of: interface))(", CNames.parameters(method, of: interface),
+                ");",
                 limit: 110)
             out.line()
         }

@@ -32,13 +32,16 @@ struct CSkelComplexMethod {
                     declarations.append("cursor _\(name)Start = *_c;")
                     before.append("_\(name)Start = *_c;")
                 }
-                if let line = try CSkelWalk.lend(slot, "_in + \(slot.counts)", &walkers) { before.append(line) }
+                if let line = try CSkelWalk.lend(slot, "_in + \(slot.counts)", &walkers) {
+                    before.append(line)
+                }
             }
             if parameter.direction == .inrout, slot.type.isCounted {
                 before.append("if (\(slot.length) < _\(name)InLen) _c->status = AEE_EBADPARM;")
                 before.append("if (!_c->status && _\(name)InLen > 0) {")
                 before.append(
-                    "    __builtin_memmove(\(slot.value), _\(name)In, (size_t)_\(name)InLen * sizeof(\(slot.element)));")
+                    "    __builtin_memmove(\(slot.value), _\(name)In, (size_t)_\(name)InLen * sizeof(\(slot.element)));"
+                )
                 before.append("}")
             }
             if let give {
@@ -108,7 +111,11 @@ struct CSkelComplexMethod {
             arguments += [name, name + "Offset", name + "Len"]
         case .structure, .array:
             declarations += ["\(type) \(name);", "__builtin_memset(&\(name), 0, sizeof \(name));"]
-            if case .array = parameter.type.resolved { arguments.append(name) } else { arguments.append("&" + name) }
+            if case .array = parameter.type.resolved {
+                arguments.append(name)
+            } else {
+                arguments.append("&" + name)
+            }
         default:
             declarations.append("\(type) \(name) = 0;")
             arguments.append(parameter.direction == .in ? name : "&" + name)

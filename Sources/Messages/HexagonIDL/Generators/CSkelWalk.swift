@@ -12,9 +12,11 @@ enum CSkelWalk {
             return "\(try walkers.require("take", slot.type, takeOne))(_c, \(record), \(slot.address));"
         case .sequence(let element):
             guard element.isComplex else {
-                return "\(slot.value) = take_elements(_c, \(record), sizeof(\(slot.element)), &\(slot.length));"
+                return
+                    "\(slot.value) = take_elements(_c, \(record), sizeof(\(slot.element)), &\(slot.length));"
             }
-            return "\(slot.value) = \(try walkers.require("take_all", element, takeAll))(_c, \(record), &\(slot.length));"
+            return
+                "\(slot.value) = \(try walkers.require("take_all", element, takeAll))(_c, \(record), &\(slot.length));"
         default: return "__builtin_memcpy(\(slot.address), \(record), \(slot.size));"
         }
     }
@@ -52,7 +54,8 @@ enum CSkelWalk {
             out.line("\(cType) *values = allocate(_c, count, sizeof(\(cType)));")
             out.line("if (!values) count = 0;")
             out.line("*length = (int)count;")
-            out.line("for (uint32_t i = 0; i < count; i++) \(one)(_c, records + (size_t)i * \(size), &values[i]);")
+            out.line(
+                "for (uint32_t i = 0; i < count; i++) \(one)(_c, records + (size_t)i * \(size), &values[i]);")
             out.line("return values;")
         }
         return out.text
@@ -70,7 +73,8 @@ enum CSkelWalk {
             return "\(try walkers.require("lend", slot.type, lendOne))(_c, \(counts), \(slot.address));"
         case .sequence(let element):
             guard element.isComplex else {
-                return "\(slot.value) = lend_elements(_c, \(counts), sizeof(\(slot.element)), &\(slot.length));"
+                return
+                    "\(slot.value) = lend_elements(_c, \(counts), sizeof(\(slot.element)), &\(slot.length));"
             }
             return
                 "\(slot.value) = \(try walkers.require("lend_all", element, lendAll))(_c, \(counts), &\(slot.length));"
@@ -115,7 +119,9 @@ enum CSkelWalk {
             out.line("\(cType) *values = allocate(_c, count, sizeof(\(cType)));")
             out.line("if (!values) count = 0;")
             out.line("*length = (int)count;")
-            out.line("for (uint32_t i = 0; i < count; i++) \(one)(_c, records + (size_t)i * \(counts), &values[i]);")
+            out.line(
+                "for (uint32_t i = 0; i < count; i++) \(one)(_c, records + (size_t)i * \(counts), &values[i]);"
+            )
             out.line("return values;")
         }
         return out.text
@@ -151,7 +157,8 @@ enum CSkelWalk {
         var out = SourceWriter()
         let cType = CNames.type(type)
         out.line(
-            "static void \(name)(cursor *_c, const uint8_t *counts, const \(cType) *value, uint8_t *scalars) {")
+            "static void \(name)(cursor *_c, const uint8_t *counts, const \(cType) *value, uint8_t *scalars) {"
+        )
         out.line("    (void)_c, (void)counts, (void)value, (void)scalars;")
         for line in lines { out.line("    " + line) }
         out.line("}")
@@ -171,7 +178,8 @@ enum CSkelWalk {
             out.line("uint32_t count = read_count(counts);")
             out.line(
                 counts > 0
-                    ? "const uint8_t *inner = next_in(_c, count, \(counts));" : "const uint8_t *inner = counts;")
+                    ? "const uint8_t *inner = next_in(_c, count, \(counts));"
+                    : "const uint8_t *inner = counts;")
             out.line(
                 scalars > 0 ? "uint8_t *records = next_out(_c, count, \(scalars));" : "uint8_t *records = 0;")
             out.line("for (uint32_t i = 0; i < count; i++) {")

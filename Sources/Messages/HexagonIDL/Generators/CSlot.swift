@@ -49,7 +49,9 @@ struct CSlot {
                     scalars: structure.layout(.scalars).offsets[index] ?? 0)
             }
         case .dmaHandle:
-            return [CSlot(type: .dmaHandle, value: "value->fd", length: "value->len", offset: "value->offset")]
+            return [
+                CSlot(type: .dmaHandle, value: "value->fd", length: "value->len", offset: "value->offset")
+            ]
         default:
             return [CSlot(type: type.resolved, value: "value->data", length: "value->dataLen")]
         }

@@ -22,7 +22,8 @@ enum CStubWalk {
     ) throws(IDLError) -> String {
         var lines: [String] = []
         for slot in CSlot.inside(type) { lines.append(try send(slot, "record + \(slot.full)", &walkers)) }
-        return function("\(name)(call *_c, const \(CNames.type(type)) *value, uint8_t *record)", "(void)record;", lines)
+        return function(
+            "\(name)(call *_c, const \(CNames.type(type)) *value, uint8_t *record)", "(void)record;", lines)
     }
 
     private static func sendAll(
@@ -33,7 +34,9 @@ enum CStubWalk {
         var lines = ["put_count(_c, length, record);"]
         lines.append(
             size > 0 ? "uint8_t *records = add_in(_c, 0, length, \(size));" : "uint8_t *records = record;")
-        lines.append("for (int i = 0; !_c->status && i < length; i++) \(one)(_c, &values[i], records + (size_t)i * \(size));")
+        lines.append(
+            "for (int i = 0; !_c->status && i < length; i++) \(one)(_c, &values[i], records + (size_t)i * \(size));"
+        )
         return function(
             "\(name)(call *_c, const \(CNames.type(type)) *values, int length, uint8_t *record)", nil, lines)
     }
@@ -63,7 +66,8 @@ enum CStubWalk {
         for slot in CSlot.inside(type) {
             if let line = try ask(slot, "counts + \(slot.counts)", &walkers) { lines.append(line) }
         }
-        return function("\(name)(call *_c, const \(CNames.type(type)) *value, uint8_t *counts)", "(void)counts;", lines)
+        return function(
+            "\(name)(call *_c, const \(CNames.type(type)) *value, uint8_t *counts)", "(void)counts;", lines)
     }
 
     private static func askAll(
@@ -74,23 +78,29 @@ enum CStubWalk {
         let scalars = type.extent(.scalars).size
         var lines = ["put_count(_c, length, counts);"]
         lines.append(
-            counts > 0 ? "uint8_t *records = add_in(_c, 0, length, \(counts));" : "uint8_t *records = counts;")
+            counts > 0 ? "uint8_t *records = add_in(_c, 0, length, \(counts));" : "uint8_t *records = counts;"
+        )
         if scalars > 0 { lines.append("add_out(_c, 0, length, \(scalars));") }
-        lines.append("for (int i = 0; !_c->status && i < length; i++) \(one)(_c, &values[i], records + (size_t)i * \(counts));")
+        lines.append(
+            "for (int i = 0; !_c->status && i < length; i++) \(one)(_c, &values[i], records + (size_t)i * \(counts));"
+        )
         return function(
             "\(name)(call *_c, const \(CNames.type(type)) *values, int length, uint8_t *counts)", nil, lines)
     }
 
     /// Copies what came back, walking the out buffers in the order in which they were added.
-    static func fetch(_ slot: CSlot, _ scalars: String, _ walkers: inout CWalkers) throws(IDLError) -> String? {
+    static func fetch(_ slot: CSlot, _ scalars: String, _ walkers: inout CWalkers) throws(IDLError) -> String?
+    {
         switch slot.type.resolved {
-        case .string, .wideString: return "if (next_out(_c) && \(slot.length) > 0) \(slot.value)[\(slot.length) - 1] = 0;"
+        case .string, .wideString:
+            return "if (next_out(_c) && \(slot.length) > 0) \(slot.value)[\(slot.length) - 1] = 0;"
         case .dmaHandle: return nil
         case .structure(let type) where type.isComplex:
             return "\(try walkers.require("fetch", slot.type, fetchOne))(_c, \(slot.address), \(scalars));"
         case .sequence(let element):
             guard element.isComplex else { return "next_out(_c);" }
-            return "\(try walkers.require("fetch_all", element, fetchAll))(_c, \(slot.value), \(slot.length));"
+            return
+                "\(try walkers.require("fetch_all", element, fetchAll))(_c, \(slot.value), \(slot.length));"
         default: return "__builtin_memcpy(\(slot.address), \(scalars), \(slot.size));"
         }
     }
@@ -112,7 +122,9 @@ enum CStubWalk {
     ) throws(IDLError) -> String {
         let one = try walkers.require("fetch", type, fetchOne)
         let scalars = type.extent(.scalars).size
-        var lines = [scalars > 0 ? "const uint8_t *records = next_out(_c)->buf.pv;" : "const uint8_t *records = 0;"]
+        var lines = [
+            scalars > 0 ? "const uint8_t *records = next_out(_c)->buf.pv;" : "const uint8_t *records = 0;"
+        ]
         let step = scalars > 0 ? "records + (size_t)i * \(scalars)" : "records"
         lines.append("for (int i = 0; i < length; i++) \(one)(_c, &values[i], \(step));")
         return function("\(name)(call *_c, \(CNames.type(type)) *values, int length)", nil, lines)

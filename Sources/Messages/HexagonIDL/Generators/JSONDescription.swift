@@ -117,7 +117,8 @@ package enum JSONDescription {
                     return .object([
                         ("name", .string(member.name)),
                         ("role", .string(!isCount ? "value" : part == .counts ? "capacity" : "count")),
-                        ("type", .string(isCount ? "uint32" : member.type.spelling)), ("offset", .int(offset)),
+                        ("type", .string(isCount ? "uint32" : member.type.spelling)),
+                        ("offset", .int(offset)),
                         ("size", .int(member.type.extent(part).size)),
                     ])
                 }
@@ -134,11 +135,13 @@ package enum JSONDescription {
         case .enumeration(let type):
             let cases = type.cases.map { JSON.string($0.name) }
             return .object([
-                ("name", .string(type.name)), ("kind", .string("enum")), ("size", .int(4)), ("cases", .array(cases)),
+                ("name", .string(type.name)), ("kind", .string("enum")), ("size", .int(4)),
+                ("cases", .array(cases)),
             ])
         case .alias(let type):
             return .object([
-                ("name", .string(type.name)), ("kind", .string("typedef")), ("type", .string(type.written.spelling)),
+                ("name", .string(type.name)), ("kind", .string("typedef")),
+                ("type", .string(type.written.spelling)),
             ])
         case .constant(let constant):
             return .object([

@@ -82,7 +82,8 @@ extension Interface {
 func requireInterface(_ unit: IDLUnit, for what: String) throws(IDLError) -> Interface {
     guard let interface = unit.interface else {
         throw IDLError(
-            at: Location(file: unit.path, line: 1, column: 1), "there is no interface to generate \(what) from",
+            at: Location(file: unit.path, line: 1, column: 1),
+            "there is no interface to generate \(what) from",
             hint: "included interfaces generate nothing; a file of types alone has a C header")
     }
     return interface

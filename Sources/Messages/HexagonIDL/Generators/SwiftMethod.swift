@@ -42,7 +42,8 @@ struct SwiftMethod {
     private mutating func declare(_ name: String, _ type: String, _ parameter: Parameter) throws(IDLError) {
         guard names.insert(name).inserted else {
             throw IDLError(
-                at: parameter.location, "two parameters of '\(method.name)' would be called '\(name)' in Swift")
+                at: parameter.location,
+                "two parameters of '\(method.name)' would be called '\(name)' in Swift")
         }
         parameters.append("\(SwiftNames.escaped(name)): \(type)")
     }
@@ -113,7 +114,8 @@ struct SwiftMethod {
         default: throw unsupported(parameter, "sequences of sequences, strings or handles")
         }
         let isIn = parameter.direction == .in
-        try declare(name, "\(isIn ? "UnsafeBufferPointer" : "UnsafeMutableBufferPointer")<\(scalarName)>", parameter)
+        try declare(
+            name, "\(isIn ? "UnsafeBufferPointer" : "UnsafeMutableBufferPointer")<\(scalarName)>", parameter)
         let verb = isIn ? "send" : parameter.direction == .rout ? "receive" : "exchange"
         packing.append("try \(call).\(verb)(\(escaped))")
     }
@@ -172,7 +174,8 @@ struct SwiftMethod {
         case 0: ""
         case 1: " -> \(results[0].type)"
         default:
-            " -> (" + results.map { "\(SwiftNames.escaped($0.name)): \($0.type)" }.joined(separator: ", ") + ")"
+            " -> (" + results.map { "\(SwiftNames.escaped($0.name)): \($0.type)" }.joined(separator: ", ")
+                + ")"
         }
     }
 
@@ -183,7 +186,9 @@ struct SwiftMethod {
         let end = ") throws(RemoteCallError)\(returnType) {"
         let returned = results.map { "\(SwiftNames.escaped($0.name)): \($0.type)" }
         let whole = opening + parameters.joined(separator: ", ")
-        if out.margin + end.count <= limit, !parameters.isEmpty || out.margin + whole.count + end.count <= limit {
+        if out.margin + end.count <= limit,
+            !parameters.isEmpty || out.margin + whole.count + end.count <= limit
+        {
             out.list(opening, parameters, end, limit: limit)
             return
         }

@@ -65,7 +65,8 @@ package struct SwiftStub {
                 let methodName = SwiftNames.lowerCamel(method.name)
                 guard names.insert(methodName).inserted else {
                     throw IDLError(
-                        at: method.location, "two members of '\(name)' would be called '\(methodName)' in Swift")
+                        at: method.location,
+                        "two members of '\(name)' would be called '\(methodName)' in Swift")
                 }
                 out.line()
                 try SwiftMethod(method, interface: interface, typeName: typeName).write(&out)
@@ -89,7 +90,9 @@ package struct SwiftStub {
         out.doc(["The function that the DSP's loader looks up in it."])
         out.line("public static var skelSymbol: String { \"\(interface.skelSymbol)\" }")
         for item in unit.items where !item.isIncluded {
-            guard case .constant(let constant) = item.declaration, let value = swiftLiteral(constant) else { continue }
+            guard case .constant(let constant) = item.declaration, let value = swiftLiteral(constant) else {
+                continue
+            }
             let own = constant.name.hasPrefix(interface.name + "_") ? interface.name.count + 1 : 0
             let constantName = SwiftNames.escaped(SwiftNames.lowerCamel(String(constant.name.dropFirst(own))))
             out.doc(constant.doc.isEmpty ? ["`\(constant.name)`"] : constant.doc)
@@ -167,10 +170,13 @@ package struct SwiftStub {
             for (index, item) in type.cases.enumerated() {
                 let caseName = SwiftNames.lowerCamel(item.name)
                 guard names.insert(caseName).inserted else {
-                    throw IDLError(at: location, "two cases of '\(typeName)' would be called '\(caseName)' in Swift")
+                    throw IDLError(
+                        at: location, "two cases of '\(typeName)' would be called '\(caseName)' in Swift")
                 }
-                out.doc(["`\(item.name)`" + (item.doc.isEmpty ? "" : ": " + item.doc[0])] + item.doc.dropFirst())
-                out.line("public static let \(SwiftNames.escaped(caseName)) = \(typeName)(rawValue: \(index))")
+                out.doc(
+                    ["`\(item.name)`" + (item.doc.isEmpty ? "" : ": " + item.doc[0])] + item.doc.dropFirst())
+                out.line(
+                    "public static let \(SwiftNames.escaped(caseName)) = \(typeName)(rawValue: \(index))")
             }
         }
     }
@@ -202,7 +208,8 @@ package struct SwiftStub {
             out.line("public static var wireAlignment: Int { \(extent.alignment) }")
             out.line()
             out.doc(["Takes its members."])
-            out.list("public init(", members.map { "\($0.escaped): \($0.type)" }, ") {", limit: Self.lineLimit)
+            out.list(
+                "public init(", members.map { "\($0.escaped): \($0.type)" }, ") {", limit: Self.lineLimit)
             for member in members { out.line("    self.\(member.name) = \(member.escaped)") }
             out.line("}")
             out.line()
@@ -239,7 +246,8 @@ private struct SwiftMember {
         case .array(let element, let count):
             guard let elementName = SwiftNames.value(element, typeName) else {
                 throw IDLError(
-                    at: location, "the Swift stub does not support arrays of arrays ('\(owner.name).\(member.name)')",
+                    at: location,
+                    "the Swift stub does not support arrays of arrays ('\(owner.name).\(member.name)')",
                     hint: "put the inner array into a struct")
             }
             type = "[\(elementName)]"

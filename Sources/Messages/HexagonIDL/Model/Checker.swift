@@ -314,10 +314,13 @@ struct Checker {
             try checkResult(operation.content.result, in: scope)
             var parameters: [Parameter] = []
             for syntax in operation.content.parameters {
-                guard let direction = Parameter.Direction(rawValue: syntax.direction.rawValue) else { continue }
+                guard let direction = Parameter.Direction(rawValue: syntax.direction.rawValue) else {
+                    continue
+                }
                 parameters.append(
                     Parameter(
-                        name: syntax.name.text, direction: direction, type: try resolveUsed(syntax.type, in: scope),
+                        name: syntax.name.text, direction: direction,
+                        type: try resolveUsed(syntax.type, in: scope),
                         location: syntax.name.location))
             }
             let method = Method(

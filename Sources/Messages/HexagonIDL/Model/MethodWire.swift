@@ -65,7 +65,8 @@ package struct MethodWire: Sendable {
 
     /// Whether every call has the same number of buffers and handles.
     package var isFixed: Bool {
-        !hasHandleSequence && !inBuffers.contains(where: \.isRepeated) && !outBuffers.contains(where: \.isRepeated)
+        !hasHandleSequence && !inBuffers.contains(where: \.isRepeated)
+            && !outBuffers.contains(where: \.isRepeated)
     }
 
     /// In buffers of a call whose sequences of sequences are empty, the primitive one included.

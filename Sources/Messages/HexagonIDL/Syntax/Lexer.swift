@@ -111,7 +111,9 @@ struct Lexer {
                 let wasAtLineStart = atLineStart
                 advance(2)
                 let start = position
-                while position < bytes.count, !(bytes[position] == UInt8(ascii: "*") && peek(1) == UInt8(ascii: "/")) {
+                while position < bytes.count,
+                    !(bytes[position] == UInt8(ascii: "*") && peek(1) == UInt8(ascii: "/"))
+                {
                     advance()
                 }
                 guard position < bytes.count else { return opening }
@@ -168,7 +170,9 @@ struct Lexer {
                 continue
             }
             if byte == UInt8(ascii: "\"") { quoted.toggle() }
-            if !quoted, byte == UInt8(ascii: "/"), peek(1) == UInt8(ascii: "/") || peek(1) == UInt8(ascii: "*") {
+            if !quoted, byte == UInt8(ascii: "/"),
+                peek(1) == UInt8(ascii: "/") || peek(1) == UInt8(ascii: "*")
+            {
                 // `skipSpaceAndComments` takes the comment; its doc text belongs to nobody.
                 break
             }
@@ -208,7 +212,9 @@ struct Lexer {
             if byte == UInt8(ascii: ".") || (radix != 16 && (byte | 0x20) == UInt8(ascii: "e")) {
                 isFloat = true
                 advance()
-                if (bytes[position - 1] | 0x20) == UInt8(ascii: "e"), self.byte == UInt8(ascii: "-") { advance() }
+                if (bytes[position - 1] | 0x20) == UInt8(ascii: "e"), self.byte == UInt8(ascii: "-") {
+                    advance()
+                }
             } else if byte.isLetter || byte.isDigit {
                 advance()
             } else {
@@ -224,7 +230,9 @@ struct Lexer {
         }
         var value: UInt64 = 0
         for byte in bytes[digits..<position] {
-            guard let digit = byte.digit, digit < radix else { return .invalid("'\(text)', which is no number") }
+            guard let digit = byte.digit, digit < radix else {
+                return .invalid("'\(text)', which is no number")
+            }
             let (product, overflow) = value.multipliedReportingOverflow(by: radix)
             let (sum, carry) = product.addingReportingOverflow(digit)
             guard !overflow, !carry else { return .invalid("'\(text)', which does not fit 64 bits") }
@@ -264,7 +272,9 @@ struct Lexer {
         }
         var value = UInt32(first)
         if first == UInt8(ascii: "\\") {
-            guard let escaped = escape(wide: wide) else { return .invalid("an escape sequence that is not known") }
+            guard let escaped = escape(wide: wide) else {
+                return .invalid("an escape sequence that is not known")
+            }
             value = escaped
         } else {
             guard first < 0x80 else { return .invalid("a character literal that is not ASCII") }
@@ -280,7 +290,8 @@ struct Lexer {
         advance()
         guard let byte else { return nil }
         let simple: [Character: UInt32] = [
-            "\\": 0x5c, "'": 0x27, "\"": 0x22, "r": 13, "n": 10, "a": 7, "b": 8, "f": 12, "t": 9, "v": 11, "?": 0x3f,
+            "\\": 0x5c, "'": 0x27, "\"": 0x22, "r": 13, "n": 10, "a": 7, "b": 8, "f": 12, "t": 9, "v": 11,
+            "?": 0x3f,
         ]
         if let value = simple[Character(Unicode.Scalar(byte))] {
             advance()

@@ -1,6 +1,8 @@
 extension Parser {
     /// Binary operators, weakest first.
-    private static let levels: [[String]] = [["|"], ["^"], ["&"], ["<<", ">>"], ["+", "-"], ["*", "/", "%"]]
+    private static let levels: [[String]] = [
+        ["|"], ["^"], ["&"], ["<<", ">>"], ["+", "-"], ["*", "/", "%"],
+    ]
 
     /// A constant expression. Inside `<…>` a shift to the right needs parentheses.
     mutating func expression(inAngles: Bool = false) throws(IDLError) -> Expression {

@@ -10,7 +10,8 @@ extension Parser {
         case "struct", "enum", "union":
             guard mayDeclare else {
                 throw IDLError(
-                    at: location, "a \(word) cannot be declared here", hint: "declare it before and use its name")
+                    at: location, "a \(word) cannot be declared here",
+                    hint: "declare it before and use its name")
             }
             return .declared(try constructedType(), location)
         case "sequence":

@@ -162,7 +162,8 @@ struct Parser {
         let name = try name("the type's name")
         if isUnion {
             throw IDLError(
-                at: name.location, "union is not supported", hint: "use a struct with a field that says which")
+                at: name.location, "union is not supported", hint: "use a struct with a field that says which"
+            )
         }
         try expect("{", "after the type's name")
         return try nested { (parser) throws(IDLError) in

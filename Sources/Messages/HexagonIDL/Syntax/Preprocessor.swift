@@ -143,7 +143,9 @@ struct Preprocessor {
         default:
             throw IDLError(
                 at: location, "#\(word) is not supported",
-                hint: "known: include, define, undef, if, ifdef, ifndef, elif, else, endif, line, pragma, error")
+                hint:
+                    "known: include, define, undef, if, ifdef, ifndef, elif, else, endif, line, pragma, error"
+            )
         }
         return nil
     }

@@ -41,7 +41,8 @@ struct Token {
     /// Words that cannot be names. `out`, `inout`, `union`, `native` and others are reserved without a use.
     static let keywords: Set<String> = [
         "typedef", "struct", "union", "switch", "default", "case", "enum", "notnil", "sequence", "interface",
-        "string", "wstring", "float", "double", "short", "long", "uint8_t", "uint16_t", "uint32_t", "uint64_t",
+        "string", "wstring", "float", "double", "short", "long", "uint8_t", "uint16_t", "uint32_t",
+        "uint64_t",
         "int8_t", "int16_t", "int32_t", "int64_t", "uint8", "uint16", "uint32", "uint64", "int8", "int16",
         "int32", "int64", "unsigned", "char", "wchar", "boolean", "octet", "const", "module", "readonly",
         "attribute", "void", "in", "rout", "inrout", "out", "inout", "TRUE", "FALSE", "local", "native",
