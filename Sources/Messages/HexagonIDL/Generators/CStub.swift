@@ -148,7 +148,7 @@ struct CStubMethod {
         case .sequence, .string, .wideString:
             let isText = !slot.type.isSequence
             if parameter.direction != .rout {
-                let count = isText ? "_\(name)Count" : "(uint32_t)\(slot.length)"
+                let count = isText ? "_\(name)Count" : "\(slot.length)"
                 if isText {
                     before.append(
                         "uint32_t _\(name)Count = text_length(\(slot.value), sizeof(\(slot.element)));")
