@@ -10,7 +10,7 @@ package struct CSkel {
 
     private func text(_ unit: IDLUnit) throws(IDLError) -> String {
         var body = SourceWriter()
-        var helpers: Set<CHelper> = [.hasCounts]
+        var helpers: Set<CHelper> = []
         if interface.hasHandle { try openAndClose(unit.version, &body, &helpers) }
         var walkers = CWalkers()
         var usesCursor = false
@@ -19,7 +19,7 @@ package struct CSkel {
             if method.hasFlatCall(wire) {
                 var writer = try CSkelMethod(method, interface: interface)
                 try writer.write(&body)
-                helpers.formUnion(writer.helpers)
+                helpers.formUnion(writer.helpers.union([.hasCounts]))
             } else {
                 usesCursor = true
                 helpers.formUnion([.holds, .isString])
@@ -66,7 +66,7 @@ package struct CSkel {
     private func openAndClose(
         _ version: String?, _ out: inout SourceWriter, _ helpers: inout Set<CHelper>
     ) throws(IDLError) {
-        helpers.formUnion([.holds, .isString])
+        helpers.formUnion([.hasCounts, .holds, .isString])
         if version != nil { helpers.insert(.versionField) }
         try out.block("static int skel_open(uint32_t _sc, remote_arg *_pra) {") { (out) throws(IDLError) in
             out.line("if (!has_counts(_sc, 2, 0, 0, 1) || _pra[0].buf.nLen < 4) return AEE_EBADPARM;")

@@ -58,6 +58,11 @@ struct Checker {
     mutating func define(_ name: Name, _ entity: Entity, in scope: [String]) throws(IDLError) {
         let key = Self.key(scope, name.text)
         if case .module = entity, case .module? = entities[key] { return }
+        if case .type = entity, name.text.hasPrefix("_") {
+            throw IDLError(
+                at: name.location, "the type '\(name.text)' begins with an underscore",
+                hint: "such names belong to the generated code")
+        }
         if case .interface(let old)? = entities[key], old.isForward, case .interface = entity {
             throw IDLError(
                 at: name.location, "'\(name.text)' is declared forward and then defined",
