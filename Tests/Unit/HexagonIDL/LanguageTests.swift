@@ -27,7 +27,7 @@ struct LanguageTests {
         let method = try #require(unit.interface?.methods.first)
         #expect(try MethodWire(method).primInSize == 6)
         #expect(!unit.items.contains { !$0.isIncluded })
-        #expect(unit.includes == ["types/a.idl", "c.idl", "a.idl", "b.idl"])
+        #expect(unit.includes == ["types/a.idl", "b.idl"])
     }
 
     @Test("Errors in included files name the included file")
@@ -79,6 +79,18 @@ struct LanguageTests {
         #expect(
             interface.uri(version: "1.2.3")
                 == "file:///libm_i_skel.so?m_i_skel_handle_invoke&_modver=1.0&_idlver=1.2.3")
+    }
+
+    @Test("What is included inside an interface belongs to it")
+    func looseInclude() throws {
+        let files = [
+            "main.idl": "interface i {\n#include \"loose.idl\"\nlong own(in name n);\n};",
+            "loose.idl": "struct name { long x; };\nlong loose();",
+        ]
+        let unit = try IDLCompiler { files[$0].map { Array($0.utf8) } }.compile("main.idl")
+        let header = try CHeader.generate(unit)
+        #expect(header.contains("} i_name;") && header.contains("int i_loose(void);"))
+        #expect(!header.contains("loose.h"))
     }
 
     @Test("Inherited methods come first")

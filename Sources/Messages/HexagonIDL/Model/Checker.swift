@@ -32,6 +32,8 @@ struct Checker {
     private(set) var warnings: [Diagnostic] = []
     private var interface: Interface?
     private var version: String?
+    /// The file of the interface whose body is being declared: what is included there belongs to it.
+    private var owner: String?
     /// Interfaces a scope inherits names from.
     private var bases: [String: [String]] = [:]
 
@@ -100,7 +102,8 @@ struct Checker {
 
     private mutating func add(_ declaration: Declaration, at location: Location) {
         items.append(
-            IDLUnit.Item(declaration: declaration, location: location, isIncluded: location.file != path))
+            IDLUnit.Item(
+                declaration: declaration, location: location, isIncluded: (owner ?? location.file) != path))
     }
 
     private mutating func declare(_ declaration: DeclarationSyntax, in scope: [String]) throws(IDLError) {
@@ -259,7 +262,9 @@ struct Checker {
             bases[scope.joined(separator: "::")] = parent.scope
         }
         try define(name, .interface(info), in: outer)
+        owner = name.location.file
         for member in members { try declareMember(member, &info, in: scope) }
+        owner = nil
         redefine(name, .interface(info), in: outer)
 
         guard name.location.file == path else { return }
