@@ -16,7 +16,7 @@ package struct IDLCompiler {
     }
 
     /// Parses and checks a file with everything it includes.
-    package func compile(_ path: String) throws(IDLError) -> Unit {
+    package func compile(_ path: String) throws(IDLError) -> IDLUnit {
         var preprocessor = Preprocessor(includePaths: includePaths, defines: defines, read: read)
         try preprocessor.process(path: path)
         var parser = Parser(preprocessor.tokens)
@@ -24,7 +24,7 @@ package struct IDLCompiler {
     }
 
     /// Parses and checks text that includes nothing but the files that are built in.
-    package static func compile(text: String, path: String = "input.idl") throws(IDLError) -> Unit {
+    package static func compile(text: String, path: String = "input.idl") throws(IDLError) -> IDLUnit {
         try IDLCompiler { $0 == path ? Array(text.utf8) : nil }.compile(path)
     }
 }

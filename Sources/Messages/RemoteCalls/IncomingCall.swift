@@ -38,7 +38,8 @@ public struct IncomingCall {
         let isExtended = scalars.method == 31
         if hasPrimitives || isExtended {
             guard scalars.inBuffers > 0 else {
-                throw RemoteCallError(.badParameter, operation: "unpacking call \(scalars) without primitives")
+                throw RemoteCallError(
+                    .badParameter, operation: "unpacking call \(scalars) without primitives")
             }
             primitives = WireReader(UnsafeRawBufferPointer(arguments[0].buffer))
             nextIn = 1
@@ -108,7 +109,9 @@ public struct IncomingCall {
         elementSize: Int
     ) throws(RemoteCallError) -> UnsafeMutableRawBufferPointer {
         let count = try primitives.readCount()
-        guard nextOut < scalars.inBuffers + scalars.outBuffers else { throw failure("an out buffer is missing") }
+        guard nextOut < scalars.inBuffers + scalars.outBuffers else {
+            throw failure("an out buffer is missing")
+        }
         let buffer = arguments[nextOut].buffer
         let (size, overflow) = count.multipliedReportingOverflow(by: elementSize)
         guard !overflow, buffer.count >= size else {

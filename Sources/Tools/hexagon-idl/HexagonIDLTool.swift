@@ -20,7 +20,7 @@ struct Input: ParsableArguments {
     var defines: [String] = []
 
     /// Prints diagnostics to stderr, `error` last.
-    func unit() throws -> Unit {
+    func unit() throws -> IDLUnit {
         do throws(IDLError) {
             let unit = try IDLCompiler(includePaths: includePaths, defines: defines, read: Files.read)
                 .compile(file)

@@ -38,6 +38,11 @@ struct RejectionTests {
             ("interface i { long m(in long a, in long a); };", 1, 41, "two parameters"),
             ("interface i { long m(in sequence<long> a, in long aLen); };", 1, 51, "aLen"),
             ("interface i { long m(in long _h); };", 1, 30, "underscore"),
+            ("struct _s { long a; };", 1, 8, "underscore"),
+            (
+                "struct s { long a; }; interface i { long m(in sequence<s> s); };", 1, 59,
+                "named like its type"
+            ),
             ("interface i { long m() };", 1, 24, "expected ';'"),
             ("interface i { long m(in long long); };", 1, 34, "parameter's name"),
             ("interface a { long m(); }; interface b { long m(); };", 1, 38, "second interface"),
@@ -84,7 +89,8 @@ struct RejectionTests {
         }
     }
 
-    @Test("A result-like name that is declared in is worth a warning", arguments: ["dst", "output", "Result"])
+    @Test(
+        "A result-like name that is declared in is worth a warning", arguments: ["dst", "output", "Result"])
     func lint(name: String) throws {
         let idl = "interface i { long m(in sequence<octet> \(name)); };"
         let warning = try #require(try IDLCompiler.compile(text: idl).warnings.first)

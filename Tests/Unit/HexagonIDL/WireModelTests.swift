@@ -19,7 +19,9 @@ struct WireModelTests {
         }
     }
 
-    static func check(_ idl: String, _ rows: [Row], _ sourceLocation: SourceLocation = #_sourceLocation) throws {
+    static func check(_ idl: String, _ rows: [Row], _ sourceLocation: SourceLocation = #_sourceLocation)
+        throws
+    {
         let unit = try IDLCompiler.compile(text: idl)
         let methods = try #require(unit.interface?.methods)
         #expect(methods.count == rows.count, sourceLocation: sourceLocation)
@@ -27,7 +29,8 @@ struct WireModelTests {
             let wire = try MethodWire(method)
             #expect(method.index == row.index, "\(method.name)", sourceLocation: sourceLocation)
             #expect(
-                wire.scalars(method: method.index) == row.scalars, "\(method.name)", sourceLocation: sourceLocation)
+                wire.scalars(method: method.index) == row.scalars, "\(method.name)",
+                sourceLocation: sourceLocation)
             #expect(wire.primInSize == row.primIn, "\(method.name)", sourceLocation: sourceLocation)
             #expect(wire.primROutSize == row.primROut, "\(method.name)", sourceLocation: sourceLocation)
         }
@@ -74,10 +77,12 @@ struct WireModelTests {
             "long m30();", "long m31(in long long a, rout octet b);", "long m32();",
             "long m33(in sequence<octet> a);",
         ]
-        let idl = "#include \"remote.idl\"\ninterface many : remote_handle64 { \(methods.joined(separator: "\n")) };"
+        let idl =
+            "#include \"remote.idl\"\ninterface many : remote_handle64 { \(methods.joined(separator: "\n")) };"
         var rows = (2..<30).map { Row($0, UInt32($0) << 24) }
         rows += [
-            Row(30, 0x1e00_0000), Row(31, 0x1f01_0100, 16, 1), Row(32, 0x1f01_0000, 4), Row(33, 0x1f02_0000, 8),
+            Row(30, 0x1e00_0000), Row(31, 0x1f01_0100, 16, 1), Row(32, 0x1f01_0000, 4),
+            Row(33, 0x1f02_0000, 8),
         ]
         try Self.check(idl, rows)
     }
@@ -243,7 +248,8 @@ struct WireModelTests {
             """,
             [
                 Row(2, 0x0201_0000, 4), Row(3, 0x0301_0100, 12, 8), Row(4, 0x0401_0000, 8),
-                Row(5, 0x0501_0100, 8, 4), Row(6, 0x0600_0100, 0, 4), Row(7, 0x0700_0000), Row(8, 0x0800_0000),
+                Row(5, 0x0501_0100, 8, 4), Row(6, 0x0600_0100, 0, 4), Row(7, 0x0700_0000),
+                Row(8, 0x0800_0000),
             ])
         try Self.check(
             """

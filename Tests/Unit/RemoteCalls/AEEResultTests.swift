@@ -27,16 +27,19 @@ struct AEEResultTests {
     @Test("The DSP's offset comes off and goes on")
     func offset() {
         let code = AEEResult(rawValue: 0x8000_040e)
-        #expect(code.isFromDSP && code.withoutOffset == .badParameter && AEEResult.badParameter.fromDSP == code)
+        #expect(
+            code.isFromDSP && code.withoutOffset == .badParameter && AEEResult.badParameter.fromDSP == code)
         #expect(code.status == -2_147_482_610)
         #expect(AEEResult.success.fromDSP == .success && !AEEResult.failed.isFromDSP)
     }
 
     @Test("An error is one line")
     func error() {
-        let error = RemoteCallError(.connectionRefused, operation: "open file:///libx.so", advice: "check the node")
+        let error = RemoteCallError(
+            .connectionRefused, operation: "open file:///libx.so", advice: "check the node")
         #expect(
             error.description
-                == "open file:///libx.so: AEE_ECONNREFUSED (0x72), the session could not be made; check the node")
+                == "open file:///libx.so: AEE_ECONNREFUSED (0x72), the session could not be made; check the node"
+        )
     }
 }

@@ -106,7 +106,9 @@ struct WireTests {
         invoker.failure = RemoteCallError(
             AEEResult(rawValue: 0x8000_040e), operation: "invoke", advice: "rebuild both sides")
         var call = RemoteCall("htp.start", method: 2)
-        let error = #expect(throws: RemoteCallError.self) { try call.invoke(on: RecordingInvoker(recorder: invoker)) }
+        let error = #expect(throws: RemoteCallError.self) {
+            try call.invoke(on: RecordingInvoker(recorder: invoker))
+        }
         #expect(
             error?.description
                 == "htp.start: invoke: AEE_EBADPARM (0x8000040e, from the DSP), invalid parameter; rebuild both sides"

@@ -3,14 +3,14 @@
 package struct CSkel {
     private let interface: Interface
 
-    package static func generate(_ unit: Unit) throws(IDLError) -> String {
+    package static func generate(_ unit: IDLUnit) throws(IDLError) -> String {
         let interface = try requireInterface(unit, for: "a skel")
         return try CSkel(interface: interface).text(unit)
     }
 
-    private func text(_ unit: Unit) throws(IDLError) -> String {
+    private func text(_ unit: IDLUnit) throws(IDLError) -> String {
         var body = SourceWriter()
-        var helpers: Set<CHelper> = [.hasCounts]
+        var helpers: Set<CHelper> = []
         if interface.hasHandle { try openAndClose(unit.version, &body, &helpers) }
         var walkers = CWalkers()
         var usesCursor = false
@@ -19,12 +19,13 @@ package struct CSkel {
             if method.hasFlatCall(wire) {
                 var writer = try CSkelMethod(method, interface: interface)
                 try writer.write(&body)
-                helpers.formUnion(writer.helpers)
+                helpers.formUnion(writer.helpers.union([.hasCounts]))
             } else {
                 usesCursor = true
                 helpers.formUnion([.holds, .isString])
                 if method.parameters.contains(where: { $0.type.holdsHandles }) { helpers.insert(.mapping) }
-                try CSkelComplexMethod(method: method, interface: interface, wire: wire).write(&body, &walkers)
+                try CSkelComplexMethod(method: method, interface: interface, wire: wire).write(
+                    &body, &walkers)
             }
             body.line()
         }
@@ -65,7 +66,7 @@ package struct CSkel {
     private func openAndClose(
         _ version: String?, _ out: inout SourceWriter, _ helpers: inout Set<CHelper>
     ) throws(IDLError) {
-        helpers.formUnion([.holds, .isString])
+        helpers.formUnion([.hasCounts, .holds, .isString])
         if version != nil { helpers.insert(.versionField) }
         try out.block("static int skel_open(uint32_t _sc, remote_arg *_pra) {") { (out) throws(IDLError) in
             out.line("if (!has_counts(_sc, 2, 0, 0, 1) || _pra[0].buf.nLen < 4) return AEE_EBADPARM;")
@@ -161,7 +162,7 @@ extension IDLType {
 
 extension CHeader {
     /// The header's own name, as the other C files include it.
-    static func headerName(_ unit: Unit) -> String {
+    static func headerName(_ unit: IDLUnit) -> String {
         let name = fileName(unit.path)
         return (name.hasSuffix(".idl") ? String(name.dropLast(4)) : name) + ".h"
     }

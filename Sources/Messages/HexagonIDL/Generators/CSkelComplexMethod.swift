@@ -25,22 +25,28 @@ struct CSkelComplexMethod {
                 before.append(try CSkelWalk.take(slot, "_in + \(slot.full)", &walkers))
             }
             guard parameter.direction != .in else { continue }
+            let scalars = wire.primROut.isEmpty ? "0" : "_out + \(slot.scalars)"
+            let give = try CSkelWalk.give(slot, "_in + \(slot.counts)", scalars, &walkers)
             if slot.type.isComplex {
-                declarations.append("cursor _\(name)Start = *_c;")
-                before.append("_\(name)Start = *_c;")
-                if let line = try CSkelWalk.lend(slot, "_in + \(slot.counts)", &walkers) { before.append(line) }
+                if give != nil {
+                    declarations.append("cursor _\(name)Start = *_c;")
+                    before.append("_\(name)Start = *_c;")
+                }
+                if let line = try CSkelWalk.lend(slot, "_in + \(slot.counts)", &walkers) {
+                    before.append(line)
+                }
             }
             if parameter.direction == .inrout, slot.type.isCounted {
                 before.append("if (\(slot.length) < _\(name)InLen) _c->status = AEE_EBADPARM;")
                 before.append("if (!_c->status && _\(name)InLen > 0) {")
                 before.append(
-                    "    __builtin_memmove(\(slot.value), _\(name)In, (size_t)_\(name)InLen * sizeof(\(slot.element)));")
+                    "    __builtin_memmove(\(slot.value), _\(name)In, (size_t)_\(name)InLen * sizeof(\(slot.element)));"
+                )
                 before.append("}")
             }
-            let scalars = wire.primROut.isEmpty ? "0" : "_out + \(slot.scalars)"
-            if let line = try CSkelWalk.give(slot, "_in + \(slot.counts)", scalars, &walkers) {
+            if let give {
                 if slot.type.isComplex { after.append("_c = &_\(name)Start;") }
-                after.append(line)
+                after.append(give)
             }
         }
         let handle = interface.hasHandle ? "remote_handle64 _h, " : ""
@@ -105,7 +111,11 @@ struct CSkelComplexMethod {
             arguments += [name, name + "Offset", name + "Len"]
         case .structure, .array:
             declarations += ["\(type) \(name);", "__builtin_memset(&\(name), 0, sizeof \(name));"]
-            if case .array = parameter.type.resolved { arguments.append(name) } else { arguments.append("&" + name) }
+            if case .array = parameter.type.resolved {
+                arguments.append(name)
+            } else {
+                arguments.append("&" + name)
+            }
         default:
             declarations.append("\(type) \(name) = 0;")
             arguments.append(parameter.direction == .in ? name : "&" + name)

@@ -12,9 +12,11 @@ enum CSkelWalk {
             return "\(try walkers.require("take", slot.type, takeOne))(_c, \(record), \(slot.address));"
         case .sequence(let element):
             guard element.isComplex else {
-                return "\(slot.value) = take_elements(_c, \(record), sizeof(\(slot.element)), &\(slot.length));"
+                return
+                    "\(slot.value) = take_elements(_c, \(record), sizeof(\(slot.element)), &\(slot.length));"
             }
-            return "\(slot.value) = \(try walkers.require("take_all", element, takeAll))(_c, \(record), &\(slot.length));"
+            return
+                "\(slot.value) = \(try walkers.require("take_all", element, takeAll))(_c, \(record), &\(slot.length));"
         default: return "__builtin_memcpy(\(slot.address), \(record), \(slot.size));"
         }
     }
@@ -25,9 +27,9 @@ enum CSkelWalk {
         var out = SourceWriter()
         let slots = CSlot.inside(type)
         var lines: [String] = []
-        for slot in slots { lines.append(try take(slot, "record + \(slot.full)", &walkers)) }
-        out.line("static void \(name)(cursor *_c, const uint8_t *record, \(CNames.type(type)) *value) {")
-        if type.extent(.full).size == 0 { out.line("    (void)record;") }
+        for slot in slots { lines.append(try take(slot, "_record + \(slot.full)", &walkers)) }
+        out.line("static void \(name)(cursor *_c, const uint8_t *_record, \(CNames.type(type)) *_value) {")
+        if type.extent(.full).size == 0 { out.line("    (void)_record;") }
         for line in lines { out.line("    " + line) }
         out.line("}")
         return out.text
@@ -40,20 +42,22 @@ enum CSkelWalk {
         let cType = CNames.type(type)
         let size = type.extent(.full).size
         var out = SourceWriter()
-        try out.block("static \(cType) *\(name)(cursor *_c, const uint8_t *record, int *length) {") {
+        try out.block("static \(cType) *\(name)(cursor *_c, const uint8_t *_record, int *_length) {") {
             (out) throws(IDLError) in
-            out.line("uint32_t count = read_count(record);")
+            out.line("uint32_t _count = read_count(_record);")
             if size > 0 {
-                out.line("const uint8_t *records = next_in(_c, count, \(size));")
+                out.line("const uint8_t *_records = next_in(_c, _count, \(size));")
             } else {
-                out.line("const uint8_t *records = record;")
-                out.line("if (count > 15) _c->status = AEE_EBADPARM;")
+                out.line("const uint8_t *_records = _record;")
+                out.line("if (_count > 15) _c->status = AEE_EBADPARM;")
             }
-            out.line("\(cType) *values = allocate(_c, count, sizeof(\(cType)));")
-            out.line("if (!values) count = 0;")
-            out.line("*length = (int)count;")
-            out.line("for (uint32_t i = 0; i < count; i++) \(one)(_c, records + (size_t)i * \(size), &values[i]);")
-            out.line("return values;")
+            out.line("\(cType) *_values = allocate(_c, _count, sizeof(\(cType)));")
+            out.line("if (!_values) _count = 0;")
+            out.line("*_length = (int)_count;")
+            out.line(
+                "for (uint32_t _i = 0; _i < _count; _i++) \(one)(_c, _records + (size_t)_i * \(size), &_values[_i]);"
+            )
+            out.line("return _values;")
         }
         return out.text
     }
@@ -70,7 +74,8 @@ enum CSkelWalk {
             return "\(try walkers.require("lend", slot.type, lendOne))(_c, \(counts), \(slot.address));"
         case .sequence(let element):
             guard element.isComplex else {
-                return "\(slot.value) = lend_elements(_c, \(counts), sizeof(\(slot.element)), &\(slot.length));"
+                return
+                    "\(slot.value) = lend_elements(_c, \(counts), sizeof(\(slot.element)), &\(slot.length));"
             }
             return
                 "\(slot.value) = \(try walkers.require("lend_all", element, lendAll))(_c, \(counts), &\(slot.length));"
@@ -84,11 +89,11 @@ enum CSkelWalk {
     ) throws(IDLError) -> String {
         var lines: [String] = []
         for slot in CSlot.inside(type) {
-            if let line = try lend(slot, "counts + \(slot.counts)", &walkers) { lines.append(line) }
+            if let line = try lend(slot, "_counts + \(slot.counts)", &walkers) { lines.append(line) }
         }
         var out = SourceWriter()
-        out.line("static void \(name)(cursor *_c, const uint8_t *counts, \(CNames.type(type)) *value) {")
-        if type.extent(.counts).size == 0 { out.line("    (void)counts;") }
+        out.line("static void \(name)(cursor *_c, const uint8_t *_counts, \(CNames.type(type)) *_value) {")
+        if type.extent(.counts).size == 0 { out.line("    (void)_counts;") }
         for line in lines { out.line("    " + line) }
         out.line("}")
         return out.text
@@ -102,21 +107,23 @@ enum CSkelWalk {
         let counts = type.extent(.counts).size
         let scalars = type.extent(.scalars).size
         var out = SourceWriter()
-        try out.block("static \(cType) *\(name)(cursor *_c, const uint8_t *counts, int *length) {") {
+        try out.block("static \(cType) *\(name)(cursor *_c, const uint8_t *_counts, int *_length) {") {
             (out) throws(IDLError) in
-            out.line("uint32_t count = read_count(counts);")
+            out.line("uint32_t _count = read_count(_counts);")
             if counts > 0 {
-                out.line("const uint8_t *records = next_in(_c, count, \(counts));")
+                out.line("const uint8_t *_records = next_in(_c, _count, \(counts));")
             } else {
-                out.line("const uint8_t *records = counts;")
+                out.line("const uint8_t *_records = _counts;")
             }
-            if scalars > 0 { out.line("next_out(_c, count, \(scalars));") }
-            if counts + scalars == 0 { out.line("if (count > 15) _c->status = AEE_EBADPARM;") }
-            out.line("\(cType) *values = allocate(_c, count, sizeof(\(cType)));")
-            out.line("if (!values) count = 0;")
-            out.line("*length = (int)count;")
-            out.line("for (uint32_t i = 0; i < count; i++) \(one)(_c, records + (size_t)i * \(counts), &values[i]);")
-            out.line("return values;")
+            if scalars > 0 { out.line("next_out(_c, _count, \(scalars));") }
+            if counts + scalars == 0 { out.line("if (_count > 15) _c->status = AEE_EBADPARM;") }
+            out.line("\(cType) *_values = allocate(_c, _count, sizeof(\(cType)));")
+            out.line("if (!_values) _count = 0;")
+            out.line("*_length = (int)_count;")
+            out.line(
+                "for (uint32_t _i = 0; _i < _count; _i++) \(one)(_c, _records + (size_t)_i * \(counts), &_values[_i]);"
+            )
+            out.line("return _values;")
         }
         return out.text
     }
@@ -144,15 +151,16 @@ enum CSkelWalk {
     ) throws(IDLError) -> String {
         var lines: [String] = []
         for slot in CSlot.inside(type) {
-            if let line = try give(slot, "counts + \(slot.counts)", "scalars + \(slot.scalars)", &walkers) {
+            if let line = try give(slot, "_counts + \(slot.counts)", "_scalars + \(slot.scalars)", &walkers) {
                 lines.append(line)
             }
         }
         var out = SourceWriter()
         let cType = CNames.type(type)
         out.line(
-            "static void \(name)(cursor *_c, const uint8_t *counts, const \(cType) *value, uint8_t *scalars) {")
-        out.line("    (void)_c, (void)counts, (void)value, (void)scalars;")
+            "static void \(name)(cursor *_c, const uint8_t *_counts, const \(cType) *_value, uint8_t *_scalars) {"
+        )
+        out.line("    (void)_c, (void)_counts, (void)_value, (void)_scalars;")
         for line in lines { out.line("    " + line) }
         out.line("}")
         return out.text
@@ -166,17 +174,19 @@ enum CSkelWalk {
         let scalars = type.extent(.scalars).size
         var out = SourceWriter()
         try out.block(
-            "static void \(name)(cursor *_c, const uint8_t *counts, const \(CNames.type(type)) *values) {"
+            "static void \(name)(cursor *_c, const uint8_t *_counts, const \(CNames.type(type)) *_values) {"
         ) { (out) throws(IDLError) in
-            out.line("uint32_t count = read_count(counts);")
+            out.line("uint32_t _count = read_count(_counts);")
             out.line(
                 counts > 0
-                    ? "const uint8_t *inner = next_in(_c, count, \(counts));" : "const uint8_t *inner = counts;")
+                    ? "const uint8_t *_inner = next_in(_c, _count, \(counts));"
+                    : "const uint8_t *_inner = _counts;")
             out.line(
-                scalars > 0 ? "uint8_t *records = next_out(_c, count, \(scalars));" : "uint8_t *records = 0;")
-            out.line("for (uint32_t i = 0; i < count; i++) {")
-            let step = scalars > 0 ? "records + (size_t)i * \(scalars)" : "records"
-            out.line("    \(one)(_c, inner + (size_t)i * \(counts), &values[i], \(step));")
+                scalars > 0
+                    ? "uint8_t *_records = next_out(_c, _count, \(scalars));" : "uint8_t *_records = 0;")
+            out.line("for (uint32_t _i = 0; _i < _count; _i++) {")
+            let step = scalars > 0 ? "_records + (size_t)_i * \(scalars)" : "_records"
+            out.line("    \(one)(_c, _inner + (size_t)_i * \(counts), &_values[_i], \(step));")
             out.line("}")
         }
         return out.text

@@ -43,15 +43,17 @@ struct CSlot {
             return zip(structure.members, structure.members.indices).map { member, index in
                 let name = CNames.identifier(member.name)
                 return CSlot(
-                    type: member.type, value: "value->\(name)", length: "value->\(name)Len",
-                    offset: "value->\(name)Offset", full: structure.layout(.full).offsets[index] ?? 0,
+                    type: member.type, value: "_value->\(name)", length: "_value->\(name)Len",
+                    offset: "_value->\(name)Offset", full: structure.layout(.full).offsets[index] ?? 0,
                     counts: structure.layout(.counts).offsets[index] ?? 0,
                     scalars: structure.layout(.scalars).offsets[index] ?? 0)
             }
         case .dmaHandle:
-            return [CSlot(type: .dmaHandle, value: "value->fd", length: "value->len", offset: "value->offset")]
+            return [
+                CSlot(type: .dmaHandle, value: "_value->fd", length: "_value->len", offset: "_value->offset")
+            ]
         default:
-            return [CSlot(type: type.resolved, value: "value->data", length: "value->dataLen")]
+            return [CSlot(type: type.resolved, value: "_value->data", length: "_value->dataLen")]
         }
     }
 

@@ -1,6 +1,6 @@
 /// Generates the C stub: the functions that pack a call and hand it to the FastRPC library.
 package struct CStub {
-    package static func generate(_ unit: Unit) throws(IDLError) -> String {
+    package static func generate(_ unit: IDLUnit) throws(IDLError) -> String {
         let interface = try requireInterface(unit, for: "a stub")
         var body = SourceWriter()
         var walkers = CWalkers()
@@ -121,7 +121,8 @@ struct CStubMethod {
 
     private func invoke(_ scalars: String, _ arguments: String) -> String {
         if method.isAsync { return "remote_handle64_invoke_async(_h, asyncDesc, \(scalars), \(arguments))" }
-        return "\(interface.hasHandle ? "remote_handle64_invoke" : "remote_handle_invoke")(_h, \(scalars), \(arguments))"
+        return
+            "\(interface.hasHandle ? "remote_handle64_invoke" : "remote_handle_invoke")(_h, \(scalars), \(arguments))"
     }
 
     private func slot(_ parameter: Parameter, _ index: Int) -> CSlot {
@@ -132,7 +133,8 @@ struct CStubMethod {
         case .scalar, .enumeration: slot.isPointer = parameter.direction != .in
         default: break
         }
-        slot.full = wire.primIn.first { $0.parameter == index && [.value, .count].contains($0.role) }?.offset ?? 0
+        slot.full =
+            wire.primIn.first { $0.parameter == index && [.value, .count].contains($0.role) }?.offset ?? 0
         slot.counts = wire.primIn.first { $0.parameter == index && $0.role == .capacity }?.offset ?? 0
         slot.scalars = wire.primROut.first { $0.parameter == index }?.offset ?? 0
         return slot
@@ -146,18 +148,21 @@ struct CStubMethod {
         case .sequence, .string, .wideString:
             let isText = !slot.type.isSequence
             if parameter.direction != .rout {
-                let count = isText ? "_\(name)Count" : "(uint32_t)\(slot.length)"
+                let count = isText ? "_\(name)Count" : "\(slot.length)"
                 if isText {
-                    before.append("uint32_t _\(name)Count = text_length(\(slot.value), sizeof(\(slot.element)));")
+                    before.append(
+                        "uint32_t _\(name)Count = text_length(\(slot.value), sizeof(\(slot.element)));")
                     before.append("__builtin_memcpy(_in + \(slot.full), &_\(name)Count, 4);")
                 } else {
                     before.append("__builtin_memcpy(_in + \(slot.full), &\(slot.length), 4);")
                 }
-                inBuffers.append("{.buf = {(void *)\(slot.value), (size_t)\(count) * sizeof(\(slot.element))}}")
+                inBuffers.append(
+                    "{.buf = {(void *)\(slot.value), (size_t)\(count) * sizeof(\(slot.element))}}")
             }
             if parameter.direction != .in {
                 before.append("__builtin_memcpy(_in + \(slot.counts), &\(slot.length), 4);")
-                outBuffers.append("{.buf = {\(slot.value), (size_t)\(slot.length) * sizeof(\(slot.element))}}")
+                outBuffers.append(
+                    "{.buf = {\(slot.value), (size_t)\(slot.length) * sizeof(\(slot.element))}}")
                 if isText { after.append("if (\(slot.length) > 0) \(slot.value)[\(slot.length) - 1] = 0;") }
             }
             if parameter.direction != .in || !isText {
@@ -165,7 +170,8 @@ struct CStubMethod {
             }
         case .dmaHandle:
             before.append(
-                "if (remote_register_dma_handle(\(slot.value), \(slot.length)) != AEE_SUCCESS) return AEE_EBADPARM;")
+                "if (remote_register_dma_handle(\(slot.value), \(slot.length)) != AEE_SUCCESS) return AEE_EBADPARM;"
+            )
             let handle = "{.dma = {\(slot.value), \(slot.offset)}}"
             if parameter.direction == .in { inHandles.append(handle) } else { outHandles.append(handle) }
         default:
@@ -181,7 +187,9 @@ struct CStubMethod {
     private var flatLines: [String] {
         var lines = opening + before
         let arguments = inBuffers + outBuffers + inHandles + outHandles
-        let counts = [min(method.index, 31), wire.inBufferCount, wire.outBufferCount, wire.inHandles, wire.outHandles]
+        let counts = [
+            min(method.index, 31), wire.inBufferCount, wire.outBufferCount, wire.inHandles, wire.outHandles,
+        ]
         let scalars = "REMOTE_SCALARS_MAKEX(0, \(counts.map(String.init).joined(separator: ", ")))"
         if !arguments.isEmpty {
             lines.append("remote_arg _pra[] = {")

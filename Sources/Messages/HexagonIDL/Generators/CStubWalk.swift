@@ -21,8 +21,10 @@ enum CStubWalk {
         _ walkers: inout CWalkers, _ type: IDLType, _ name: String
     ) throws(IDLError) -> String {
         var lines: [String] = []
-        for slot in CSlot.inside(type) { lines.append(try send(slot, "record + \(slot.full)", &walkers)) }
-        return function("\(name)(call *_c, const \(CNames.type(type)) *value, uint8_t *record)", "(void)record;", lines)
+        for slot in CSlot.inside(type) { lines.append(try send(slot, "_record + \(slot.full)", &walkers)) }
+        return function(
+            "\(name)(call *_c, const \(CNames.type(type)) *_value, uint8_t *_record)", "(void)_record;", lines
+        )
     }
 
     private static func sendAll(
@@ -30,12 +32,16 @@ enum CStubWalk {
     ) throws(IDLError) -> String {
         let one = try walkers.require("send", type, sendOne)
         let size = type.extent(.full).size
-        var lines = ["put_count(_c, length, record);"]
+        var lines = ["put_count(_c, _length, _record);"]
         lines.append(
-            size > 0 ? "uint8_t *records = add_in(_c, 0, length, \(size));" : "uint8_t *records = record;")
-        lines.append("for (int i = 0; !_c->status && i < length; i++) \(one)(_c, &values[i], records + (size_t)i * \(size));")
+            size > 0 ? "uint8_t *_records = add_in(_c, 0, _length, \(size));" : "uint8_t *_records = _record;"
+        )
+        lines.append(
+            "for (int _i = 0; !_c->status && _i < _length; _i++) \(one)(_c, &_values[_i], _records + (size_t)_i * \(size));"
+        )
         return function(
-            "\(name)(call *_c, const \(CNames.type(type)) *values, int length, uint8_t *record)", nil, lines)
+            "\(name)(call *_c, const \(CNames.type(type)) *_values, int _length, uint8_t *_record)", nil,
+            lines)
     }
 
     /// Writes the capacities at `counts` and adds the buffers that come back.
@@ -61,9 +67,11 @@ enum CStubWalk {
     ) throws(IDLError) -> String {
         var lines: [String] = []
         for slot in CSlot.inside(type) {
-            if let line = try ask(slot, "counts + \(slot.counts)", &walkers) { lines.append(line) }
+            if let line = try ask(slot, "_counts + \(slot.counts)", &walkers) { lines.append(line) }
         }
-        return function("\(name)(call *_c, const \(CNames.type(type)) *value, uint8_t *counts)", "(void)counts;", lines)
+        return function(
+            "\(name)(call *_c, const \(CNames.type(type)) *_value, uint8_t *_counts)", "(void)_counts;", lines
+        )
     }
 
     private static func askAll(
@@ -72,25 +80,33 @@ enum CStubWalk {
         let one = try walkers.require("ask", type, askOne)
         let counts = type.extent(.counts).size
         let scalars = type.extent(.scalars).size
-        var lines = ["put_count(_c, length, counts);"]
+        var lines = ["put_count(_c, _length, _counts);"]
         lines.append(
-            counts > 0 ? "uint8_t *records = add_in(_c, 0, length, \(counts));" : "uint8_t *records = counts;")
-        if scalars > 0 { lines.append("add_out(_c, 0, length, \(scalars));") }
-        lines.append("for (int i = 0; !_c->status && i < length; i++) \(one)(_c, &values[i], records + (size_t)i * \(counts));")
+            counts > 0
+                ? "uint8_t *_records = add_in(_c, 0, _length, \(counts));" : "uint8_t *_records = _counts;"
+        )
+        if scalars > 0 { lines.append("add_out(_c, 0, _length, \(scalars));") }
+        lines.append(
+            "for (int _i = 0; !_c->status && _i < _length; _i++) \(one)(_c, &_values[_i], _records + (size_t)_i * \(counts));"
+        )
         return function(
-            "\(name)(call *_c, const \(CNames.type(type)) *values, int length, uint8_t *counts)", nil, lines)
+            "\(name)(call *_c, const \(CNames.type(type)) *_values, int _length, uint8_t *_counts)", nil,
+            lines)
     }
 
     /// Copies what came back, walking the out buffers in the order in which they were added.
-    static func fetch(_ slot: CSlot, _ scalars: String, _ walkers: inout CWalkers) throws(IDLError) -> String? {
+    static func fetch(_ slot: CSlot, _ scalars: String, _ walkers: inout CWalkers) throws(IDLError) -> String?
+    {
         switch slot.type.resolved {
-        case .string, .wideString: return "if (next_out(_c) && \(slot.length) > 0) \(slot.value)[\(slot.length) - 1] = 0;"
+        case .string, .wideString:
+            return "if (next_out(_c) && \(slot.length) > 0) \(slot.value)[\(slot.length) - 1] = 0;"
         case .dmaHandle: return nil
         case .structure(let type) where type.isComplex:
             return "\(try walkers.require("fetch", slot.type, fetchOne))(_c, \(slot.address), \(scalars));"
         case .sequence(let element):
             guard element.isComplex else { return "next_out(_c);" }
-            return "\(try walkers.require("fetch_all", element, fetchAll))(_c, \(slot.value), \(slot.length));"
+            return
+                "\(try walkers.require("fetch_all", element, fetchAll))(_c, \(slot.value), \(slot.length));"
         default: return "__builtin_memcpy(\(slot.address), \(scalars), \(slot.size));"
         }
     }
@@ -100,11 +116,11 @@ enum CStubWalk {
     ) throws(IDLError) -> String {
         var lines: [String] = []
         for slot in CSlot.inside(type) {
-            if let line = try fetch(slot, "scalars + \(slot.scalars)", &walkers) { lines.append(line) }
+            if let line = try fetch(slot, "_scalars + \(slot.scalars)", &walkers) { lines.append(line) }
         }
         return function(
-            "\(name)(call *_c, \(CNames.type(type)) *value, const uint8_t *scalars)",
-            "(void)_c, (void)value, (void)scalars;", lines)
+            "\(name)(call *_c, \(CNames.type(type)) *_value, const uint8_t *_scalars)",
+            "(void)_c, (void)_value, (void)_scalars;", lines)
     }
 
     private static func fetchAll(
@@ -112,10 +128,12 @@ enum CStubWalk {
     ) throws(IDLError) -> String {
         let one = try walkers.require("fetch", type, fetchOne)
         let scalars = type.extent(.scalars).size
-        var lines = [scalars > 0 ? "const uint8_t *records = next_out(_c)->buf.pv;" : "const uint8_t *records = 0;"]
-        let step = scalars > 0 ? "records + (size_t)i * \(scalars)" : "records"
-        lines.append("for (int i = 0; i < length; i++) \(one)(_c, &values[i], \(step));")
-        return function("\(name)(call *_c, \(CNames.type(type)) *values, int length)", nil, lines)
+        var lines = [
+            scalars > 0 ? "const uint8_t *_records = next_out(_c)->buf.pv;" : "const uint8_t *_records = 0;"
+        ]
+        let step = scalars > 0 ? "_records + (size_t)_i * \(scalars)" : "_records"
+        lines.append("for (int _i = 0; _i < _length; _i++) \(one)(_c, &_values[_i], \(step));")
+        return function("\(name)(call *_c, \(CNames.type(type)) *_values, int _length)", nil, lines)
     }
 
     private static func function(_ signature: String, _ first: String?, _ lines: [String]) -> String {

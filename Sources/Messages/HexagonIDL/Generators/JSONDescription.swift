@@ -1,6 +1,6 @@
 /// Describes an interface's calls as JSON: every method with its scalars, every buffer, every field.
 package enum JSONDescription {
-    package static func generate(_ unit: Unit) throws(IDLError) -> String {
+    package static func generate(_ unit: IDLUnit) throws(IDLError) -> String {
         var items: [(String, JSON)] = [("version", .int(1)), ("file", .string(unit.path))]
         if let interface = unit.interface {
             var methods: [JSON] = []
@@ -105,7 +105,7 @@ package enum JSONDescription {
         ])
     }
 
-    private static func describe(_ item: Unit.Item) -> JSON? {
+    private static func describe(_ item: IDLUnit.Item) -> JSON? {
         switch item.declaration {
         case .structure(let type):
             let records = RecordPart.allCases.compactMap { part -> (String, JSON)? in
@@ -117,7 +117,8 @@ package enum JSONDescription {
                     return .object([
                         ("name", .string(member.name)),
                         ("role", .string(!isCount ? "value" : part == .counts ? "capacity" : "count")),
-                        ("type", .string(isCount ? "uint32" : member.type.spelling)), ("offset", .int(offset)),
+                        ("type", .string(isCount ? "uint32" : member.type.spelling)),
+                        ("offset", .int(offset)),
                         ("size", .int(member.type.extent(part).size)),
                     ])
                 }
@@ -134,11 +135,13 @@ package enum JSONDescription {
         case .enumeration(let type):
             let cases = type.cases.map { JSON.string($0.name) }
             return .object([
-                ("name", .string(type.name)), ("kind", .string("enum")), ("size", .int(4)), ("cases", .array(cases)),
+                ("name", .string(type.name)), ("kind", .string("enum")), ("size", .int(4)),
+                ("cases", .array(cases)),
             ])
         case .alias(let type):
             return .object([
-                ("name", .string(type.name)), ("kind", .string("typedef")), ("type", .string(type.written.spelling)),
+                ("name", .string(type.name)), ("kind", .string("typedef")),
+                ("type", .string(type.written.spelling)),
             ])
         case .constant(let constant):
             return .object([

@@ -18,7 +18,9 @@ indirect enum JSON: Sendable {
             let lines = items.map { inner + $0.text(indentation: indentation + 2) }
             return "[\n" + lines.joined(separator: ",\n") + "\n\(outer)]"
         case .object(let items) where !items.isEmpty:
-            let lines = items.map { inner + Self.quoted($0.0) + ": " + $0.1.text(indentation: indentation + 2) }
+            let lines = items.map {
+                inner + Self.quoted($0.0) + ": " + $0.1.text(indentation: indentation + 2)
+            }
             return "{\n" + lines.joined(separator: ",\n") + "\n\(outer)}"
         default:
             return line

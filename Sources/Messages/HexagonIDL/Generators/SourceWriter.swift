@@ -79,7 +79,7 @@ extension Interface {
 }
 
 /// The unit's interface; generators of code cannot do without one.
-func requireInterface(_ unit: Unit, for what: String) throws(IDLError) -> Interface {
+func requireInterface(_ unit: IDLUnit, for what: String) throws(IDLError) -> Interface {
     guard let interface = unit.interface else {
         throw IDLError(
             at: Location(file: unit.path, line: 1, column: 1),

@@ -8,7 +8,6 @@ enum SwiftNames {
         "protocol", "public", "repeat", "rethrows", "return", "static", "struct", "subscript", "super",
         "switch", "throw", "throws", "true", "try", "typealias", "var", "where", "while", "any",
     ]
-    /// Words that backticks do not free everywhere.
     private static let special: Set<String> = ["self", "Self", "init", "Type", "Protocol", "Any"]
 
     private static func words(_ name: String) -> [String] {
@@ -25,6 +24,8 @@ enum SwiftNames {
         let joined =
             first.prefix(1).lowercased() + first.dropFirst()
             + words.dropFirst().map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
+        // Words that backticks do not free everywhere get an underscore.
+        if special.contains(joined) { return joined + "_" }
         return joined.first?.isNumber == true ? "value" + joined : joined
     }
 
@@ -36,8 +37,7 @@ enum SwiftNames {
 
     /// Makes a word usable as an identifier.
     static func escaped(_ word: String) -> String {
-        if special.contains(word) { return word + "_" }
-        return keywords.contains(word) ? "`\(word)`" : word
+        keywords.contains(word) ? "`\(word)`" : word
     }
 
     static func scalar(_ scalar: ScalarType) -> String {

@@ -2,7 +2,7 @@
 package struct SwiftStub {
     static let lineLimit = 110
 
-    private let unit: Unit
+    private let unit: IDLUnit
     private let interface: Interface
     /// The stub's type.
     private let name: String
@@ -12,7 +12,7 @@ package struct SwiftStub {
     ///   - name: the stub's type; nil makes it from the interface's name.
     ///   - module: what the file imports for the runtime of stubs.
     package static func generate(
-        _ unit: Unit, name: String? = nil, importing module: String = "HexagonRPC"
+        _ unit: IDLUnit, name: String? = nil, importing module: String = "HexagonRPC"
     ) throws(IDLError) -> String {
         let interface = try requireInterface(unit, for: "a Swift stub")
         let name = name ?? SwiftNames.upperCamel(interface.name)
@@ -51,7 +51,7 @@ package struct SwiftStub {
         out.doc(interface.doc.isEmpty ? ["The interface `\(interface.name)`."] : interface.doc)
         let opening = "public struct \(name)<Handle: RemoteInvoker & ~Copyable>: ~Copyable {"
         try out.block(opening) { (out) throws(IDLError) in
-            constants(&out)
+            try constants(&out)
             out.doc(["What carries the calls."])
             out.line("public let handle: Handle")
             out.line()
@@ -60,7 +60,7 @@ package struct SwiftStub {
             out.line()
             out.doc(["Gives the handle back, for example to close it."])
             try out.block("public consuming func takeHandle() -> Handle {") { $0.line("handle") }
-            var names: Set<String> = ["handle", "takeHandle", "uri", "moduleFile", "skelSymbol"]
+            var names: Set<String> = ["handle", "takeHandle"]
             for method in interface.methods {
                 let methodName = SwiftNames.lowerCamel(method.name)
                 guard names.insert(methodName).inserted else {
@@ -74,7 +74,7 @@ package struct SwiftStub {
         }
     }
 
-    private func constants(_ out: inout SourceWriter) {
+    private func constants(_ out: inout SourceWriter) throws(IDLError) {
         out.doc(["What a session opens; the domain is the session's."])
         let uri = CHeader.quoted(interface.uri(version: unit.version)).replacing("\\?", with: "?")
         let whole = "public static var uri: String { \(uri) }"
@@ -89,12 +89,18 @@ package struct SwiftStub {
         out.line("public static var moduleFile: String { \"\(interface.moduleFile)\" }")
         out.doc(["The function that the DSP's loader looks up in it."])
         out.line("public static var skelSymbol: String { \"\(interface.skelSymbol)\" }")
+        var names: Set<String> = ["uri", "moduleFile", "skelSymbol"]
         for item in unit.items where !item.isIncluded {
             guard case .constant(let constant) = item.declaration, let value = swiftLiteral(constant) else {
                 continue
             }
             let own = constant.name.hasPrefix(interface.name + "_") ? interface.name.count + 1 : 0
             let constantName = SwiftNames.escaped(SwiftNames.lowerCamel(String(constant.name.dropFirst(own))))
+            guard names.insert(constantName).inserted else {
+                throw IDLError(
+                    at: item.location, "two constants of '\(name)' would be called '\(constantName)' in Swift"
+                )
+            }
             out.doc(constant.doc.isEmpty ? ["`\(constant.name)`"] : constant.doc)
             out.line("public static var \(constantName): \(scalarName(constant.type)) { \(value) }")
         }
@@ -135,7 +141,7 @@ package struct SwiftStub {
     }
 
     /// The file's own types, and those of included files that they or the methods use.
-    private func usedItems() -> [Unit.Item] {
+    private func usedItems() -> [IDLUnit.Item] {
         var used: Set<String> = []
         func visit(_ type: IDLType) {
             switch type.resolved {
@@ -277,7 +283,7 @@ extension SwiftNames {
 
 extension SwiftStub {
     /// The stub's type for a file of its own: spelled like the file where that is the interface's name.
-    package static func name(for unit: Unit, writtenTo path: String) -> String? {
+    package static func name(for unit: IDLUnit, writtenTo path: String) -> String? {
         guard let interface = unit.interface else { return nil }
         let file = String(fileName(path).prefix { $0 != "." })
         let letters = interface.name.filter { $0 != "_" }.lowercased()

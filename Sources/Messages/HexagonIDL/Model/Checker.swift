@@ -1,4 +1,4 @@
-/// Resolves names and enforces the language's rules: turns a syntax tree into a `Unit`.
+/// Resolves names and enforces the language's rules: turns a syntax tree into a `IDLUnit`.
 struct Checker {
     /// What a name stands for.
     enum Entity {
@@ -28,10 +28,12 @@ struct Checker {
 
     let path: String
     private(set) var entities: [String: Entity] = [:]
-    var items: [Unit.Item] = []
+    var items: [IDLUnit.Item] = []
     private(set) var warnings: [Diagnostic] = []
     private var interface: Interface?
     private var version: String?
+    /// The file of the interface whose body is being declared: what is included there belongs to it.
+    private var owner: String?
     /// Interfaces a scope inherits names from.
     private var bases: [String: [String]] = [:]
 
@@ -41,10 +43,10 @@ struct Checker {
 
     static func check(
         _ declarations: [DeclarationSyntax], path: String, includes: [String]
-    ) throws(IDLError) -> Unit {
+    ) throws(IDLError) -> IDLUnit {
         var checker = Checker(path: path)
         for declaration in declarations { try checker.declare(declaration, in: []) }
-        return Unit(
+        return IDLUnit(
             path: path, items: checker.items, interface: checker.interface, version: checker.version,
             includes: includes.filter { BuiltinFiles.text(of: $0) == nil }, warnings: checker.warnings)
     }
@@ -58,6 +60,11 @@ struct Checker {
     mutating func define(_ name: Name, _ entity: Entity, in scope: [String]) throws(IDLError) {
         let key = Self.key(scope, name.text)
         if case .module = entity, case .module? = entities[key] { return }
+        if case .type = entity, name.text.hasPrefix("_") {
+            throw IDLError(
+                at: name.location, "the type '\(name.text)' begins with an underscore",
+                hint: "such names belong to the generated code")
+        }
         if case .interface(let old)? = entities[key], old.isForward, case .interface = entity {
             throw IDLError(
                 at: name.location, "'\(name.text)' is declared forward and then defined",
@@ -95,7 +102,8 @@ struct Checker {
 
     private mutating func add(_ declaration: Declaration, at location: Location) {
         items.append(
-            Unit.Item(declaration: declaration, location: location, isIncluded: location.file != path))
+            IDLUnit.Item(
+                declaration: declaration, location: location, isIncluded: (owner ?? location.file) != path))
     }
 
     private mutating func declare(_ declaration: DeclarationSyntax, in scope: [String]) throws(IDLError) {
@@ -254,7 +262,9 @@ struct Checker {
             bases[scope.joined(separator: "::")] = parent.scope
         }
         try define(name, .interface(info), in: outer)
+        owner = name.location.file
         for member in members { try declareMember(member, &info, in: scope) }
+        owner = nil
         redefine(name, .interface(info), in: outer)
 
         guard name.location.file == path else { return }

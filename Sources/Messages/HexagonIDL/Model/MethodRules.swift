@@ -14,6 +14,12 @@ enum MethodRules {
                     at: parameter.location, "the parameter '\(parameter.name)' begins with an underscore",
                     hint: "such names belong to the generated code")
             }
+            // In C the parameter would hide its type.
+            guard !parameter.type.typeNames.contains(parameter.name) else {
+                throw IDLError(
+                    at: parameter.location, "the parameter '\(parameter.name)' is named like its type",
+                    hint: "give it another name")
+            }
             for name in cNames(parameter) where !names.insert(name).inserted {
                 throw IDLError(
                     at: parameter.location,
@@ -62,6 +68,19 @@ enum MethodRules {
                 at: parameter.location,
                 "'\(parameter.name)' of the async method '\(method.name)' returns something else than a sequence",
                 hint: "an async method returns before its results exist; use rout sequence")
+        }
+    }
+}
+
+extension IDLType {
+    /// The names by which C says the type and its elements.
+    fileprivate var typeNames: [String] {
+        switch self {
+        case .enumeration(let type): [type.name]
+        case .structure(let type): [type.name]
+        case .alias(let alias): [alias.name] + alias.written.typeNames
+        case .array(let element, _), .sequence(let element): element.typeNames
+        default: []
         }
     }
 }

@@ -176,7 +176,7 @@ package enum Declaration: Sendable {
 }
 
 /// A checked IDL file.
-package struct Unit: Sendable {
+package struct IDLUnit: Sendable {
     package struct Item: Sendable {
         package var declaration: Declaration
         package var location: Location

@@ -15,14 +15,24 @@ struct Preprocessor {
         var sawElse = false
     }
 
+    /// A file as `#include` names it, and what was found.
+    private struct IncludedFile {
+        var name: String
+        var path: String
+        var bytes: [UInt8]
+    }
+
     private static let depthLimit = 64
 
     private let includePaths: [String]
     private let read: FileReader
     private(set) var macros: [String: [Token]]
     private(set) var tokens: [Token] = []
-    /// Files named by `#include`, as written, in order, each once.
+    /// Files that the first file itself includes outside of all braces, as written, in order, each once. What
+    /// is included inside an interface is part of that interface.
     private(set) var includedFiles: [String] = []
+    /// Braces that are open.
+    private var braces = 0
 
     init(includePaths: [String], defines: [String], read: @escaping FileReader) {
         self.includePaths = includePaths
@@ -64,6 +74,9 @@ struct Preprocessor {
                             at: token.location, "files include each other more than \(Self.depthLimit) deep",
                             hint: "guard included files with #ifndef")
                     }
+                    if depth == 0, braces == 0, !includedFiles.contains(included.name) {
+                        includedFiles.append(included.name)
+                    }
                     _ = try process(included.bytes, path: included.path, depth: depth + 1)
                 }
             case .invalid where isSkipping:
@@ -73,7 +86,10 @@ struct Preprocessor {
             case .identifier(let name) where !isSkipping && macros[name] != nil:
                 try expand(name, token, hiding: [])
             default:
-                if !isSkipping { tokens.append(token) }
+                guard !isSkipping else { continue }
+                if token.kind == .punctuator("{") { braces += 1 }
+                if token.kind == .punctuator("}") { braces -= 1 }
+                tokens.append(token)
             }
         }
     }
@@ -100,7 +116,7 @@ struct Preprocessor {
     /// Obeys one directive. Returns the file that an `#include` names.
     private mutating func directive(
         _ text: String, at location: Location, conditions: inout [Condition], lexer: inout Lexer, path: String
-    ) throws(IDLError) -> (path: String, bytes: [UInt8])? {
+    ) throws(IDLError) -> IncludedFile? {
         let trimmed = text.drop { $0 == " " || $0 == "\t" }
         let word = String(trimmed.prefix { $0.isLetter })
         let rest = trimmed.dropFirst(word.count).drop { $0 == " " || $0 == "\t" }
@@ -152,20 +168,23 @@ struct Preprocessor {
 
     private mutating func include(
         _ rest: Substring, at location: Location, from path: String
-    ) throws(IDLError) -> (path: String, bytes: [UInt8]) {
+    ) throws(IDLError) -> IncludedFile {
         let close: Character? = rest.first == "\"" ? "\"" : rest.first == "<" ? ">" : nil
         guard let close, let end = rest.dropFirst().firstIndex(of: close) else {
             throw IDLError(
                 at: location, "#include without a file name", hint: "write #include \"name.idl\"")
         }
         let name = String(rest.dropFirst()[..<end])
-        if !includedFiles.contains(name) { includedFiles.append(name) }
         let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
         let folders = (close == "\"" ? [folder] : []) + includePaths.map { $0.hasSuffix("/") ? $0 : $0 + "/" }
         for folder in name.hasPrefix("/") ? [""] : folders {
-            if let bytes = read(folder + name) { return (folder + name, bytes) }
+            if let bytes = read(folder + name) {
+                return IncludedFile(name: name, path: folder + name, bytes: bytes)
+            }
         }
-        if let text = BuiltinFiles.text(of: name) { return (name, Array(text.utf8)) }
+        if let text = BuiltinFiles.text(of: name) {
+            return IncludedFile(name: name, path: name, bytes: Array(text.utf8))
+        }
         throw IDLError(
             at: location, "the included file \(name) is not found",
             hint: "name its folder with -I; remote.idl and AEEStdDef.idl are built in")
