@@ -91,16 +91,18 @@ let package = Package(
                 "TestSupport", "SharedMemory", "FastRPCLibrary", "RemoteCalls", "HexagonIDL", "HexagonRPC",
                 "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization",
-                "Models", "Runtime", "Engine", "VirtualDSP",
+                "Models", "Runtime", "Engine", "VirtualDSP", "engine-tool",
             ],
             path: "Tests/Unit"),
         .testTarget(
             name: "DataTests",
-            dependencies: ["TestSupport", "Engine", "VirtualDSP", "Tokenization", "GGUF", "Quantization"],
+            dependencies: [
+                "TestSupport", "engine-tool", "Engine", "VirtualDSP", "Tokenization", "GGUF", "Quantization",
+            ],
             path: "Tests/Data"),
         .testTarget(
             name: "ToolchainTests",
-            dependencies: ["TestSupport", "HexagonIDL", "Engine", "VirtualDSP"],
+            dependencies: ["TestSupport", "engine-tool", "HexagonIDL", "Engine", "VirtualDSP", "GGUF"],
             path: "Tests/Toolchain"),
     ],
     cLanguageStandard: .c11
