@@ -65,6 +65,9 @@ enum Llama {
         guard try file.metadata.integerIfPresent("llama.expert_count") ?? 0 == 0 else {
             throw parameters.fail("mixtures of experts are not computed for architecture \"llama\"")
         }
+        guard width % heads == 0 || file.metadata["llama.attention.key_length"] != nil else {
+            throw parameters.fail("llama.embedding_length \(width) cannot be divided among \(heads) heads")
+        }
         let keySize = try parameters.count("attention.key_length", default: max(width / heads, 1), limit: 4096)
         let valueSize = try parameters.count("attention.value_length", default: keySize, limit: 4096)
         return Graph.Shape(
