@@ -39,6 +39,12 @@ public struct TestModel {
         set { tensors[index(of: name)] = newValue }
     }
 
+    /// Adds a tensor of zeros in single precision.
+    public mutating func addZeros(_ name: String, _ dimensions: Int...) {
+        let bytes = [UInt8](repeating: 0, count: 4 * dimensions.reduce(1, *))
+        tensors.append(Tensor(name: name, dimensions: dimensions, type: .f32, bytes: bytes))
+    }
+
     public mutating func remove(tensor name: String) {
         tensors.remove(at: index(of: name))
     }

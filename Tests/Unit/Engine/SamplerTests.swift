@@ -182,8 +182,8 @@ import Testing
             bins += 1
         }
         guard bins > 1 else { return }
-        let freedom = Double(bins - 1), spread = 2 / (9 * freedom)
-        let bound = freedom * pow(1 - spread + 4 * spread.squareRoot(), 3)
+        let freedom = Double(bins - 1), variance = 2 / (9 * freedom)
+        let bound = freedom * pow(1 - variance + 4 * variance.squareRoot(), 3)
         #expect(statistic <= bound, "\(bins) bins, \(parameters)")
     }
 
