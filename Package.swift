@@ -96,17 +96,19 @@ let package = Package(
                 "TestSupport", "SharedMemory", "FastRPCLibrary", "RemoteCalls", "HexagonIDL", "HexagonRPC",
                 "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization",
-                "Models", "Runtime", "Engine", "VirtualDSP", "CRemote",
+                "Models", "Runtime", "Engine", "VirtualDSP", "CRemote", "engine-tool",
             ],
             path: "Tests/Unit"),
         .testTarget(
             name: "DataTests",
-            dependencies: ["TestSupport", "Engine", "VirtualDSP", "Tokenization", "GGUF", "Quantization"],
+            dependencies: [
+                "TestSupport", "engine-tool", "Engine", "VirtualDSP", "Tokenization", "GGUF", "Quantization",
+            ],
             path: "Tests/Data"),
         .testTarget(
             name: "ToolchainTests",
             dependencies: [
-                "TestSupport", "SharedMemory", "FastRPCLibrary", "RemoteCalls", "HexagonIDL", "HTPProgram", "GGUF",
+                "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "RemoteCalls", "HexagonIDL", "HTPProgram", "GGUF",
                 "Quantization", "CPUKernels", "Tokenization", "Engine", "VirtualDSP",
             ],
             path: "Tests/Toolchain",

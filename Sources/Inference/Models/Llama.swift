@@ -26,8 +26,7 @@ enum Llama {
             let value = try builder.matmul(
                 "\(name).attn_v", normed, rows: shape.keyValueHeads * shape.valueSize)
             builder.add("\(name).rope_q", .rotate(tensor: query, heads: shape.heads, size: shape.keySize))
-            builder.add(
-                "\(name).rope_k", .rotate(tensor: key, heads: shape.keyValueHeads, size: shape.keySize))
+            builder.add("\(name).rope_k", .rotate(tensor: key, heads: shape.keyValueHeads, size: shape.keySize))
             builder.add("\(name).cache", .store(key: key, value: value, layer: layer))
             let attention = builder.tensor("attention", width: shape.heads * shape.valueSize)
             builder.add("\(name).attention", .attention(query: query, layer: layer, output: attention))
@@ -66,8 +65,10 @@ enum Llama {
         guard try file.metadata.integerIfPresent("llama.expert_count") ?? 0 == 0 else {
             throw parameters.fail("mixtures of experts are not computed for architecture \"llama\"")
         }
-        let keySize = try parameters.count(
-            "attention.key_length", default: max(width / heads, 1), limit: 4096)
+        guard width % heads == 0 || file.metadata["llama.attention.key_length"] != nil else {
+            throw parameters.fail("llama.embedding_length \(width) cannot be divided among \(heads) heads")
+        }
+        let keySize = try parameters.count("attention.key_length", default: max(width / heads, 1), limit: 4096)
         let valueSize = try parameters.count("attention.value_length", default: keySize, limit: 4096)
         return Graph.Shape(
             architecture: "llama",
@@ -111,7 +112,7 @@ enum Llama {
             }
         }
         guard frequencies.allSatisfy(\.isFinite) else {
-            throw parameters.fail("llama.rope.freq_base \(base) gives rotations that are no numbers")
+            throw parameters.fail("the frequencies of the rotation are not finite: base \(base), scale \(scale)")
         }
         return Rotation(pairing: .neighbours, frequencies: frequencies)
     }

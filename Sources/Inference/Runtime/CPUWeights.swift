@@ -40,6 +40,9 @@ final class CPUWeights {
     let vectors: [[Float]?]
     private let file: GGUFFile
 
+    /// The file that they are in.
+    var path: String { file.path }
+
     init(_ graph: Graph, file: GGUFFile, kernels: cpu_kernels) throws {
         self.file = file
         var matrices: [Matrix] = []

@@ -9,13 +9,18 @@ extension Executor {
         var source: Int?
         var rows = 0, multiplyAdds = 0
         for index in segment.operations {
-            guard case .matmul(let weight, let input, let output) = graph.operations[index].kind else {
-                continue
+            guard case .matmul(let weight, let input, let output) = graph.operations[index].kind else { continue }
+            rows = self.rows(input, step)
+            if source != input {
+                sources.append(UnsafePointer(pointer(input)))
+                guard isFinite(input, rows: rows) else {
+                    throw RuntimeError(
+                        "\(weights.path): the input of product \(graph.operations[index].name) holds values that are "
+                            + "not numbers; the file is damaged or not supported")
+                }
             }
-            if source != input { sources.append(UnsafePointer(pointer(input))) }
             source = input
             results.append(pointer(output))
-            rows = self.rows(input, step)
             multiplyAdds += rows * graph.weights[weight].rows * graph.weights[weight].columns
         }
         // Without wanted logits the last products have no rows.
@@ -29,5 +34,17 @@ extension Executor {
         counters.bytesToDSP += report.bytesToDSP
         counters.bytesFromDSP += report.bytesFromDSP
         counters.dspMicroseconds += report.microseconds
+    }
+
+    /// Whether all values of a tensor are finite: the DSP program's quantised activations can be nothing else, so
+    /// it would compute on with whatever they become.
+    private func isFinite(_ tensor: Int, rows: Int) -> Bool {
+        // The largest magnitude, as the bits of a float order; a loop that the compiler turns into vectors.
+        let bits = UnsafeRawPointer(pointer(tensor))
+        var largest: UInt32 = 0
+        for index in 0..<rows * graph.tensors[tensor].width {
+            largest = max(largest, bits.load(fromByteOffset: 4 * index, as: UInt32.self) & 0x7fff_ffff)
+        }
+        return largest < Float.infinity.bitPattern
     }
 }

@@ -51,17 +51,21 @@ func printError(_ line: String) {
     writeAll(line + "\n", to: STDERR_FILENO)
 }
 
-/// Writes text to standard output at once.
+/// Writes text to standard output at once; ends the program where that fails, as nobody would see the rest.
 func printNow(_ text: String) {
-    writeAll(text, to: STDOUT_FILENO)
+    guard !writeAll(text, to: STDOUT_FILENO) else { return }
+    printError("engine: cannot write to standard output: \(String(cString: strerror(errno)))")
+    exit(Exit.failed.rawValue)
 }
 
-private func writeAll(_ text: String, to descriptor: CInt) {
+@discardableResult
+private func writeAll(_ text: String, to descriptor: CInt) -> Bool {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
         let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
         if count < 0 && errno == EINTR { continue }
-        guard count > 0 else { return }
+        guard count > 0 else { return false }
         bytes.removeFirst(count)
     }
+    return true
 }

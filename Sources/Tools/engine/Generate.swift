@@ -79,17 +79,22 @@ struct Generate: ParsableCommand {
             parameters.ignoresEndOfText = ignoreEos
             parameters.keepsPromptLogits = logits != nil
             Interrupt.catchFirst()
-            if !json, !hidesPrompt { printNow(model.tokenizer.decode(ids)) }
+            // Not before there is something to go with it: a model that cannot continue prints nothing.
+            var prompt = json || hidesPrompt ? "" : model.tokenizer.decode(ids)
             let generation = try model.generate(
                 from: ids, parameters, shouldStop: { Interrupt.isRequested },
-                onText: { if !json { printNow($0) } })
+                onText: { text in
+                    guard !json else { return }
+                    printNow(prompt + text)
+                    prompt = ""
+                })
             if let logits, !generation.promptLogits.isEmpty {
                 try model.writeLogits(generation.promptLogits, to: logits)
             }
             if json {
                 try printJSON(GenerationOutput(model, generation))
             } else {
-                printNow("\n")
+                printNow(prompt + "\n")
                 printSummary(model, generation)
             }
             if generation.end == .interrupted { throw Exit.interrupted }

@@ -1,0 +1,222 @@
+import Engine
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Sampler") struct SamplerTests {
+    private func sample(
+        _ parameters: SamplingParameters, _ logits: [Float], history: [Int32] = []
+    ) -> Int32? {
+        var sampler = Sampler(parameters)
+        return logits.withUnsafeBufferPointer { sampler.sample($0, history: history) }
+    }
+
+    private func greedy(_ logits: [Float]) -> Int32? { sample(.greedy, logits) }
+
+    // MARK: Greedy
+
+    @Test func greedyTakesTheLargest() {
+        #expect(greedy([0.5, 2, -1]) == 1)
+        #expect(greedy([-3]) == 0)
+        var generator = SeededGenerator(1)
+        for _ in 0..<200 {
+            let logits = (0..<Int.random(in: 1...100, using: &generator)).map { _ in
+                Float(Int.random(in: -5...5, using: &generator))
+            }
+            let largest = logits.max()
+            #expect(greedy(logits) == logits.firstIndex { $0 == largest }.map(Int32.init))
+        }
+    }
+
+    @Test func equalLogitsGoToTheLowestID() {
+        #expect(greedy([1, 7, 7, 7]) == 1)
+        #expect(greedy([Float](repeating: 0, count: 50)) == 0)
+        #expect(greedy([-0.0, 0.0]) == 0)
+        var parameters = SamplingParameters.greedy
+        (parameters.temperature, parameters.topK) = (1, 1)
+        #expect(sample(parameters, [1, 7, 7, 7]) == 1)
+    }
+
+    @Test func whatIsNotANumberIsNeverTaken() {
+        #expect(greedy([.nan, 1, .nan, 0]) == 1)
+        #expect(greedy([.nan, -.infinity, -1e30]) == 2)
+        #expect(greedy([1, .infinity, .nan]) == 1)
+        let parameters = SamplingParameters(temperature: 5, topK: 0, topP: 1, minP: 0, seed: 3)
+        for seed in 0..<200 {
+            var parameters = parameters
+            parameters.seed = UInt64(seed)
+            #expect(sample(parameters, [.nan, 1, .nan, 0])?.isMultiple(of: 2) == false)
+        }
+    }
+
+    @Test func withoutANumberThereIsNoToken() {
+        let sampling = SamplingParameters(seed: 1)
+        for logits: [Float] in [[], [.nan], [.nan, .nan, -.infinity], [-.infinity, -.infinity]] {
+            #expect(greedy(logits) == nil)
+            #expect(sample(sampling, logits) == nil)
+        }
+    }
+
+    // MARK: Limits
+
+    /// Which tokens come out of many draws.
+    private func drawn(_ parameters: SamplingParameters, _ logits: [Float], count: Int = 2000) -> Set<Int32> {
+        var sampler = Sampler(parameters)
+        return logits.withUnsafeBufferPointer { logits in
+            Set((0..<count).compactMap { _ in sampler.sample(logits, history: [Int32]()) })
+        }
+    }
+
+    private func parameters(
+        _ temperature: Float = 1, topK: Int = 0, topP: Float = 1, minP: Float = 0
+    ) -> SamplingParameters {
+        SamplingParameters(temperature: temperature, topK: topK, topP: topP, minP: minP, seed: 7)
+    }
+
+    @Test func limitsAtTheirBounds() {
+        // Probabilities 1/2, 1/4, 1/8, 1/8.
+        let logits: [Float] = [0.125, 0.5, 0.125, 0.25].map { log2($0) * Float(M_LN2) }
+        #expect(drawn(parameters(), logits) == [0, 1, 2, 3])
+        #expect(drawn(parameters(topK: 1), logits) == [1])
+        #expect(drawn(parameters(topK: 2), logits) == [1, 3])
+        // Of the equal ones the lower id.
+        #expect(drawn(parameters(topK: 3), logits) == [0, 1, 3])
+        #expect(drawn(parameters(topK: 1000), logits) == [0, 1, 2, 3])
+        #expect(drawn(parameters(topP: 0), logits) == [1])
+        #expect(drawn(parameters(topP: 0.45), logits) == [1])
+        // The token that crosses the bar stays.
+        #expect(drawn(parameters(topP: 0.55), logits) == [1, 3])
+        #expect(drawn(parameters(topP: 0.8), logits) == [0, 1, 3])
+        #expect(drawn(parameters(minP: 1), logits) == [1])
+        #expect(drawn(parameters(minP: 0.45), logits) == [1, 3])
+        #expect(drawn(parameters(minP: 0.2), logits) == [0, 1, 2, 3])
+        #expect(drawn(parameters(minP: 1), [3, 3, 2]) == [0, 1])
+        #expect(drawn(parameters(1e-6), logits) == [1])
+    }
+
+    /// All tokens are unlikely at temperature 1 but one; a high temperature makes them likely.
+    @Test func topPOfOneKeepsTheTail() {
+        let logits: [Float] = [20] + [Float](repeating: 0, count: 99)
+        #expect(drawn(parameters(20), logits, count: 20000).count == 100)
+    }
+
+    // MARK: Distribution
+
+    /// The probabilities by the book, in double precision and without shortcuts.
+    private func expected(
+        _ parameters: SamplingParameters, _ logits: [Float], _ history: [Int32]
+    ) -> [Int: Double] {
+        let recent = parameters.repeatLastN < 0 ? history[...] : history.suffix(parameters.repeatLastN)
+        let penalty = Double(parameters.repeatPenalty)
+        var tokens = logits.enumerated().map { id, logit in
+            var logit = Double(logit)
+            if recent.contains(Int32(id)) { logit = logit > 0 ? logit / penalty : logit * penalty }
+            return (id: id, logit: logit)
+        }
+        tokens.sort { ($0.logit, -$0.id) > ($1.logit, -$1.id) }
+        if parameters.topK > 0 { tokens = Array(tokens.prefix(parameters.topK)) }
+        func softmax(_ temperature: Double) -> [Double] {
+            let weights = tokens.map { exp(($0.logit - tokens[0].logit) / temperature) }
+            let sum = weights.reduce(0, +)
+            return weights.map { $0 / sum }
+        }
+        if parameters.topP < 1 {
+            var sum = 0.0
+            var count = 0
+            for chance in softmax(1) where sum < Double(parameters.topP) {
+                sum += chance
+                count += 1
+            }
+            tokens = Array(tokens.prefix(max(count, 1)))
+        }
+        let chances = softmax(1)
+        let count = chances.prefix { $0 >= Double(parameters.minP) * chances[0] }.count
+        tokens = Array(tokens.prefix(max(count, 1)))
+        return Dictionary(uniqueKeysWithValues: zip(tokens.map(\.id), softmax(Double(parameters.temperature))))
+    }
+
+    @Test("draws follow the distribution", arguments: 0..<40)
+    func distribution(_ seed: Int) {
+        var generator = SeededGenerator(UInt64(seed))
+        let vocabulary = Int.random(in: 2...300, using: &generator)
+        let spread = Float.random(in: 0.5...6, using: &generator)
+        let logits = (0..<vocabulary).map { _ in Float.random(in: -spread...spread, using: &generator) }
+        let history = (0..<30).map { _ in Int32.random(in: 0..<Int32(vocabulary), using: &generator) }
+        func one<Value>(of values: Value...) -> Value {
+            values[Int.random(in: 0..<values.count, using: &generator)]
+        }
+        let parameters = SamplingParameters(
+            temperature: one(of: 0.3, 0.8, 1, 2.5), topK: one(of: 0, 1, 5, 40, 1000),
+            topP: one(of: 0.3, 0.9, 0.95, 1), minP: one(of: 0, 0.05, 0.3),
+            repeatPenalty: one(of: 1, 1.1, 2), repeatLastN: one(of: -1, 0, 5, 64), seed: UInt64(seed))
+        let expected = expected(parameters, logits, history)
+
+        let draws = 60000
+        var counts: [Int: Int] = [:]
+        var sampler = Sampler(parameters)
+        logits.withUnsafeBufferPointer { logits in
+            for _ in 0..<draws {
+                guard let token = sampler.sample(logits, history: history) else { continue }
+                counts[Int(token), default: 0] += 1
+            }
+        }
+        #expect(Set(counts.keys).isSubset(of: expected.keys), "\(parameters)")
+        #expect(counts.values.reduce(0, +) == draws)
+        // Pearson's statistic over the tokens that are expected often enough, the rest taken together. The
+        // seeds are fixed, so this bound, which chance alone passes once in 30000 times (Wilson and Hilferty's
+        // approximation), holds always or never.
+        var (statistic, bins) = (0.0, 0)
+        var (restExpected, restCount) = (0.0, 0)
+        for (token, chance) in expected {
+            let (mean, count) = (chance * Double(draws), counts[token] ?? 0)
+            guard mean >= 10 else {
+                restExpected += mean
+                restCount += count
+                continue
+            }
+            statistic += (Double(count) - mean) * (Double(count) - mean) / mean
+            bins += 1
+        }
+        if restExpected >= 10 {
+            statistic += (Double(restCount) - restExpected) * (Double(restCount) - restExpected) / restExpected
+            bins += 1
+        }
+        guard bins > 1 else { return }
+        let freedom = Double(bins - 1), variance = 2 / (9 * freedom)
+        let bound = freedom * pow(1 - variance + 4 * variance.squareRoot(), 3)
+        #expect(statistic <= bound, "\(bins) bins, \(parameters)")
+    }
+
+    @Test func repeatPenalty() {
+        var parameters = SamplingParameters.greedy
+        parameters.repeatPenalty = 2
+        let logits: [Float] = [3, 2, -1]
+        #expect(sample(parameters, logits) == 0)
+        #expect(sample(parameters, logits, history: [0]) == 1)
+        #expect(sample(parameters, logits, history: [0, 1]) == 0)
+        // Below zero it multiplies: -1 becomes -2.
+        #expect(sample(parameters, [-1, -1.5], history: [0]) == 1)
+        #expect(sample(parameters, [-1, -2.5], history: [0]) == 0)
+        // A token counts once, however often it came.
+        #expect(sample(parameters, [5, 2], history: [0, 0, 0]) == 0)
+        parameters.repeatLastN = 2
+        #expect(sample(parameters, logits, history: [0, 2, 2]) == 0)
+        parameters.repeatLastN = 0
+        #expect(sample(parameters, logits, history: [0]) == 0)
+        parameters.repeatLastN = -1
+        #expect(sample(parameters, logits, history: [0] + [Int32](repeating: 2, count: 5000)) == 1)
+    }
+
+    @Test func sameSeedSameTokens() {
+        let logits: [Float] = (0..<100).map { sin(Float($0)) }
+        func tokens(_ seed: UInt64) -> [Int32?] {
+            var sampler = Sampler(SamplingParameters(seed: seed))
+            return logits.withUnsafeBufferPointer { logits in
+                (0..<50).map { _ in sampler.sample(logits, history: [Int32]()) }
+            }
+        }
+        #expect(tokens(1) == tokens(1))
+        #expect(tokens(1) != tokens(2))
+        #expect(Set(tokens(1)).count > 5)
+    }
+}
