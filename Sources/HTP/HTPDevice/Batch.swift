@@ -6,10 +6,13 @@ package struct Batch: Sendable {
         package var sourceColumns: [Int]
         /// The products, in the order of their sources.
         package var products: [Product]
+        /// The most rows that a submission will have.
+        package var rows: Int
 
-        package init(sourceColumns: [Int], products: [Product]) {
+        package init(sourceColumns: [Int], products: [Product], rows: Int) {
             self.sourceColumns = sourceColumns
             self.products = products
+            self.rows = rows
         }
     }
 

@@ -5,11 +5,9 @@ extension HTPDevice {
     /// Writes the command buffers of batches and makes room for their inputs and results.
     ///
     /// Batches run one after another, so they share that room. Batches prepared before are gone.
-    ///
-    /// - Parameter rows: the most rows that a submission will have.
-    package func prepare(_ shapes: [Batch.Shape], rows: Int) throws -> [Batch] {
-        guard (1...BatchLayout.rowsMax).contains(rows) else {
-            throw HTPError("\(name): \(rows) rows in a batch; 1 to \(BatchLayout.rowsMax) are possible")
+    package func prepare(_ shapes: [Batch.Shape]) throws -> [Batch] {
+        for shape in shapes where !(1...BatchLayout.rowsMax).contains(shape.rows) {
+            throw HTPError("\(name): \(shape.rows) rows in a batch; 1 to \(BatchLayout.rowsMax) are possible")
         }
         guard weightBuffers.count < BatchLayout.buffersMax else {
             throw HTPError("\(name): \(weightBuffers.count) buffers of weights; a batch names fewer than 64")
@@ -17,7 +15,7 @@ extension HTPDevice {
         var batches: [Batch] = []
         var commandEnd = 0, dataBytes = 0
         for shape in shapes {
-            let batch = layOut(shape, commandOffset: commandEnd, rows: rows, dataBytes: &dataBytes)
+            let batch = layOut(shape, commandOffset: commandEnd, dataBytes: &dataBytes)
             commandEnd += aligned(batch.commandBytes)
             batches.append(batch)
         }
@@ -33,12 +31,10 @@ extension HTPDevice {
     }
 
     /// Gives a batch its offsets; those of data begin at 0 until the commands' size is known.
-    private func layOut(
-        _ shape: Batch.Shape, commandOffset: Int, rows: Int, dataBytes: inout Int
-    ) -> Batch {
+    private func layOut(_ shape: Batch.Shape, commandOffset: Int, dataBytes: inout Int) -> Batch {
         var end = 0
         func region(columns: Int) -> Int {
-            defer { end += aligned(columns * rows * MemoryLayout<Float>.size) }
+            defer { end += aligned(columns * shape.rows * MemoryLayout<Float>.size) }
             return end
         }
         let resultColumns = shape.products.map { weights[$0.weights].rows }
@@ -104,6 +100,9 @@ extension HTPDevice {
         _ batch: Batch, rows: Int, sources: [UnsafePointer<Float>], results: [UnsafeMutablePointer<Float>]
     ) throws -> BatchReport {
         guard let memory = context else { throw HTPError("\(name): no batch has been prepared") }
+        guard (1...batch.shape.rows).contains(rows) else {
+            throw HTPError("\(name): \(rows) rows in a batch prepared for \(batch.shape.rows)")
+        }
         let base = memory.memory.address
         let header = FieldWriter(base: base + batch.commandOffset)
         var report = BatchReport()

@@ -89,9 +89,11 @@ extension LanguageModel {
     ) throws -> UnsafeBufferPointer<Float>? {
         let vocabulary = executor.graph.shape.vocabulary
         var logits = UnsafeBufferPointer<Float>(start: nil, count: 0)
-        for first in stride(from: 0, to: prompt.count, by: executor.options.batch) {
+        let options = executor.options
+        let batch = parameters.keepsPromptLogits ? options.outputRows : options.batch
+        for first in stride(from: 0, to: prompt.count, by: batch) {
             guard !shouldStop() else { return nil }
-            let end = min(first + executor.options.batch, prompt.count)
+            let end = min(first + batch, prompt.count)
             let outputs: Executor.Outputs =
                 parameters.keepsPromptLogits ? .all : end == prompt.count ? .last : .none
             logits = try executor.evaluate(prompt[first..<end], outputs: outputs)

@@ -8,8 +8,8 @@ package struct ActivationMemory: Sendable {
     /// Floats of the whole block.
     package let count: Int
 
-    /// Lays out the tensors for batches of at most `rows` rows.
-    package init(_ graph: Graph, rows: Int) {
+    /// Lays out the tensors for batches of at most `rows` tokens, of which `outputRows` have logits.
+    package init(_ graph: Graph, rows: Int, outputRows: Int) {
         // A tensor lives from the operation that writes it to the last that reads or changes it.
         var firstUse: [Int?] = Array(repeating: nil, count: graph.tensors.count)
         var lastUse = Array(repeating: 0, count: graph.tensors.count)
@@ -29,7 +29,8 @@ package struct ActivationMemory: Sendable {
             guard let first = firstUse[tensor] else { continue }
             live.removeAll { $0.until < first }
             live.sort { $0.range.lowerBound < $1.range.lowerBound }
-            let size = (graph.tensors[tensor].width * rows + 31) / 32 * 32
+            let most = graph.tensors[tensor].rows == .tokens ? rows : outputRows
+            let size = (graph.tensors[tensor].width * most + 31) / 32 * 32
             var offset = 0
             for other in live where other.range.lowerBound < offset + size && offset < other.range.upperBound
             {

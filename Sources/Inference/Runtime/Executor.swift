@@ -21,6 +21,8 @@ package final class Executor {
         package var contextLength: Int
         /// Tokens computed at once.
         package var batch: Int
+        /// Tokens of a batch whose logits may be wanted; a vocabulary's logits are large.
+        package var outputRows: Int { min(batch, 32) }
 
         package init(threads: Int, contextLength: Int, batch: Int) {
             self.threads = threads
@@ -76,8 +78,8 @@ package final class Executor {
         plan = try Plan(graph, file: file, deviceCount: devices.count)
         weights = try CPUWeights(graph, file: file, kernels: kernels)
         cache = try KeyValueCache(graph.shape, capacity: options.contextLength)
-        batches = try Self.load(graph, plan, weights, devices, pool, rows: options.batch, path: file.path)
-        memory = ActivationMemory(graph, rows: options.batch)
+        batches = try Self.load(graph, plan, weights, devices, pool, options, path: file.path)
+        memory = ActivationMemory(graph, rows: options.batch, outputRows: options.outputRows)
         guard PhysicalMemory.bytes(MemoryLayout<Float>.size, memory.count) != nil else {
             throw RuntimeError(
                 "\(file.path): the activations of \(options.batch) tokens do not fit into memory; "
@@ -98,7 +100,7 @@ package final class Executor {
     /// Hands the DSPs their weights and prepares a batch for each of their segments.
     private static func load(
         _ graph: Graph, _ plan: Plan, _ weights: CPUWeights, _ devices: [HTPDevice], _ pool: ThreadPool,
-        rows: Int, path: String
+        _ options: Options, path: String
     ) throws -> [Batch?] {
         var batches: [Batch?] = Array(repeating: nil, count: plan.segments.count)
         for (index, device) in devices.enumerated() {
@@ -126,9 +128,12 @@ package final class Executor {
                     if sources.last != product.input { sources.append(product.input) }
                     return Batch.Product(weights: numbers[product.weight] ?? 0, source: sources.count - 1)
                 }
-                return Batch.Shape(sourceColumns: sources.map { graph.tensors[$0].width }, products: list)
+                let areOutputs = sources.contains { graph.tensors[$0].rows == .outputs }
+                return Batch.Shape(
+                    sourceColumns: sources.map { graph.tensors[$0].width }, products: list,
+                    rows: areOutputs ? options.outputRows : options.batch)
             }
-            for (segment, batch) in zip(segments, try device.prepare(shapes, rows: rows)) {
+            for (segment, batch) in zip(segments, try device.prepare(shapes)) {
                 batches[segment] = batch
             }
         }
@@ -149,7 +154,7 @@ package final class Executor {
     ///
     /// - Parameters:
     ///   - tokens: 1 to `options.batch` ids below the vocabulary's size.
-    ///   - outputs: whose logits are wanted.
+    ///   - outputs: whose logits are wanted; of all only where there are at most `options.outputRows` tokens.
     /// - Returns: a row of `shape.vocabulary` floats per wanted token, valid until the next call.
     package func evaluate(
         _ tokens: some RandomAccessCollection<Int32>, outputs: Outputs
@@ -162,6 +167,9 @@ package final class Executor {
         }
         guard tokens.allSatisfy({ 0 <= $0 && $0 < graph.shape.vocabulary }) else {
             throw RuntimeError("a token id is outside the vocabulary of \(graph.shape.vocabulary)")
+        }
+        guard outputs != .all || tokens.count <= options.outputRows else {
+            throw RuntimeError("logits of \(tokens.count) tokens at once; \(options.outputRows) are possible")
         }
         let firstOutput =
             switch outputs {

@@ -30,8 +30,8 @@ import VirtualDSP
         }
         let shape = Batch.Shape(
             sourceColumns: [matrices[0].columns],
-            products: numbers.map { Batch.Product(weights: $0, source: 0) })
-        let batch = try device.prepare([shape], rows: rows)[0]
+            products: numbers.map { Batch.Product(weights: $0, source: 0) }, rows: rows)
+        let batch = try device.prepare([shape])[0]
         let outputs = matrices.map { UnsafeMutablePointer<Float>.allocate(capacity: $0.rows * rows) }
         defer { outputs.forEach { $0.deallocate() } }
         for (output, matrix) in zip(outputs, matrices) {
@@ -145,7 +145,10 @@ import VirtualDSP
 
     @Test func aBatchWithTooManyRowsIsRefused() throws {
         let device = try Self.device("simulator")
-        #expect(throws: HTPError.self) { try device.prepare([], rows: 5000) }
-        #expect(throws: HTPError.self) { try device.prepare([], rows: 0) }
+        for rows in [0, 5000] {
+            #expect(throws: HTPError.self) {
+                try device.prepare([Batch.Shape(sourceColumns: [], products: [], rows: rows)])
+            }
+        }
     }
 }
