@@ -67,12 +67,14 @@ ALWAYS void add_tile(
     }
 }
 
-// 2^exponent as a float, 0 or infinity outside the range.
-ALWAYS float power_of_two(int32_t exponent) {
+// sum · 2^exponent as a float; the power is 0 or infinity outside the range of normal floats. Zero times
+// infinity would be a NaN, and which one differs between processors.
+ALWAYS float scaled_sum(int32_t sum, int64_t exponent) {
+    if (sum == 0) return 0;
     uint32_t bits = exponent < -126 ? 0 : exponent > 127 ? 0x7f800000u : (uint32_t)(exponent + 127) << 23;
-    float value;
-    __builtin_memcpy(&value, &bits, sizeof value);
-    return value;
+    float power;
+    __builtin_memcpy(&power, &bits, sizeof power);
+    return (float)sum * power;
 }
 
 // One row tile for `count` activation rows from row `first` on.
@@ -104,9 +106,10 @@ ALWAYS void row_tile(const matmul *m, uint32_t kind, uint32_t tile, uint32_t fir
         int32_t words[HTP_TILE_ROWS] __attribute__((aligned(HVX_BYTES)));
         float results[HTP_TILE_ROWS];
         hvx_store(words, sums[r]);
-        // products/2^-2, scale/2^15, product/2^15: 28 bits to give back.
+        // products/2^-2, scale/2^15, product/2^15: 28 bits to give back. The weights' exponents are the
+        // host's and may be any number.
         for (uint32_t i = 0; i < outputs; i++)
-            results[i] = (float)words[i] * power_of_two(exponents[i] + rows[r].exponent + 28);
+            results[i] = scaled_sum(words[i], (int64_t)exponents[i] + rows[r].exponent + 28);
         __builtin_memcpy(m->destination + (first + (uint32_t)r) * m->stride + row * sizeof(float), results,
                          outputs * sizeof(float));
     }
