@@ -105,14 +105,15 @@ struct FixtureBuild: CustomTestStringConvertible, Sendable {
     static let arm64: FixtureBuild? = {
         guard let compiler = tool("aarch64-linux-gnu-gcc") else { return nil }
         #if arch(arm64)
-            let runner: [String] = []
+            let (flags, runner): ([String], [String]) = ([], [])
         #else
             guard let emulator = tool("qemu-aarch64", "qemu-aarch64-static") else { return nil }
-            let runner = [emulator]
+            // The emulator finds no shared libraries of the other machine.
+            let (flags, runner) = (["-static"], [emulator])
         #endif
         return FixtureBuild(
             testDescription: "arm64",
-            machine: .host(compiler: compiler, flags: ["-static"], runner: runner))
+            machine: .host(compiler: compiler, flags: flags, runner: runner))
     }()
 
     static let canRunHexagon = HexagonToolchain.current != nil && tool("qemu-hexagon") != nil
