@@ -108,8 +108,8 @@ let package = Package(
         .testTarget(
             name: "ToolchainTests",
             dependencies: [
-                "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "RemoteCalls", "HexagonIDL", "HTPProgram", "GGUF",
-                "Quantization", "CPUKernels", "Tokenization", "Engine", "VirtualDSP",
+                "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "RemoteCalls", "HexagonIDL",
+                "HTPProgram", "GGUF", "Quantization", "CPUKernels", "Tokenization", "Engine", "VirtualDSP",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.
