@@ -38,7 +38,8 @@ public struct GenerationReport: Decodable, Sendable {
     /// Runs the tool with these arguments behind `generate --json`.
     public init(_ arguments: [String]) throws {
         let result = try Tool.run("engine", ["generate", "--json"] + arguments)
-        guard result.exitCode == 0, result.output.hasSuffix("}\n"), !result.output.dropLast().contains("\n") else {
+        guard result.exitCode == 0, result.output.hasSuffix("}\n"), !result.output.dropLast().contains("\n")
+        else {
             throw Tool.Failure(description: "engine generate \(arguments): \(result)")
         }
         self = try JSONDecoder().decode(Self.self, from: Data(result.output.utf8))

@@ -19,7 +19,8 @@ public enum Python {
     private static func run(_ arguments: [String]) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [ProcessInfo.processInfo.environment["HEXAGONRPC_PYTHON"] ?? "python3"] + arguments
+        process.arguments =
+            [ProcessInfo.processInfo.environment["HEXAGONRPC_PYTHON"] ?? "python3"] + arguments
         let output = Pipe()
         (process.standardOutput, process.standardError) = (output, output)
         try process.run()

@@ -62,7 +62,8 @@ public struct TestModel {
         var writer = GGUFWriter()
         for (key, value) in metadata { writer.set(key, value) }
         for tensor in tensors {
-            writer.addTensor(tensor.name, dimensions: tensor.dimensions, type: tensor.type, bytes: tensor.bytes)
+            writer.addTensor(
+                tensor.name, dimensions: tensor.dimensions, type: tensor.type, bytes: tensor.bytes)
         }
         try writer.write(to: path)
         return path

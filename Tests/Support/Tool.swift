@@ -37,13 +37,17 @@ public enum Tool {
 
     /// Runs a tool and waits for its end; one that takes longer than `deadline` seconds is killed, which is a
     /// ``Failure``.
+    ///
+    /// - Parameter outputPath: where standard output goes instead of into the result.
     public static func run(
-        _ name: String, _ arguments: [String], input: String = "", environment: [String: String] = [:],
+        _ name: String, _ arguments: [String], input: String = "", outputPath: String? = nil,
+        environment: [String: String] = [:],
         interrupt: Interruption = .never, deadline: Double = 120
     ) throws -> Result {
         let folder = try TemporaryFolder()
         let (input, output, errors) = (
-            try folder.write(Array(input.utf8), to: "in"), folder.path("out"), folder.path("err")
+            try folder.write(Array(input.utf8), to: "in"), outputPath ?? folder.path("out"),
+            folder.path("err")
         )
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -74,7 +78,8 @@ public enum Tool {
         }
         guard code == 0 else {
             throw Failure(
-                description: "\(path): \(String(cString: strerror(code))); set HEXAGONRPC_TOOLS to the tools' folder")
+                description:
+                    "\(path): \(String(cString: strerror(code))); set HEXAGONRPC_TOOLS to the tools' folder")
         }
 
         let start = ContinuousClock.now
@@ -102,7 +107,7 @@ public enum Tool {
         let signal = status & 0x7f
         return Result(
             exitCode: signal == 0 ? status >> 8 & 0xff : nil, signal: signal == 0 ? nil : signal,
-            output: try text(in: output), errors: try text(in: errors))
+            output: outputPath == nil ? try text(in: output) : "", errors: try text(in: errors))
     }
 
     private static func size(of path: String) -> Int {
