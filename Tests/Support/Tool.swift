@@ -4,26 +4,26 @@ import Glibc
 /// The package's command-line tools, run as processes.
 ///
 /// They are looked for beside the running test program, or in the folder that `HEXAGONRPC_TOOLS` names.
-public enum Tool {
+package enum Tool {
     /// What a tool did.
-    public struct Result: Sendable {
+    package struct Result: Sendable {
         /// The exit code, or nil where a signal ended it.
-        public var exitCode: CInt?
+        package var exitCode: CInt?
         /// The signal that ended it.
-        public var signal: CInt?
-        public var output: String
-        public var errors: String
+        package var signal: CInt?
+        package var output: String
+        package var errors: String
         /// The lines on standard error.
-        public var errorLines: [Substring] { errors.split(separator: "\n") }
+        package var errorLines: [Substring] { errors.split(separator: "\n") }
     }
 
     /// Why a tool could not be run, or did not end.
-    public struct Failure: Error, CustomStringConvertible {
-        public let description: String
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
     }
 
     /// When a tool gets Ctrl-C.
-    public enum Interruption: Sendable {
+    package enum Interruption: Sendable {
         case never
         /// As soon as it has written something to standard output.
         case afterOutput
@@ -31,7 +31,7 @@ public enum Tool {
     }
 
     /// The folder of the tools.
-    public static let folder: String =
+    package static let folder: String =
         ProcessInfo.processInfo.environment["HEXAGONRPC_TOOLS"]
         ?? URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path
 
@@ -39,7 +39,7 @@ public enum Tool {
     /// ``Failure``.
     ///
     /// - Parameter outputPath: where standard output goes instead of into the result.
-    public static func run(
+    package static func run(
         _ name: String, _ arguments: [String], input: String = "", outputPath: String? = nil,
         environment: [String: String] = [:],
         interrupt: Interruption = .never, deadline: Double = 120
