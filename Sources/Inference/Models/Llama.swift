@@ -112,7 +112,7 @@ enum Llama {
             }
         }
         guard frequencies.allSatisfy(\.isFinite) else {
-            throw parameters.fail("the frequencies of the rotation are not finite: base \(base), scale \(scale)")
+            throw parameters.fail("the rotation's frequencies are not finite: base \(base), scale \(scale)")
         }
         return Rotation(pairing: .neighbours, frequencies: frequencies)
     }
