@@ -4,7 +4,7 @@ import Testing
 /// A Python interpreter with numpy and gguf, which runs the scripts of `Tests/Toolchain/Witness`.
 ///
 /// The environment variable `HEXAGONRPC_PYTHON` names it; without it, it is `python3`.
-package enum Python {
+package enum PythonWitness {
     /// Whether there is one with both packages.
     package static let isAvailable = (try? run(["-c", "import numpy, gguf"])) != nil
 
@@ -37,7 +37,7 @@ extension Trait where Self == ConditionTrait {
     /// Runs the test only where Python has numpy and gguf.
     package static var needsPython: Self {
         .enabled(
-            if: Python.isAvailable,
+            if: PythonWitness.isAvailable,
             "needs Python with numpy and gguf (set HEXAGONRPC_PYTHON to such an interpreter)")
     }
 }
