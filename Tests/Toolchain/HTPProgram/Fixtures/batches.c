@@ -83,7 +83,8 @@ static int call(uint32_t method, const void *in, size_t in_bytes, void *out, siz
     int count = 0;
     if (in_bytes) arguments[count++].buf = (remote_buf){request, in_bytes};
     if (out_bytes) arguments[count++].buf = (remote_buf){reply, out_bytes};
-    int status = htp_skel_handle_invoke(handle, REMOTE_SCALARS_MAKE(method, in_bytes != 0, out_bytes != 0), arguments);
+    const uint32_t scalars = REMOTE_SCALARS_MAKE(method, in_bytes != 0, out_bytes != 0);
+    int status = htp_skel_handle_invoke(handle, scalars, arguments);
     if (status == AEE_SUCCESS && out_bytes) memcpy(out, reply, out_bytes);
     free(request);
     free(reply);
@@ -240,7 +241,8 @@ static void refuse_fields(void) {
     const hostile fields[] = {
         FIELD(header.magic, HTP_FAULT_HEADER, 0, 1, HTP_BATCH_MAGIC - 1, HTP_BATCH_MAGIC + 1, MAX32),
         FIELD(header.version, HTP_FAULT_HEADER, 0, 2, MAX32),
-        FIELD(header.byte_count, HTP_FAULT_HEADER, 0, 1, 63, 64, sizeof(layout) - 1, sizeof(layout) + 1, MAX32),
+        FIELD(header.byte_count, HTP_FAULT_HEADER, 0, 1, 63, 64, sizeof(layout) - 1,
+              sizeof(layout) + 1, MAX32),
         FIELD(header.buffer_count, HTP_FAULT_HEADER, 3, 64, 65, 0x10000000, 0x80000000, MAX32),
         FIELD(header.buffer_count, -1, 0, 1),
         FIELD(header.operation_count, HTP_FAULT_HEADER, 4, 8192, 8193, 0x02000000, 0x80000000, MAX32),
@@ -268,7 +270,8 @@ static void refuse_fields(void) {
         FIELD(operations[0].source.offset, HTP_FAULT_SHAPE, 1, SOURCE_AT + 2, MAX64),
         FIELD(operations[0].source.offset, HTP_FAULT_RANGE, ENTRY_BYTES, ENTRY_BYTES - source_bytes + 4,
               ENTRY_BYTES + 4, 1ull << 32, 1ull << 63, MAX64 - 3, MAX64 - source_bytes + 1),
-        FIELD(operations[0].source.stride, HTP_FAULT_SHAPE, 0, 1, 4, IN * 4 - 4, IN * 4 - 1, IN * 4 + 2, MAX32),
+        FIELD(operations[0].source.stride, HTP_FAULT_SHAPE, 0, 1, 4, IN * 4 - 4, IN * 4 - 1, IN * 4 + 2,
+              MAX32),
         FIELD(operations[0].source.stride, HTP_FAULT_RANGE, 0x80000000, MAX32 - 3,
               (ENTRY_BYTES - SOURCE_AT - IN * 4) / 2 + 4),
         FIELD(operations[0].destination.buffer, HTP_FAULT_RANGE, 2, 64, 0x10000000, MAX32),
@@ -297,7 +300,8 @@ static void refuse_fields(void) {
     for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
         for (int i = 0; i < fields[f].count; i++) {
             char name[128];
-            snprintf(name, sizeof name, "%s = 0x%llx", fields[f].name, (unsigned long long)fields[f].values[i]);
+            snprintf(name, sizeof name, "%s = 0x%llx", fields[f].name,
+                     (unsigned long long)fields[f].values[i]);
             layout bad = good_batch();
             memcpy((uint8_t *)&bad + fields[f].offset, &fields[f].values[i], fields[f].bytes);
             memcpy(shared, &bad, sizeof bad);
@@ -320,7 +324,8 @@ static void refuse_calls(void) {
     layout good = good_batch();
     uint32_t executed = 0;
     memcpy(shared, &good, sizeof good);
-    const uint64_t offsets[] = {4, 1, BUFFER_BYTES + 8, BUFFER_BYTES, BUFFER_BYTES - 8, 1ull << 63, MAX64 - 7, MAX64};
+    const uint64_t offsets[] = {
+        4, 1, BUFFER_BYTES + 8, BUFFER_BYTES, BUFFER_BYTES - 8, 1ull << 63, MAX64 - 7, MAX64};
     for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++)
         expect("bad offset", submit(shared_fd, offsets[i], sizeof good, &executed) == AEE_EBADPARM);
     const uint64_t sizes[] = {0, 1, 63, BUFFER_BYTES + 1, 1ull << 32, 1ull << 63, MAX64};
@@ -342,7 +347,8 @@ static void refuse_calls(void) {
     good.header.byte_count = sizeof good.header;
     good.header.buffer_count = good.header.operation_count = 0;
     memcpy(shared, &good, sizeof good);
-    expect("empty batch", submit(shared_fd, 0, sizeof good.header, &executed) == AEE_SUCCESS && executed == 0);
+    expect("empty batch",
+           submit(shared_fd, 0, sizeof good.header, &executed) == AEE_SUCCESS && executed == 0);
     // Requests and replies of the wrong size, and numbers of arguments that a method does not have.
     uint8_t bytes[64] = {0};
     for (uint32_t method = 2; method < 32; method++) {
@@ -387,7 +393,8 @@ static void overlap(void) {
             submit(shared_fd, 0, sizeof bad, &executed);
             htp_batch_header header;
             memcpy(&header, shared, sizeof header);
-            expect("a status after overlap", header.executed <= OPERATIONS && header.fault <= HTP_FAULT_NOT_STARTED);
+            expect("a status after overlap",
+                   header.executed <= OPERATIONS && header.fault <= HTP_FAULT_NOT_STARTED);
             fill();
             check_good("overlap", 1);
         }
@@ -421,7 +428,8 @@ static void random_batches(unsigned count) {
         int status = submit(shared_fd, 0, sizeof bad, &executed);
         htp_batch_header header;
         memcpy(&header, shared, sizeof header);
-        if ((status == AEE_SUCCESS) != (header.fault == HTP_FAULT_NONE)) fail("random batch", "status and fault");
+        if ((status == AEE_SUCCESS) != (header.fault == HTP_FAULT_NONE))
+            fail("random batch", "status and fault");
         accepted += status == AEE_SUCCESS;
         if (i % 64 == 0) {
             fill();
@@ -439,7 +447,7 @@ int main(void) {
                          && ftruncate(other_fd, PAGE) == 0);
     shared = __real_mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
     expect("our view", shared != MAP_FAILED);
-    expect("unknown method before open", htp_skel_handle_invoke(0, REMOTE_SCALARS_MAKE(9, 0, 0), NULL) != 0);
+    expect("unknown method", htp_skel_handle_invoke(0, REMOTE_SCALARS_MAKE(9, 0, 0), NULL) != 0);
     expect("open", open_program() == AEE_SUCCESS);
     expect("map", map(shared_fd, BUFFER_BYTES) == AEE_SUCCESS && map(other_fd, PAGE) == AEE_SUCCESS);
     fill();

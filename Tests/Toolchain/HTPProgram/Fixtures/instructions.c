@@ -87,7 +87,7 @@ GROUP(OF_VECTOR_AND_ROTATION)
 GROUP(OF_VECTOR_AND_FACTORS)
 GROUP(OF_OFFSET)
 #define EACH(F, GROUP)                                                                                       \
-    for (const intrinsic *F = list_##GROUP; F < list_##GROUP + sizeof list_##GROUP / sizeof *list_##GROUP; F++)
+    for (const intrinsic *F = list_##GROUP, *end_##F = F + sizeof list_##GROUP / sizeof *F; F < end_##F; F++)
 
 static uint64_t state = 0x2545f4914f6cdd1d;
 
@@ -122,7 +122,7 @@ static HVX_Vector edge_vector(int first) {
     return hvx_load(words);
 }
 
-// Of the vectors with even and odd numbers, every edge meets every other lane by lane.
+// Numbers 0 … 31 together pair every edge with every other, lane by lane; the rest are random.
 static HVX_Vector first_operand(int i) { return i < EDGES ? edge_vector(0) : random_vector(); }
 static HVX_Vector second_operand(int i) { return i < EDGES ? edge_vector(i) : random_vector(); }
 
@@ -158,7 +158,8 @@ int main(void) {
     EACH(f, OF_VECTOR_AND_SHIFT) {
         // All amounts, then words of which five bits count.
         for (int amount = 0; amount < 32 + EDGES + RANDOM; amount++) {
-            int32_t r = amount < 32 ? amount : amount < 32 + EDGES ? (int32_t)edges[amount - 32] : random_word();
+            int32_t r = amount < 32 ? amount
+                : amount < 32 + EDGES ? (int32_t)edges[amount - 32] : random_word();
             for (int i = 0; i < VECTORS; i += 3) {
                 HVX_Vector u = first_operand(i);
                 check(f, u, zero, second_operand(i), r);

@@ -23,7 +23,9 @@ static long system_call(long number, long first, long second, long third) {
     return r0;
 }
 
-static long read_some(void *bytes, size_t count) { return system_call(SYSCALL_READ, 0, (long)bytes, (long)count); }
+static long read_some(void *bytes, size_t count) {
+    return system_call(SYSCALL_READ, 0, (long)bytes, (long)count);
+}
 static long write_some(const void *bytes, size_t count) {
     return system_call(SYSCALL_WRITE, 1, (long)bytes, (long)count);
 }
