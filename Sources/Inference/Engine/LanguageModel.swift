@@ -52,10 +52,12 @@ public final class LanguageModel {
         guard tokenizer.vocabularySize <= graph.shape.vocabulary else {
             throw EngineError(
                 .badInput,
-                "\(path): \(tokenizer.vocabularySize) tokens, but rows for \(graph.shape.vocabulary) in the embedding")
+                "\(path): the vocabulary has \(tokenizer.vocabularySize) tokens, but the embedding rows for "
+                    + "\(graph.shape.vocabulary)")
         }
         threads = options.threads > 0 ? options.threads : max(sysconf(CInt(_SC_NPROCESSORS_ONLN)), 1)
-        contextLength = options.contextLength > 0 ? options.contextLength : min(graph.shape.contextLength, 4096)
+        contextLength =
+            options.contextLength > 0 ? options.contextLength : min(graph.shape.contextLength, 4096)
         let devices = try options.devices.map { device in
             do {
                 return try HTPDevice(
