@@ -12,3 +12,12 @@ package struct SeededGenerator: RandomNumberGenerator {
         return z ^ (z >> 31)
     }
 }
+
+extension RandomNumberGenerator {
+    /// Floats of about normal distribution.
+    package mutating func normals(_ count: Int) -> [Float] {
+        (0..<count).map { _ in
+            (0..<12).reduce(Float(-6)) { sum, _ in sum + Float.random(in: 0..<1, using: &self) }
+        }
+    }
+}

@@ -103,7 +103,7 @@ struct BadModel: Sendable, CustomTestStringConvertible {
                 also: ["llama.rope.scaling.factor": .float32(0)]),
             BadModel(
                 "llama.rope.scaling.type", .string("linear"), "rotation", "not finite",
-                also: ["llama.rope.scaling.factor": .float64(1e-320)]),
+                also: ["llama.rope.scaling.factor": .float64(.leastNonzeroMagnitude)]),
             BadModel("short rope_freqs", "rope_freqs.weight", "8 numbers") {
                 $0.addZeros("rope_freqs.weight", 4)
             },

@@ -11,7 +11,7 @@ struct RandomMatrix {
     let bytes: [UInt8]
     let values: [Float]
 
-    init(_ format: WeightMatrix.Format, rows: Int, columns: Int, random: inout RandomNumbers) throws {
+    init(_ format: WeightMatrix.Format, rows: Int, columns: Int, random: inout SeededGenerator) throws {
         self.format = format
         self.rows = rows
         self.columns = columns
