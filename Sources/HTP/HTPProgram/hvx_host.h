@@ -8,7 +8,12 @@
 
 #include <stdint.h>
 #include <string.h>
-#if defined(__SSE2__)
+#if defined(__AVX512VNNI__)
+#define HVX_HOST_VNNI
+#endif
+#if defined(HVX_HOST_VNNI)
+#include <immintrin.h>
+#elif defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
@@ -78,6 +83,14 @@ HVX_OP Q6_Vw_vlsr_VwVw(HVX_Vector u, HVX_Vector v) {
 
 // x.w[i] += sum over j of u.ub[4i + j] * r.b[j]
 HVX_OP Q6_Vw_vrmpyacc_VwVubRb(HVX_Vector x, HVX_Vector u, int32_t r) {
+#if defined(HVX_HOST_VNNI)
+    __m512i bytes[2], sums[2];
+    memcpy(bytes, &u, 128);
+    memcpy(sums, &x, 128);
+    for (int i = 0; i < 2; i++) sums[i] = _mm512_dpbusd_epi32(sums[i], bytes[i], _mm512_set1_epi32(r));
+    memcpy(&x, sums, 128);
+    return x;
+#else
     int8_t b[4];
     memcpy(b, &r, 4);
 #if defined(__SSE2__)
@@ -100,6 +113,7 @@ HVX_OP Q6_Vw_vrmpyacc_VwVubRb(HVX_Vector x, HVX_Vector u, int32_t r) {
         + (HVX_Vector)(w >> 16 & 0xff) * b[2] + (HVX_Vector)(w >> 24) * b[3];
     return Q6_Vw_vadd_VwVw(x, sum);
 #endif
+#endif
 }
 
 // d.h[i] = saturated, rounded u.h[i] * r.h[i & 1] / 32768
@@ -115,13 +129,12 @@ HVX_OP Q6_Vh_vmpy_VhRh_s1_rnd_sat(HVX_Vector u, int32_t r) {
 
 // d.w[i] = saturated, rounded u.w[i] * v.h[2i + 1] / 32768
 HVX_OP Q6_Vw_vmpyo_VwVh_s1_rnd_sat(HVX_Vector u, HVX_Vector v) {
-    HVX_Vector d;
-    for (int i = 0; i < 32; i++) {
-        int64_t product = ((((int64_t)u[i] * (v[i] >> 16)) >> 14) + 1) >> 1;
-        product = product > INT32_MAX ? INT32_MAX : product < INT32_MIN ? INT32_MIN : product;
-        d[i] = (int32_t)product;
-    }
-    return d;
+    // (2^16 a + b) / 2^15 = 2 a + b / 2^15, a and b being the products of the upper and lower half of u.
+    HVX_Vector h = v >> 16;
+    HVX_Vector a = (u >> 16) * h, b = (((u & 0xffff) * h) + 0x4000) >> 15;
+    HVX_Vector d = Q6_Vw_vadd_VwVw(Q6_Vw_vadd_VwVw(a, a), b);
+    // Only -2^31 * -2^15 exceeds the range; it has wrapped to the least number, one above the greatest.
+    return Q6_Vw_vadd_VwVw(d, (a == 1 << 30) & (b == 0));
 }
 
 // The low halves of the words of `v`, then those of `u`.

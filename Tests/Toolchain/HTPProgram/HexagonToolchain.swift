@@ -96,10 +96,22 @@ struct FixtureBuild: CustomTestStringConvertible, Sendable {
                     FixtureBuild(
                         testDescription: "\(name) without SSE2 code",
                         machine: .host(compiler: compiler, flags: ["-U__SSE2__"], runner: [])))
+                if hasVNNI {
+                    builds.append(
+                        FixtureBuild(
+                            testDescription: "\(name) with AVX-512 VNNI",
+                            machine: .host(
+                                compiler: compiler,
+                                flags: ["f", "bw", "dq", "vl", "vnni"].map { "-mavx512\($0)" }, runner: [])))
+                }
             #endif
         }
         return builds
     }()
+
+    /// Whether this processor has what `matmul_fastest.c` asks for.
+    private static let hasVNNI =
+        (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.contains("avx512_vnni") ?? false
 
     /// The emulation on 64-bit Arm, under its own emulator where this machine is not one.
     static let arm64: FixtureBuild? = {
