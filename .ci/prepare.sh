@@ -63,10 +63,8 @@ need_swift() {
     if [ -n "$version" ] && [ "$(printf '%s\n' "$wanted" "$version" | sort -V | head -n 1)" = "$wanted" ]; then
         return
     fi
-    say "Swift $wanted or newer is needed; found ${version:-none}. To get it without being root:"
-    say "  curl -O https://download.swift.org/swiftly/linux/swiftly-$(uname -m).tar.gz"
-    say "  tar zxf swiftly-$(uname -m).tar.gz && ./swiftly init"
-    say "Other ways: https://www.swift.org/install/linux"
+    say "Swift $wanted or newer is needed; found ${version:-none}. https://www.swift.org/install/linux tells how"
+    say "to get it without being root."
     exit 69
 }
 
