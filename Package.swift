@@ -94,7 +94,8 @@ let package = Package(
         .testTarget(
             name: "UnitTests",
             dependencies: [
-                "TestSupport", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls", "HexagonIDL", "HexagonRPC",
+                "TestSupport", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls", "HexagonIDL",
+                "HexagonRPC",
                 "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization",
                 "Models", "Runtime", "Engine", "VirtualDSP", "CRemote", "engine-tool",
@@ -109,7 +110,8 @@ let package = Package(
         .testTarget(
             name: "ToolchainTests",
             dependencies: [
-                "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls", "HexagonIDL", "HTPProgram", "GGUF",
+                "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls",
+                "HexagonIDL", "HTPProgram", "GGUF",
                 "Quantization", "CPUKernels", "Tokenization", "Engine", "VirtualDSP",
             ],
             path: "Tests/Toolchain",
