@@ -95,8 +95,7 @@ let package = Package(
             name: "UnitTests",
             dependencies: [
                 "TestSupport", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls", "HexagonIDL",
-                "HexagonRPC",
-                "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
+                "HexagonRPC", "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization",
                 "Models", "Runtime", "Engine", "VirtualDSP", "CRemote", "engine-tool",
             ],
@@ -111,8 +110,7 @@ let package = Package(
             name: "ToolchainTests",
             dependencies: [
                 "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls",
-                "HexagonIDL", "HTPProgram", "GGUF",
-                "Quantization", "CPUKernels", "Tokenization", "Engine", "VirtualDSP",
+                "HexagonIDL", "HTPProgram", "GGUF", "Quantization", "CPUKernels", "Tokenization", "Engine", "VirtualDSP",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.

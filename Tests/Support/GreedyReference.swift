@@ -1,12 +1,12 @@
 import Foundation
 
 /// A prompt and its continuation by the most likely tokens, computed in double precision by another program.
-public struct GreedyReference: Decodable, Sendable {
-    public var prompt: String
-    public var promptIDs: [Int32]
-    public var greedyIDs: [Int32]
+package struct GreedyReference: Decodable, Sendable {
+    package var prompt: String
+    package var promptIDs: [Int32]
+    package var greedyIDs: [Int32]
     /// The smallest difference between the best and the second logit on the way, where it is known.
-    public var smallestMargin: Double?
+    package var smallestMargin: Double?
 
     enum CodingKeys: String, CodingKey {
         case prompt
@@ -21,12 +21,12 @@ public struct GreedyReference: Decodable, Sendable {
     }
 
     /// The references of `stories260K`.
-    public static func stories() throws -> [GreedyReference] {
+    package static func stories() throws -> [GreedyReference] {
         try JSONDecoder().decode([GreedyReference].self, from: data("models/stories260K-greedy.json"))
     }
 
     /// The references of the storyteller: stories, then questions.
-    public static func storyteller() throws -> [GreedyReference] {
+    package static func storyteller() throws -> [GreedyReference] {
         let both = try JSONDecoder().decode(
             Storyteller.self, from: data("models/storyteller/storyteller-greedy.json"))
         return both.greedy + both.questions

@@ -1,18 +1,18 @@
 import Foundation
 
 /// A matrix of a NumPy file: little-endian floats of single or double precision, row by row.
-public struct NumPyMatrix: Sendable {
-    public let rows: Int
-    public let columns: Int
+package struct NumPyMatrix: Sendable {
+    package let rows: Int
+    package let columns: Int
     /// Row by row.
-    public let values: [Double]
+    package let values: [Double]
 
     /// Why a file cannot be read.
-    public struct Failure: Error, CustomStringConvertible {
-        public let description: String
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
     }
 
-    public init(path: String) throws {
+    package init(path: String) throws {
         let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         func failure(_ problem: String) -> Failure { Failure(description: "\(path): \(problem)") }
         guard bytes.count > 12, bytes[0] == 0x93, bytes[1..<6].elementsEqual("NUMPY".utf8) else {
@@ -49,7 +49,7 @@ public struct NumPyMatrix: Sendable {
     }
 
     /// The normalised mean square error of other values: Σ(a - b)² / Σa². Infinite where the sizes differ.
-    public func error(of others: some Collection<Float>) -> Double {
+    package func error(of others: some Collection<Float>) -> Double {
         guard others.count == values.count else { return .infinity }
         var (difference, total) = (0.0, 0.0)
         for (value, other) in zip(values, others) {

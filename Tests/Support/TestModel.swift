@@ -1,20 +1,20 @@
 import GGUF
 
 /// A GGUF model in memory: tests take one, change a thing, and write it.
-public struct TestModel {
-    public struct Tensor {
-        public var name: String
+package struct TestModel {
+    package struct Tensor {
+        package var name: String
         /// Innermost first.
-        public var dimensions: [Int]
-        public var type: TensorType
-        public var bytes: [UInt8]
+        package var dimensions: [Int]
+        package var type: TensorType
+        package var bytes: [UInt8]
     }
 
-    public private(set) var metadata: [(key: String, value: MetadataValue)] = []
-    public var tensors: [Tensor] = []
+    package private(set) var metadata: [(key: String, value: MetadataValue)] = []
+    package var tensors: [Tensor] = []
 
     /// What a file holds.
-    public init(path: String) throws {
+    package init(path: String) throws {
         let file = try GGUFFile(path: path)
         metadata = file.metadata.keys.compactMap { key in file.metadata[key].map { (key, $0) } }
         tensors = file.tensors.map {
@@ -23,7 +23,7 @@ public struct TestModel {
     }
 
     /// Sets a key, or takes it away.
-    public mutating func set(_ key: String, _ value: MetadataValue?) {
+    package mutating func set(_ key: String, _ value: MetadataValue?) {
         let index = metadata.firstIndex { $0.key == key }
         switch (index, value) {
         case (let index?, let value?): metadata[index].value = value
@@ -34,18 +34,18 @@ public struct TestModel {
     }
 
     /// A tensor by its name, which must be there.
-    public subscript(name: String) -> Tensor {
+    package subscript(name: String) -> Tensor {
         get { tensors[index(of: name)] }
         set { tensors[index(of: name)] = newValue }
     }
 
     /// Adds a tensor of zeros in single precision.
-    public mutating func addZeros(_ name: String, _ dimensions: Int...) {
+    package mutating func addZeros(_ name: String, _ dimensions: Int...) {
         let bytes = [UInt8](repeating: 0, count: 4 * dimensions.reduce(1, *))
         tensors.append(Tensor(name: name, dimensions: dimensions, type: .f32, bytes: bytes))
     }
 
-    public mutating func remove(tensor name: String) {
+    package mutating func remove(tensor name: String) {
         tensors.remove(at: index(of: name))
     }
 
@@ -58,11 +58,12 @@ public struct TestModel {
 
     /// Writes the file and returns its path.
     @discardableResult
-    public func write(to path: String) throws -> String {
+    package func write(to path: String) throws -> String {
         var writer = GGUFWriter()
         for (key, value) in metadata { writer.set(key, value) }
         for tensor in tensors {
-            writer.addTensor(tensor.name, dimensions: tensor.dimensions, type: tensor.type, bytes: tensor.bytes)
+            writer.addTensor(
+                tensor.name, dimensions: tensor.dimensions, type: tensor.type, bytes: tensor.bytes)
         }
         try writer.write(to: path)
         return path
@@ -74,7 +75,7 @@ extension TestModel {
     /// made, written and loaded thousands of times.
     ///
     /// - Parameter type: of the matrices: F32, Q8_0 or Q4_0.
-    public static func llama(_ type: TensorType = .f32) -> TestModel {
+    package static func llama(_ type: TensorType = .f32) -> TestModel {
         var model = TestModel()
         let (width, heads, keyValueHeads, hidden, layers, context) = (64, 4, 2, 96, 2, 128)
         let keySize = width / heads

@@ -4,26 +4,26 @@ import Glibc
 /// The package's command-line tools, run as processes.
 ///
 /// They are looked for beside the running test program, or in the folder that `HEXAGONRPC_TOOLS` names.
-public enum Tool {
+package enum Tool {
     /// What a tool did.
-    public struct Result: Sendable {
+    package struct Result: Sendable {
         /// The exit code, or nil where a signal ended it.
-        public var exitCode: CInt?
+        package var exitCode: CInt?
         /// The signal that ended it.
-        public var signal: CInt?
-        public var output: String
-        public var errors: String
+        package var signal: CInt?
+        package var output: String
+        package var errors: String
         /// The lines on standard error.
-        public var errorLines: [Substring] { errors.split(separator: "\n") }
+        package var errorLines: [Substring] { errors.split(separator: "\n") }
     }
 
     /// Why a tool could not be run, or did not end.
-    public struct Failure: Error, CustomStringConvertible {
-        public let description: String
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
     }
 
     /// When a tool gets Ctrl-C.
-    public enum Interruption: Sendable {
+    package enum Interruption: Sendable {
         case never
         /// As soon as it has written something to standard output.
         case afterOutput
@@ -31,19 +31,23 @@ public enum Tool {
     }
 
     /// The folder of the tools.
-    public static let folder: String =
+    package static let folder: String =
         ProcessInfo.processInfo.environment["HEXAGONRPC_TOOLS"]
         ?? URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path
 
     /// Runs a tool and waits for its end; one that takes longer than `deadline` seconds is killed, which is a
     /// ``Failure``.
-    public static func run(
-        _ name: String, _ arguments: [String], input: String = "", environment: [String: String] = [:],
+    ///
+    /// - Parameter outputPath: where standard output goes instead of into the result.
+    package static func run(
+        _ name: String, _ arguments: [String], input: String = "", outputPath: String? = nil,
+        environment: [String: String] = [:],
         interrupt: Interruption = .never, deadline: Double = 120
     ) throws -> Result {
         let folder = try TemporaryFolder()
         let (input, output, errors) = (
-            try folder.write(Array(input.utf8), to: "in"), folder.path("out"), folder.path("err")
+            try folder.write(Array(input.utf8), to: "in"), outputPath ?? folder.path("out"),
+            folder.path("err")
         )
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -74,7 +78,8 @@ public enum Tool {
         }
         guard code == 0 else {
             throw Failure(
-                description: "\(path): \(String(cString: strerror(code))); set HEXAGONRPC_TOOLS to the tools' folder")
+                description:
+                    "\(path): \(String(cString: strerror(code))); set HEXAGONRPC_TOOLS to the tools' folder")
         }
 
         let start = ContinuousClock.now
@@ -102,7 +107,7 @@ public enum Tool {
         let signal = status & 0x7f
         return Result(
             exitCode: signal == 0 ? status >> 8 & 0xff : nil, signal: signal == 0 ? nil : signal,
-            output: try text(in: output), errors: try text(in: errors))
+            output: outputPath == nil ? try text(in: output) : "", errors: try text(in: errors))
     }
 
     private static func size(of path: String) -> Int {

@@ -24,13 +24,18 @@ public enum FastRPCLibraryError: Error, Hashable, Sendable {
     case otherLibraryInUse(String, requested: String)
 }
 
+extension FastRPCLibraryError.Attempt: CustomStringConvertible {
+    /// The loader's words, with the name in front where they do not begin with it.
+    public var description: String { reason.hasPrefix(name) ? reason : "\(name): \(reason)" }
+}
+
 extension FastRPCLibraryError: CustomStringConvertible {
     /// One line: what failed, on which file, and what to do.
     public var description: String {
         switch self {
         case .cannotLoad(let attempts):
             "cannot load a FastRPC library: "
-                + attempts.map { "\($0.name): \($0.reason)" }.joined(separator: "; ")
+                + attempts.map(\.description).joined(separator: "; ")
                 + "; install the distribution's FastRPC package, or name the file in HEXAGONRPC_LIBRARY"
         case .missingSymbols(let names, let file):
             "\(file) lacks \(names.joined(separator: ", ")): it is no FastRPC library, or too old a one"

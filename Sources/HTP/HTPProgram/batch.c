@@ -17,6 +17,15 @@ typedef struct batch {
     uint64_t multiply_adds;
 } batch;
 
+// Whether all of `count` words are zero: fields that have no meaning yet are refused until they have one.
+static int all_zero(const uint32_t *words, size_t count) {
+    uint32_t any = 0;
+    for (size_t i = 0; i < count; i++) any |= words[i];
+    return any == 0;
+}
+
+#define ALL_ZERO(array) all_zero(array, sizeof(array) / sizeof(array)[0])
+
 // A tensor's first byte, after checking that `rows` rows of `row_bytes` lie inside its buffer.
 static uint32_t resolve(const batch *b, const htp_tensor *t, uint64_t rows, uint64_t row_bytes,
                         uint32_t alignment, uint8_t **address) {
@@ -24,9 +33,9 @@ static uint32_t resolve(const batch *b, const htp_tensor *t, uint64_t rows, uint
     htp_buffer_entry entry;
     __builtin_memcpy(&entry, b->buffers + (uint64_t)t->buffer * sizeof entry, sizeof entry);
     const mapping *map = program_mapping(b->program, entry.fd);
-    if (!map || entry.size > map->size) return HTP_FAULT_BUFFER;
+    if (!map || entry.size > map->size || entry.flags != 0) return HTP_FAULT_BUFFER;
     if (rows > 1 && t->stride < row_bytes) return HTP_FAULT_SHAPE;
-    if ((t->offset | t->stride) % alignment != 0) return HTP_FAULT_SHAPE;
+    if (((t->offset | t->stride) & (alignment - 1)) != 0) return HTP_FAULT_SHAPE;
     // rows < 2^13 and stride < 2^32 cannot overflow; offset is compared by subtraction.
     uint64_t extent = (rows - 1) * t->stride + row_bytes;
     if (t->offset > entry.size || extent > entry.size - t->offset) return HTP_FAULT_RANGE;
@@ -38,6 +47,8 @@ static uint32_t run_matmul(batch *b, const htp_operation *op, int *status) {
     const uint32_t rows = b->header.rows;
     if (op->in == 0 || op->in % HTP_TILE_COLUMNS != 0 || op->in > HTP_COLUMNS_MAX || op->out == 0
         || op->out > UINT32_MAX / sizeof(float) || htp_tile_code_bytes(op->tile_kind) == 0)
+        return HTP_FAULT_SHAPE;
+    if ((op->flags & ~HTP_OPERATION_SAME_SOURCE) != 0 || !ALL_ZERO(op->reserved) || !ALL_ZERO(op->unused))
         return HTP_FAULT_SHAPE;
     const uint64_t in_bytes = (uint64_t)op->in * sizeof(float), out_bytes = (uint64_t)op->out * sizeof(float);
     const uint64_t weight_bytes = htp_tiles_bytes(op->tile_kind, op->out, op->in);
@@ -72,7 +83,7 @@ static uint32_t check_header(const htp_batch_header *h, uint64_t size) {
     if (h->magic != HTP_BATCH_MAGIC || h->version != HTP_BATCH_VERSION || h->byte_count > size)
         return HTP_FAULT_HEADER;
     if (h->buffer_count > HTP_BATCH_BUFFERS_MAX || h->operation_count > HTP_BATCH_OPERATIONS_MAX
-        || h->rows == 0 || h->rows > HTP_BATCH_ROWS_MAX)
+        || h->rows == 0 || h->rows > HTP_BATCH_ROWS_MAX || !ALL_ZERO(h->reserved))
         return HTP_FAULT_HEADER;
     uint64_t needed = sizeof *h + h->buffer_count * sizeof(htp_buffer_entry)
         + h->operation_count * sizeof(htp_operation);

@@ -16,12 +16,15 @@
 
 #define ALWAYS static inline __attribute__((always_inline))
 
-// The four codes of a group, as the scalar operand.
-ALWAYS int32_t group(const int8_t *codes, int index) {
+// A word of an activation row's arrays. Said to be aligned, or the processor would load single bytes.
+ALWAYS int32_t aligned_word(const void *address) {
     int32_t word;
-    __builtin_memcpy(&word, codes + 4 * index, 4);
+    __builtin_memcpy(&word, __builtin_assume_aligned(address, 4), 4);
     return word;
 }
+
+// The four codes of a group, as the scalar operand.
+ALWAYS int32_t group(const int8_t *codes, int index) { return aligned_word(codes + 4 * index); }
 
 // Adds up one tile for `rows` activation rows whose block is `block`.
 ALWAYS void tile_products(
@@ -90,11 +93,8 @@ ALWAYS void row_tile(const matmul *m, uint32_t kind, uint32_t tile, uint32_t fir
     for (uint32_t block = 0; block < blocks; block += 2) {
         HVX_Vector weight_scales = hvx_load(next);
         next += HVX_BYTES;
-        for (int r = 0; r < count; r++) {
-            int32_t pair;
-            __builtin_memcpy(&pair, rows[r].mantissas + block, sizeof pair);
-            scales[r] = Q6_Vh_vmpy_VhRh_s1_rnd_sat(weight_scales, pair);
-        }
+        for (int r = 0; r < count; r++)
+            scales[r] = Q6_Vh_vmpy_VhRh_s1_rnd_sat(weight_scales, aligned_word(rows[r].mantissas + block));
         add_tile(kind, next, rows, count, block, scales, 0, sums);
         next += code_bytes;
         if (block + 1 < blocks) add_tile(kind, next, rows, count, block + 1, scales, 1, sums);

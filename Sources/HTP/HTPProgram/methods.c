@@ -34,6 +34,7 @@ int htp_close(remote_handle64 handle) {
 
 int htp_start(remote_handle64 handle, uint32_t threads) {
     program *p = program_of(handle);
+    if (!p) return AEE_EINVHANDLE;
     if (p->workers) return AEE_EALREADY;
     if (threads == 0) {
         platform_hardware hardware;
@@ -46,6 +47,7 @@ int htp_start(remote_handle64 handle, uint32_t threads) {
 
 int htp_stop(remote_handle64 handle) {
     program *p = program_of(handle);
+    if (!p) return AEE_EINVHANDLE;
     workers_stop(p->workers);
     p->workers = NULL;
     return AEE_SUCCESS;
@@ -54,6 +56,7 @@ int htp_stop(remote_handle64 handle) {
 int htp_hardware(
     remote_handle64 handle, uint32_t *arch, uint32_t *threads, uint32_t *hvx_units, uint64_t *vtcm_bytes) {
     const program *p = program_of(handle);
+    if (!p) return AEE_EINVHANDLE;
     platform_hardware hardware;
     platform_query(&hardware);
     *arch = hardware.arch;
@@ -65,6 +68,7 @@ int htp_hardware(
 
 int htp_map(remote_handle64 handle, int32_t fd, uint64_t size) {
     program *p = program_of(handle);
+    if (!p) return AEE_EINVHANDLE;
     if (program_mapping(p, fd)) return AEE_EALREADY;
     for (int i = 0; i < MAPPINGS_MAX; i++) {
         mapping *m = &p->mappings[i];
@@ -79,7 +83,9 @@ int htp_map(remote_handle64 handle, int32_t fd, uint64_t size) {
 }
 
 int htp_unmap(remote_handle64 handle, int32_t fd) {
-    mapping *m = (mapping *)(uintptr_t)program_mapping(program_of(handle), fd);
+    const program *p = program_of(handle);
+    if (!p) return AEE_EINVHANDLE;
+    mapping *m = (mapping *)(uintptr_t)program_mapping(p, fd);
     if (!m) return AEE_ENOSUCHMAP;
     platform_unmap(m->fd, m->address, m->size);
     m->address = NULL;
@@ -90,6 +96,7 @@ int htp_submit(
     remote_handle64 handle, int32_t fd, uint64_t offset, uint64_t size, uint32_t *executed,
     uint64_t *microseconds) {
     program *p = program_of(handle);
+    if (!p) return AEE_EINVHANDLE;
     const mapping *map = program_mapping(p, fd);
     if (!map) return AEE_ENOSUCHMAP;
     if (offset % 8 != 0 || offset > map->size || size > map->size - offset) return AEE_EBADPARM;
@@ -100,6 +107,7 @@ int htp_matmul(
     remote_handle64 handle, int32_t fd, uint64_t offset, uint32_t type, uint32_t rows, uint32_t columns,
     uint32_t count, const float *src, int srcLen, float *dst, int dstLen) {
     program *p = program_of(handle);
+    if (!p) return AEE_EINVHANDLE;
     if (!p->workers) return AEE_EBADSTATE;
     if (columns == 0 || columns % HTP_TILE_COLUMNS != 0 || columns > HTP_COLUMNS_MAX || rows == 0
         || count == 0 || count > HTP_BATCH_ROWS_MAX || htp_tile_code_bytes(type) == 0)

@@ -72,7 +72,8 @@ extension LanguageModel {
         guard prompt.count <= contextLength else {
             throw EngineError(
                 .badInput,
-                "the prompt has \(prompt.count) tokens, the context holds \(contextLength); -c makes it larger")
+                "the prompt has \(prompt.count) tokens, the context holds \(contextLength); -c makes it larger"
+            )
         }
         let vocabulary = executor.graph.shape.vocabulary
         if let bad = prompt.first(where: { $0 < 0 || $0 >= vocabulary }) {

@@ -52,8 +52,8 @@ public final class LanguageModel {
         guard tokenizer.vocabularySize <= graph.shape.vocabulary else {
             throw EngineError(
                 .badInput,
-                "\(path): \(tokenizer.vocabularySize) tokens, but rows for \(graph.shape.vocabulary) in the embedding"
-            )
+                "\(path): the vocabulary has \(tokenizer.vocabularySize) tokens, but the embedding rows for "
+                    + "\(graph.shape.vocabulary)")
         }
         threads = options.threads > 0 ? options.threads : max(sysconf(CInt(_SC_NPROCESSORS_ONLN)), 1)
         contextLength =

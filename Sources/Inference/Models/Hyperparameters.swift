@@ -46,7 +46,7 @@ struct Hyperparameters {
 
     private func finite(_ value: Double, _ key: String) throws -> Double {
         guard value.isFinite, value >= 0 else {
-            throw fail("\(architecture).\(key) is \(value), expected a finite number")
+            throw fail("\(architecture).\(key) is \(value), expected a finite number from 0 on")
         }
         return value
     }

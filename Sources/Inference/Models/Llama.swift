@@ -26,7 +26,8 @@ enum Llama {
             let value = try builder.matmul(
                 "\(name).attn_v", normed, rows: shape.keyValueHeads * shape.valueSize)
             builder.add("\(name).rope_q", .rotate(tensor: query, heads: shape.heads, size: shape.keySize))
-            builder.add("\(name).rope_k", .rotate(tensor: key, heads: shape.keyValueHeads, size: shape.keySize))
+            builder.add(
+                "\(name).rope_k", .rotate(tensor: key, heads: shape.keyValueHeads, size: shape.keySize))
             builder.add("\(name).cache", .store(key: key, value: value, layer: layer))
             let attention = builder.tensor("attention", width: shape.heads * shape.valueSize)
             builder.add("\(name).attention", .attention(query: query, layer: layer, output: attention))
@@ -68,7 +69,8 @@ enum Llama {
         guard width % heads == 0 || file.metadata["llama.attention.key_length"] != nil else {
             throw parameters.fail("llama.embedding_length \(width) cannot be divided among \(heads) heads")
         }
-        let keySize = try parameters.count("attention.key_length", default: max(width / heads, 1), limit: 4096)
+        let keySize = try parameters.count(
+            "attention.key_length", default: max(width / heads, 1), limit: 4096)
         let valueSize = try parameters.count("attention.value_length", default: keySize, limit: 4096)
         return Graph.Shape(
             architecture: "llama",
@@ -106,13 +108,15 @@ enum Llama {
             for index in frequencies.indices {
                 let factor = Double(bytes.loadUnaligned(fromByteOffset: 4 * index, as: Float.self))
                 guard factor.isFinite, factor > 0 else {
-                    throw parameters.fail("tensor \(quoted(rotationFactors)) holds \(factor) at \(index)")
+                    throw parameters.fail(
+                        "tensor \(quoted(rotationFactors)) holds \(factor) at \(index), expected a number above 0"
+                    )
                 }
                 frequencies[index] /= factor
             }
         }
         guard frequencies.allSatisfy(\.isFinite) else {
-            throw parameters.fail("the frequencies of the rotation are not finite: base \(base), scale \(scale)")
+            throw parameters.fail("the rotation's frequencies are not finite: base \(base), scale \(scale)")
         }
         return Rotation(pairing: .neighbours, frequencies: frequencies)
     }

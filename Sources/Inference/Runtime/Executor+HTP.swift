@@ -9,7 +9,9 @@ extension Executor {
         var source: Int?
         var rows = 0, multiplyAdds = 0
         for index in segment.operations {
-            guard case .matmul(let weight, let input, let output) = graph.operations[index].kind else { continue }
+            guard case .matmul(let weight, let input, let output) = graph.operations[index].kind else {
+                continue
+            }
             rows = self.rows(input, step)
             if source != input {
                 sources.append(UnsafePointer(pointer(input)))

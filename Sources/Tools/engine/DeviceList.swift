@@ -21,7 +21,8 @@ enum DeviceList {
             case ("htp", let session?) where session < 4: self = .hardware(session)
             case ("sim", let session?) where session < 4: self = .simulator(session)
             default:
-                throw ValidationError("'\(text)' is no device; there are cpu, auto, htp0 to htp3, sim0 to sim3.")
+                throw ValidationError(
+                    "'\(text)' is no device; there are cpu, auto, htp0 to htp3, sim0 to sim3.")
             }
         }
     }

@@ -58,7 +58,8 @@ import Testing
     @Test func throughTheTool() throws {
         for reference in try GreedyReference.stories() {
             let arguments = [
-                "-m", SharedData.path("models/stories260K-f32.gguf"), "-n", "200", "--temp", "0", "--ignore-eos",
+                "-m", SharedData.path("models/stories260K-f32.gguf"), "-n", "200", "--temp", "0",
+                "--ignore-eos",
                 "--device", "cpu",
             ]
             let report = try GenerationReport(arguments + ["-p", reference.prompt])

@@ -23,7 +23,8 @@ import Testing
         #expect(offload.mul_mat_total == generated * (7 * layers + 1))
         #expect(offload.mul_mat_offloaded == offload.mul_mat_total)
         let inLayers = file.tensors.filter { $0.name.hasPrefix("blk.") && $0.dimensions.count == 2 }
-        let output = try file.tensor(named: "output.weight") ?? file.requiredTensor(named: "token_embd.weight")
+        let output =
+            try file.tensor(named: "output.weight") ?? file.requiredTensor(named: "token_embd.weight")
         #expect(inLayers.count == 7 * layers)
         #expect(
             offload.macs_total == (report.prompt_tokens + generated - 1)

@@ -21,7 +21,9 @@ import VirtualDSP
         var options = LanguageModel.Options()
         options.threads = 2
         if simulators > 0 {
-            options.devices = [InferenceDevice(name: "sim0", kind: "simulator", transport: SimulatorTransport())]
+            options.devices = [
+                InferenceDevice(name: "sim0", kind: "simulator", transport: SimulatorTransport())
+            ]
         }
         let model = try LanguageModel(path: SharedData.path(name + ".gguf"), options: options)
         var parameters = GenerationParameters(maxTokens: 0, sampling: .greedy)

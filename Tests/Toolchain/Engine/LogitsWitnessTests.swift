@@ -34,7 +34,8 @@ import Testing
         ])
         #expect(report.prompt_tokens == 125)
         #expect((report.offload.mul_mat_offloaded > 0) == (test.device != "cpu"))
-        try Python.runWitness("reference.py", ["logits", "--model", model, "--tokens", ids, "--out", theirs])
+        try PythonWitness.runWitness(
+            "reference.py", ["logits", "--model", model, "--tokens", ids, "--out", theirs])
 
         let (result, reference) = (try NumPyMatrix(path: ours), try NumPyMatrix(path: theirs))
         #expect(result.rows == 125 && reference.rows == 125)
@@ -42,7 +43,8 @@ import Testing
         #expect(error <= test.bound)
         print("\(test.testDescription): NMSE \(error)")
         // NumPy must read our file, and find the same.
-        let words = try Python.runWitness("reference.py", ["compare", theirs, ours]).split(separator: " ")
+        let words = try PythonWitness.runWitness("reference.py", ["compare", theirs, ours]).split(
+            separator: " ")
         let found = try #require(words.count > 1 ? Double(words[1]) : nil)
         #expect(abs(found - error) <= 1e-3 * error)
     }

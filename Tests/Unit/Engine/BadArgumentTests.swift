@@ -71,13 +71,15 @@ import Testing
         for size in ["9223372036854775807", "4611686018427387904", "1000000000000"] {
             try check([
                 Case(
-                    generate("-p", "a", "-c", size), "a context of \(size) tokens", "smaller context (-c)", exitCode: 1)
+                    generate("-p", "a", "-c", size), "a context of \(size) tokens", "smaller context (-c)",
+                    exitCode: 1)
             ])
         }
         try check([
             Case(generate("-p", "abcdefgh", "-c", "4"), "the context holds 4", "-c", exitCode: 1),
             Case(
-                generate("-p", String(repeating: "a b", count: 500)), "the prompt has", "the context holds 128",
+                generate("-p", String(repeating: "a b", count: 500)), "the prompt has",
+                "the context holds 128",
                 exitCode: 1),
         ])
     }
@@ -98,7 +100,9 @@ import Testing
     }
 
     @Test func devices() throws {
-        for list in ["foo", "sim9", "sim0,sim0", "", "sim", "sim0,", ",", "htp4", "cpu,sim0", "sim-1", "SIM0", "sim٣"] {
+        for list in [
+            "foo", "sim9", "sim0,sim0", "", "sim", "sim0,", ",", "htp4", "cpu,sim0", "sim-1", "SIM0", "sim٣",
+        ] {
             try check([Case(generate("-p", "a", "--device", list), "--device", "'\(list)'", exitCode: 64)])
         }
         try check([
@@ -119,6 +123,14 @@ import Testing
         ])
     }
 
+    @Test func outputThatCannotBeWritten() throws {
+        for arguments in [generate("-p", "a", "-n", "3"), ["devices"], ["inspect", model, "--json"]] {
+            let result = try Tool.run("engine", arguments, outputPath: "/dev/full")
+            #expect(result.exitCode == 1, "\(arguments)")
+            #expect(result.errors == "engine: cannot write to standard output: No space left on device\n")
+        }
+    }
+
     @Test func commands() throws {
         try check([
             Case(["generate", "-p", "a"], "--model", exitCode: 64),
@@ -132,7 +144,8 @@ import Testing
     }
 
     @Test func valuesThatBeginWithADash() throws {
-        let end = try Tool.run("engine", generate("-p", "- a", "-n", "-1", "-c", "16", "--repeat-last-n", "-1"))
+        let end = try Tool.run(
+            "engine", generate("-p", "- a", "-n", "-1", "-c", "16", "--repeat-last-n", "-1"))
         #expect(end.exitCode == 0, "\(end.errors)")
         #expect(end.output.hasPrefix("- a"))
     }

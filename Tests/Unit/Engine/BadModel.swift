@@ -38,7 +38,8 @@ struct BadModel: Sendable, CustomTestStringConvertible {
     private static let identity = [
         BadModel("general.architecture", nil, "general.architecture", "missing"),
         BadModel("general.architecture", .uint32(3), "general.architecture", "should be a string"),
-        BadModel("general.architecture", .string("ilama"), "unknown architecture \"ilama\"; known: ", "llama"),
+        BadModel(
+            "general.architecture", .string("ilama"), "unknown architecture \"ilama\"; known: ", "llama"),
         BadModel("general.architecture", .string(""), "unknown architecture \"\""),
         BadModel("general.architecture", .string("a\nb\u{1b}[31m"), "unknown architecture \"a?b?[31m\""),
         BadModel("general.architecture", .string(String(repeating: "x", count: 9999)), "xxx…\""),
@@ -102,7 +103,7 @@ struct BadModel: Sendable, CustomTestStringConvertible {
                 also: ["llama.rope.scaling.factor": .float32(0)]),
             BadModel(
                 "llama.rope.scaling.type", .string("linear"), "rotation", "not finite",
-                also: ["llama.rope.scaling.factor": .float64(1e-320)]),
+                also: ["llama.rope.scaling.factor": .float64(.leastNonzeroMagnitude)]),
             BadModel("short rope_freqs", "rope_freqs.weight", "8 numbers") {
                 $0.addZeros("rope_freqs.weight", 4)
             },
@@ -155,7 +156,8 @@ struct BadModel: Sendable, CustomTestStringConvertible {
         BadModel("tokenizer.ggml.tokens", .array(MetadataArray(["a", "b"])), "286 elements for 2 tokens"),
         BadModel("tokenizer.ggml.scores", nil, "tokenizer.ggml.scores", "missing"),
         BadModel(
-            "tokenizer.ggml.scores", .array(MetadataArray([Float(1)])), "tokenizer.ggml.scores has 1 elements"),
+            "tokenizer.ggml.scores", .array(MetadataArray([Float(1)])), "tokenizer.ggml.scores has 1 elements"
+        ),
         BadModel("tokenizer.ggml.bos_token_id", .uint32(286), "bos token is 286, but there are 286 tokens"),
         BadModel("tokenizer.ggml.eos_token_id", .int32(-1), "eos token is -1"),
         BadModel("tokenizer.ggml.unknown_token_id", .uint64(.max), "unknown_token_id"),

@@ -76,13 +76,15 @@ import VirtualDSP
         let (bytes, dataStart) = try wholeFile()
         let path = try folder.write(bytes, to: "cut.gguf")
         var refused = 0
-        let lengths = Array(stride(from: bytes.count - 1, to: dataStart, by: -1999)) + (0...dataStart).reversed()
+        let lengths =
+            Array(stride(from: bytes.count - 1, to: dataStart, by: -1999)) + (0...dataStart).reversed()
         for length in lengths {
             #expect(truncate(path, length) == 0)
             refused += refusal(path) == nil ? 0 : 1
         }
         #expect(refused == lengths.count)
-        for length in [1, 4, 8, 23, 24, 100, 700, dataStart - 1, dataStart, dataStart + 999, bytes.count - 1] {
+        for length in [1, 4, 8, 23, 24, 100, 700, dataStart - 1, dataStart, dataStart + 999, bytes.count - 1]
+        {
             _ = try runTool(try folder.write(Array(bytes[..<length]), to: "cut.gguf"))
         }
     }
@@ -90,9 +92,10 @@ import VirtualDSP
     @Test func absurdNumbersAreRefused() throws {
         let (bytes, _) = try wholeFile()
         let name = Array("blk.0.ffn_up.weight".utf8)
-        let entry = try #require(
-            bytes.indices.first { bytes[$0...].starts(with: name) }
-        ) + name.count
+        let entry =
+            try #require(
+                bytes.indices.first { bytes[$0...].starts(with: name) }
+            ) + name.count
         // Behind the name: rank, two dimensions, type, offset.
         let places: [(String, at: Int, size: Int)] = [
             ("version", 4, 4), ("tensors", 8, 8), ("keys", 16, 8), ("key length", 24, 8), ("rank", entry, 4),
@@ -105,7 +108,9 @@ import VirtualDSP
         for (what, offset, size) in places {
             for value in values where value << (64 - 8 * UInt64(size)) != 0 {
                 var changed = bytes
-                for index in 0..<size { changed[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index)) }
+                for index in 0..<size {
+                    changed[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index))
+                }
                 let path = try folder.write(changed, to: "absurd.gguf")
                 #expect(refusal(path) != nil, "\(what) = \(value)")
                 if value == .max || value == 1 << 63 { _ = try runTool(path) }
@@ -131,7 +136,8 @@ import VirtualDSP
         let (bytes, dataStart) = try wholeFile(type)
         // The arrays of the vocabulary are most of the header and the least of it to be read.
         let vocabulary = try #require(bytes.indices.first { bytes[$0...].starts(with: "<unk>".utf8) })
-        let behind = try #require(bytes.indices.first { bytes[$0...].starts(with: "tokenizer.ggml.bos".utf8) })
+        let behind = try #require(
+            bytes.indices.first { bytes[$0...].starts(with: "tokenizer.ggml.bos".utf8) })
         var generator = SeededGenerator(UInt64(type.rawValue) + 1)
         var (loaded, refused) = (0, 0)
         for _ in 0..<1500 {
@@ -201,7 +207,8 @@ import VirtualDSP
         ] {
             let path = try model(type, tensor, at: 8, nan)
             let message = try runTool(path, ["--device", device])
-            #expect(message.contains("not numbers") || message.contains("not a number"), "\(tensor) \(device)")
+            #expect(
+                message.contains("not numbers") || message.contains("not a number"), "\(tensor) \(device)")
             #expect(message.contains(path))
         }
     }

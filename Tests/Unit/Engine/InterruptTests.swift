@@ -14,7 +14,8 @@ import Testing
 
     /// Goes on for longer than the test's deadline if it is not stopped.
     private func endless(_ arguments: String...) -> [String] {
-        ["generate", "-m", model, "-p", "a", "-n", "-1", "-c", "1000000", "--ignore-eos", "-t", "1"] + arguments
+        ["generate", "-m", model, "-p", "a", "-n", "-1", "-c", "1000000", "--ignore-eos", "-t", "1"]
+            + arguments
     }
 
     @Test func keepsTheText() throws {

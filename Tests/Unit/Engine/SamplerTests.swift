@@ -132,7 +132,8 @@ import Testing
         let chances = softmax(1)
         let count = chances.prefix { $0 >= Double(parameters.minP) * chances[0] }.count
         tokens = Array(tokens.prefix(max(count, 1)))
-        return Dictionary(uniqueKeysWithValues: zip(tokens.map(\.id), softmax(Double(parameters.temperature))))
+        return Dictionary(
+            uniqueKeysWithValues: zip(tokens.map(\.id), softmax(Double(parameters.temperature))))
     }
 
     @Test("draws follow the distribution", arguments: 0..<40)
@@ -178,7 +179,8 @@ import Testing
             bins += 1
         }
         if restExpected >= 10 {
-            statistic += (Double(restCount) - restExpected) * (Double(restCount) - restExpected) / restExpected
+            statistic +=
+                (Double(restCount) - restExpected) * (Double(restCount) - restExpected) / restExpected
             bins += 1
         }
         guard bins > 1 else { return }

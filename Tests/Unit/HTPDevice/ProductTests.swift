@@ -53,14 +53,13 @@ import VirtualDSP
     func productsAreCloseToDoublePrecision(
         format: WeightMatrix.Format, size: (rows: Int, columns: Int, count: Int)
     ) throws {
-        var random = RandomNumbers(seed: UInt64(size.rows + size.columns))
+        var random = SeededGenerator(UInt64(size.rows + size.columns))
         let matrix = try RandomMatrix(format, rows: size.rows, columns: size.columns, random: &random)
         let source = random.normals(size.columns * size.count)
         let (results, report) = try Self.multiply(
             try Self.device("simulator"), [matrix], by: source, rows: size.count)
-        let error = normalizedError(results[0], expected: matrix.multiplied(by: source))
         // Eight-bit activations of a normal distribution are off by 5e-5 of their square.
-        #expect(error < 2e-4)
+        #expect(matrix.error(of: results[0], with: source) < 2e-4)
         #expect(report.products == 1)
         #expect(report.multiplyAdds == size.rows * size.columns * size.count)
     }
@@ -69,7 +68,7 @@ import VirtualDSP
     /// left but the rounding of scales and sums.
     @Test(arguments: [WeightMatrix.Format.q4_0, .q8_0])
     func exactActivationsGiveAlmostExactProducts(format: WeightMatrix.Format) throws {
-        var random = RandomNumbers(seed: 11)
+        var random = SeededGenerator(11)
         let matrix = try RandomMatrix(format, rows: 64, columns: 1024, random: &random)
         var source = (0..<1024).map { _ in Float(Int.random(in: -126...126, using: &random)) }
         for block in stride(from: 0, to: 1024, by: 32) { source[block] = 127 }
@@ -78,7 +77,7 @@ import VirtualDSP
     }
 
     @Test func rowsOfABatchDoNotInfluenceEachOther() throws {
-        var random = RandomNumbers(seed: 3)
+        var random = SeededGenerator(3)
         let matrix = try RandomMatrix(.q4_0, rows: 96, columns: 320, random: &random)
         let source = random.normals(320 * 9)
         let together = try Self.multiply(try Self.device("simulator"), [matrix], by: source, rows: 9).results[
@@ -93,7 +92,7 @@ import VirtualDSP
     }
 
     @Test func outliersZerosAndExtremesAreDefined() throws {
-        var random = RandomNumbers(seed: 8)
+        var random = SeededGenerator(8)
         let matrix = try RandomMatrix(.q8_0, rows: 32, columns: 256, random: &random)
         var source = random.normals(256 * 4)
         source[5] = 4000  // one block dwarfs the others
@@ -114,7 +113,7 @@ import VirtualDSP
 
     @Test(.enabled(if: SimulatorLibrary.path != nil, "libcdsprpc-simulator.so is not built"))
     func bothTransportsGiveTheSameBits() throws {
-        var random = RandomNumbers(seed: 21)
+        var random = SeededGenerator(21)
         let matrices = [
             try RandomMatrix(.q4_0, rows: 160, columns: 512, random: &random),
             try RandomMatrix(.q8_0, rows: 33, columns: 512, random: &random),
@@ -133,7 +132,7 @@ import VirtualDSP
 
     @Test(arguments: transports)
     func theDeviceCountsItsMemory(transport: String) throws {
-        var random = RandomNumbers(seed: 2)
+        var random = SeededGenerator(2)
         let device = try Self.device(transport)
         #expect(device.modelBytes == 0)
         let matrix = try RandomMatrix(.q4_0, rows: 64, columns: 64, random: &random)

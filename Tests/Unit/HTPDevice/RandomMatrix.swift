@@ -11,7 +11,7 @@ struct RandomMatrix {
     let bytes: [UInt8]
     let values: [Float]
 
-    init(_ format: WeightMatrix.Format, rows: Int, columns: Int, random: inout RandomNumbers) throws {
+    init(_ format: WeightMatrix.Format, rows: Int, columns: Int, random: inout SeededGenerator) throws {
         self.format = format
         self.rows = rows
         self.columns = columns
@@ -50,5 +50,17 @@ struct RandomMatrix {
             }
         }
         return result
+    }
+
+    /// The error of products with `source`, over the square that products of unrelated rows have on average: unlike
+    /// the products' own square, it is never near zero.
+    func error(of products: [Float], with source: [Float]) -> Double {
+        func square(_ values: some Sequence<Float>) -> Double {
+            values.reduce(0) { $0 + Double($1) * Double($1) }
+        }
+        let difference = zip(products, multiplied(by: source)).reduce(0) {
+            $0 + (Double($1.0) - $1.1) * (Double($1.0) - $1.1)
+        }
+        return difference / (square(values) * square(source) / Double(columns))
     }
 }

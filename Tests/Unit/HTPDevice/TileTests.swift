@@ -8,7 +8,7 @@ import Testing
     @Test(arguments: [WeightMatrix.Format.q4_0, .q8_0], [(1, 32), (32, 64), (45, 96), (70, 256)])
     func everyWeightIsWhereTheFormatSays(format: WeightMatrix.Format, size: (Int, Int)) throws {
         let (rows, columns) = size
-        var random = RandomNumbers(seed: UInt64(rows * columns))
+        var random = SeededGenerator(UInt64(rows * columns))
         let matrix = try RandomMatrix(format, rows: rows, columns: columns, random: &random)
         try matrix.withWeights { weights in
             let rowTileBytes = weights.kind.rowTileBytes(columns: columns)
@@ -64,7 +64,7 @@ import Testing
 
     @Test func scalesWithinFourOctavesAreExact() throws {
         // Scales of half precision need 11 bits, mantissas have 15: nothing is lost down to a sixteenth.
-        var random = RandomNumbers(seed: 5)
+        var random = SeededGenerator(5)
         let matrix = try RandomMatrix(.q8_0, rows: 32, columns: 256, random: &random)
         try matrix.withWeights { weights in
             var tile = [UInt8](repeating: 0, count: weights.tiledByteCount)

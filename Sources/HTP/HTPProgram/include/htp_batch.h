@@ -1,7 +1,8 @@
 // The command buffer of `htp_submit`: a header, a table of buffers, a list of operations.
 //
 // It lies in shared memory and is built once per shape; a later submission changes the header's `rows`
-// and nothing else. The program reads every field once and checks it before use.
+// and nothing else. The program reads every field once and checks it before use; fields without a meaning
+// must be 0.
 #ifndef HTP_BATCH_H
 #define HTP_BATCH_H
 

@@ -4,13 +4,13 @@ import Testing
 /// A Python interpreter with numpy and gguf, which runs the scripts of `Tests/Toolchain/Witness`.
 ///
 /// The environment variable `HEXAGONRPC_PYTHON` names it; without it, it is `python3`.
-public enum Python {
+package enum PythonWitness {
     /// Whether there is one with both packages.
-    public static let isAvailable = (try? run(["-c", "import numpy, gguf"])) != nil
+    package static let isAvailable = (try? run(["-c", "import numpy, gguf"])) != nil
 
     /// Runs a script of the witness folder and returns what it prints.
     @discardableResult
-    public static func runWitness(_ script: String, _ arguments: [String]) throws -> String {
+    package static func runWitness(_ script: String, _ arguments: [String]) throws -> String {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("../Toolchain/Witness").standardizedFileURL.path
         return try run([folder + "/" + script] + arguments)
@@ -19,7 +19,8 @@ public enum Python {
     private static func run(_ arguments: [String]) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [ProcessInfo.processInfo.environment["HEXAGONRPC_PYTHON"] ?? "python3"] + arguments
+        process.arguments =
+            [ProcessInfo.processInfo.environment["HEXAGONRPC_PYTHON"] ?? "python3"] + arguments
         let output = Pipe()
         (process.standardOutput, process.standardError) = (output, output)
         try process.run()
@@ -34,9 +35,9 @@ public enum Python {
 
 extension Trait where Self == ConditionTrait {
     /// Runs the test only where Python has numpy and gguf.
-    public static var needsPython: Self {
+    package static var needsPython: Self {
         .enabled(
-            if: Python.isAvailable,
+            if: PythonWitness.isAvailable,
             "needs Python with numpy and gguf (set HEXAGONRPC_PYTHON to such an interpreter)")
     }
 }
