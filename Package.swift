@@ -34,7 +34,8 @@ let package = Package(
         swiftTarget("HexagonIDL", floor: "Messages", []),
 
         // SDK
-        swiftTarget("HexagonRPC", floor: "SDK", ["RemoteCalls", "FastRPCLibrary", "FastRPCKernel", "SharedMemory"]),
+        swiftTarget(
+            "HexagonRPC", floor: "SDK", ["RemoteCalls", "FastRPCLibrary", "FastRPCKernel", "SharedMemory"]),
 
         // HTP
         .target(name: "HTPProgram", dependencies: ["CRemote"], path: "Sources/HTP/HTPProgram"),
@@ -109,8 +110,9 @@ let package = Package(
         .testTarget(
             name: "ToolchainTests",
             dependencies: [
-                "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls",
-                "HexagonIDL", "HTPProgram", "GGUF", "Quantization", "CPUKernels", "Tokenization", "Engine", "VirtualDSP",
+                "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "FastRPCKernel",
+                "RemoteCalls", "HexagonIDL", "HTPProgram", "GGUF", "Quantization", "CPUKernels",
+                "Tokenization", "Engine", "VirtualDSP",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.

@@ -7,6 +7,12 @@ package struct KernelStructure: Sendable {
         package var name: String
         package var offset: Int
         package var byteCount: Int
+
+        package init(name: String, offset: Int, byteCount: Int) {
+            self.name = name
+            self.offset = offset
+            self.byteCount = byteCount
+        }
     }
 
     package var name: String

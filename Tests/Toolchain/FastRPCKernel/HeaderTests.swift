@@ -83,7 +83,8 @@ struct FastRPCHeaderTests {
         var lines: [String] = []
         func add(_ name: String, _ expression: String) {
             let guardian = guarded.first { $0.key == name || $0.value.contains(name) }?.key
-            let isMacro = name.hasPrefix("FASTRPC_IOCTL_") || KernelConstants.macros.contains { $0.name == name }
+            let isMacro =
+                name.hasPrefix("FASTRPC_IOCTL_") || KernelConstants.macros.contains { $0.name == name }
             let condition = guardian ?? (isMacro ? name : nil)
             let line = "printf(\"\(name) %lu\\n\", (unsigned long)(\(expression)));"
             lines.append(condition.map { "#ifdef \($0)\n\(line)\n#endif" } ?? line)
@@ -99,7 +100,8 @@ struct FastRPCHeaderTests {
                 add("\(structure.name).\(field.name):size", "sizeof(((\(type) *)0)->\(name))")
             }
         }
-        for (name, _) in KernelConstants.mapFlags + KernelConstants.processAttributes + KernelConstants.macros {
+        for (name, _) in KernelConstants.mapFlags + KernelConstants.processAttributes + KernelConstants.macros
+        {
             add(name, name)
         }
         return """

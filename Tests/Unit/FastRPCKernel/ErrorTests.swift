@@ -5,9 +5,9 @@ import TestSupport
 import Testing
 
 @Suite struct FastRPCErrorTests {
-    let recorder = Recorder()
+    let recorder = RequestRecorder()
 
-    private func invoke(_ device: borrowing FastRPCDevice) throws(FastRPCKernelError) {
+    private func invoke(_ device: borrowing FastRPCDevice) throws {
         try device.invoke(handle: 9, scalars: 0, arguments: UnsafeMutableBufferPointer(start: nil, count: 0))
     }
 
@@ -21,7 +21,7 @@ import Testing
     func anyOtherResultIsTheDSPs(result: Int, status: UInt32) throws {
         recorder.answer(.value(result), byteCount: 16)
         try recorder.withDevice { device in
-            let error = failure { () throws(FastRPCKernelError) in try invoke(device) }
+            let error = failure { try invoke(device) }
             #expect(error?.cause == .dsp(status))
             #expect(error?.dspStatus == status && error?.errno == nil)
             #expect(
@@ -35,7 +35,7 @@ import Testing
     func minusOneIsTheKernels(code: CInt) throws {
         recorder.answer(.failure(code), byteCount: 16)
         try recorder.withDevice { device in
-            let error = failure { () throws(FastRPCKernelError) in try invoke(device) }
+            let error = failure { try invoke(device) }
             #expect(error?.cause == .errno(code))
             #expect(error?.errno == code && error?.dspStatus == nil)
             #expect(error?.description.contains("(errno \(code))") == true)
@@ -46,7 +46,7 @@ import Testing
     @Test func anInterruptedCallIsNotMadeAgain() throws {
         recorder.tracer.force("ioctl", .failure(EINTR), .value(0), .failure(EINTR), .value(0))
         try recorder.withDevice { device in
-            let error = failure { () throws(FastRPCKernelError) in try invoke(device) }
+            let error = failure { try invoke(device) }
             #expect(error?.errno == EINTR && error?.advice.contains("signal") == true)
             #expect(recorder.requests.count == 1)
             try invoke(device)
@@ -60,7 +60,7 @@ import Testing
         let buffer = try MemoryFileAllocator().allocate(byteCount: 4096)
         let device = try FastRPCDevice(path: "/dev/null")
         let errors = [
-            failure { () throws(FastRPCKernelError) in try invoke(device) },
+            failure { try invoke(device) },
             failure { try device.attach() }, failure { try device.attachToSensors() },
             failure { try device.createProcess(shell: buffer, byteCount: 100) },
             failure { try device.createStaticProcess(name: "audiopd", memoryByteCount: 0) },
@@ -100,35 +100,35 @@ import Testing
 
     @Test func refusalsComeWithAdvice() throws {
         let shell = try MemoryFileAllocator().allocate(byteCount: 4096)
-        let cases: [(CInt, String, (borrowing FastRPCDevice) throws(FastRPCKernelError) -> Void)] = [
-            (EPERM, "handle 1", { device throws(FastRPCKernelError) in try invoke(device) }),
-            (EINVAL, "dma-buf", { device throws(FastRPCKernelError) in try invoke(device) }),
-            (EPIPE, "open it again", { device throws(FastRPCKernelError) in try invoke(device) }),
-            (ENOSPC, "256 calls", { device throws(FastRPCKernelError) in try invoke(device) }),
-            (ETIMEDOUT, "10 s", { device throws(FastRPCKernelError) in try device.attach() }),
-            (ENOTTY, "too old", { device throws(FastRPCKernelError) in try device.set(.pollMode, to: 0) }),
-            (EOPNOTSUPP, "chip", { device throws(FastRPCKernelError) in try device.set(.pollMode, to: 1) }),
+        let cases: [(CInt, String, (borrowing FastRPCDevice) throws -> Void)] = [
+            (EPERM, "handle 1", { device in try invoke(device) }),
+            (EINVAL, "dma-buf", { device in try invoke(device) }),
+            (EPIPE, "open it again", { device in try invoke(device) }),
+            (ENOSPC, "256 calls", { device in try invoke(device) }),
+            (ETIMEDOUT, "10 s", { device in try device.attach() }),
+            (ENOTTY, "too old", { device in try device.set(.pollMode, to: 0) }),
+            (EOPNOTSUPP, "chip", { device in try device.set(.pollMode, to: 1) }),
             (
                 EPERM, "firmware is too old",
-                { device throws(FastRPCKernelError) in _ = try device.capability(.hvx128) }
+                { device in _ = try device.capability(.hvx128) }
             ),
             (
                 ECHRNG, "domain",
-                { device throws(FastRPCKernelError) in _ = try device.capability(.hvx128, domain: 9) }
+                { device in _ = try device.capability(.hvx128, domain: 9) }
             ),
             (
                 EINVAL, "with this size",
-                { device throws(FastRPCKernelError) in try device.removePages(at: 1, byteCount: 1) }
+                { device in try device.removePages(at: 1, byteCount: 1) }
             ),
             (
                 EINVAL, "by this descriptor",
-                { device throws(FastRPCKernelError) in try device.unmapMemory(at: 1, byteCount: 1) }
+                { device in try device.unmapMemory(at: 1, byteCount: 1) }
             ),
         ]
         for (code, words, body) in cases {
             recorder.tracer.force("ioctl", .failure(code))
             try recorder.withDevice { device in
-                let error = failure { () throws(FastRPCKernelError) in try body(device) }
+                let error = failure { try body(device) }
                 #expect(error?.errno == code)
                 #expect(error?.advice.contains(words) == true, "\(String(describing: error))")
             }

@@ -1,9 +1,10 @@
 import FastRPCKernel
 import Glibc
 import SharedMemory
+import Testing
 
 /// Answers requests in the kernel's place and keeps the bytes that their pointers pointed at.
-final class Recorder: @unchecked Sendable {
+final class RequestRecorder: @unchecked Sendable {
     let tracer = SystemCallTracer()
     private(set) var arguments: [[UInt8]] = []
 
@@ -45,4 +46,16 @@ final class Recorder: @unchecked Sendable {
 func bytes(_ values: any FixedWidthInteger...) -> [UInt8] {
     func raw(_ value: some FixedWidthInteger) -> [UInt8] { withUnsafeBytes(of: value) { Array($0) } }
     return values.flatMap { raw($0) }
+}
+
+/// The error of the module that `body` throws, or nil; any other is an issue.
+func failure(_ body: () throws -> Void) -> FastRPCKernelError? {
+    do {
+        try body()
+    } catch let error as FastRPCKernelError {
+        return error
+    } catch {
+        Issue.record(error)
+    }
+    return nil
 }
