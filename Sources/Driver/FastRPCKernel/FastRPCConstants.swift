@@ -48,8 +48,6 @@ public struct MapFlag: RawRepresentable, Hashable, Sendable {
     public static let delayed = MapFlag(rawValue: 3)
     /// `FASTRPC_MAP_FD_NOMAP`: like ``delayed``, without a mapping on the host.
     public static let noHostMapping = MapFlag(rawValue: 16)
-    /// `FASTRPC_MAP_MAX`: one more than the last number in use.
-    package static let limit = MapFlag(rawValue: 17)
 }
 
 /// What pages are added to a process on the DSP for. A number, not a set of bits; defined by the driver, in no

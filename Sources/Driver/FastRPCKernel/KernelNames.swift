@@ -119,12 +119,12 @@ package struct KernelStructure: Sendable {
 
 /// The constants of the module by their C names, in groups.
 package enum KernelConstants {
-    /// `enum fastrpc_map_flags`
+    /// `enum fastrpc_map_flags`, without its count, which grows with the header.
     package static let mapFlags: [(name: String, value: UInt32)] = [
         ("FASTRPC_MAP_STATIC", MapFlag.static.rawValue), ("FASTRPC_MAP_RESERVED", MapFlag.reserved.rawValue),
         ("FASTRPC_MAP_FD", MapFlag.descriptor.rawValue),
         ("FASTRPC_MAP_FD_DELAYED", MapFlag.delayed.rawValue),
-        ("FASTRPC_MAP_FD_NOMAP", MapFlag.noHostMapping.rawValue), ("FASTRPC_MAP_MAX", MapFlag.limit.rawValue),
+        ("FASTRPC_MAP_FD_NOMAP", MapFlag.noHostMapping.rawValue),
     ]
     /// `enum fastrpc_proc_attr`
     package static let processAttributes: [(name: String, value: UInt32)] = [
