@@ -27,13 +27,15 @@ let package = Package(
         // Driver
         swiftTarget("SharedMemory", floor: "Driver", ["CLinux", "CDRM"]),
         swiftTarget("FastRPCLibrary", floor: "Driver", ["CLinux", "SharedMemory"]),
+        swiftTarget("FastRPCKernel", floor: "Driver", ["SharedMemory"]),
 
         // Messages
         swiftTarget("RemoteCalls", floor: "Messages", []),
         swiftTarget("HexagonIDL", floor: "Messages", []),
 
         // SDK
-        swiftTarget("HexagonRPC", floor: "SDK", ["RemoteCalls", "FastRPCLibrary", "SharedMemory"]),
+        swiftTarget(
+            "HexagonRPC", floor: "SDK", ["RemoteCalls", "FastRPCLibrary", "FastRPCKernel", "SharedMemory"]),
 
         // HTP
         .target(name: "HTPProgram", dependencies: ["CRemote"], path: "Sources/HTP/HTPProgram"),
@@ -93,8 +95,8 @@ let package = Package(
         .testTarget(
             name: "UnitTests",
             dependencies: [
-                "TestSupport", "SharedMemory", "FastRPCLibrary", "RemoteCalls", "HexagonIDL", "HexagonRPC",
-                "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
+                "TestSupport", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls", "HexagonIDL",
+                "HexagonRPC", "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization",
                 "Models", "Runtime", "Engine", "VirtualDSP", "CRemote", "engine-tool",
             ],
@@ -108,8 +110,9 @@ let package = Package(
         .testTarget(
             name: "ToolchainTests",
             dependencies: [
-                "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "RemoteCalls", "HexagonIDL",
-                "HTPProgram", "GGUF", "Quantization", "CPUKernels", "Tokenization", "Engine", "VirtualDSP",
+                "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "FastRPCKernel",
+                "RemoteCalls", "HexagonIDL", "HTPProgram", "GGUF", "Quantization", "CPUKernels",
+                "Tokenization", "Engine", "VirtualDSP",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.

@@ -23,6 +23,8 @@ public struct SharedBuffer: ~Copyable, @unchecked Sendable {
         case memoryFile
         /// A heap under `/dev/dma_heap`.
         case dmaHeap(String)
+        /// `FASTRPC_IOCTL_ALLOC_DMA_BUFF` of a FastRPC node.
+        case fastRPC
         /// `rpcmem_alloc` of a FastRPC library.
         case rpcmem
         /// Somebody else: the descriptor was handed to this process or made by another library.

@@ -4,8 +4,9 @@ import Glibc
 /// The system calls of the Driver floor, one wrapper each.
 ///
 /// One rule for all of them: a call that a signal interrupted (`EINTR`) is made again, except `close`,
-/// after which Linux has released the descriptor whatever it returned. A test can watch and force every
-/// call through ``SystemCallTracer``.
+/// after which Linux has released the descriptor whatever it returned, and an `ioctl` whose caller says
+/// that making it twice is not the same as making it once. A test can watch and force every call through
+/// ``SystemCallTracer``.
 package enum SystemCalls {
     /// The tracer of the current task, if a test has set one.
     @TaskLocal package static var tracer: SystemCallTracer?
@@ -23,11 +24,14 @@ package enum SystemCalls {
 
     /// Makes a system call on a device. Returns what the kernel returned unless that is -1: FastRPC
     /// answers with DSP codes here.
+    ///
+    /// - Parameter repeating: whether a call that a signal interrupted is made again.
     @discardableResult
     package static func ioctl(
-        _ descriptor: CInt, _ request: IOControlRequest, _ argument: UnsafeMutableRawPointer?
+        _ descriptor: CInt, _ request: IOControlRequest, _ argument: UnsafeMutableRawPointer?,
+        repeating: Bool = true
     ) throws(SystemError) -> CInt {
-        try call("ioctl", "\(descriptor), \(request)", argument) {
+        try call("ioctl", "\(descriptor), \(request)", argument, repeating: repeating) {
             clinux_ioctl(descriptor, CUnsignedLong(request.rawValue), argument)
         }
     }
@@ -52,6 +56,13 @@ package enum SystemCalls {
         let shrink: CInt = 2  // F_SEAL_SHRINK
         _ = try call("fcntl", "\(descriptor), F_ADD_SEALS, F_SEAL_SHRINK") {
             clinux_fcntl(descriptor, addSeals, shrink)
+        }
+    }
+
+    /// Lets a descriptor end at the next `exec`, for one that the kernel made without `O_CLOEXEC`.
+    package static func closeOnExec(_ descriptor: CInt) throws(SystemError) {
+        _ = try call("fcntl", "\(descriptor), F_SETFD, FD_CLOEXEC") {
+            clinux_fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         }
     }
 
@@ -93,12 +104,26 @@ package enum SystemCalls {
         _ = try call("access", "\"\(path)\", \(mode)") { Glibc.access(path, mode) }
     }
 
+    /// The names of what is in a directory, in no order; none where it cannot be read.
+    package static func fileNames(in directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            names.append(
+                withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                })
+        }
+        return names
+    }
+
     /// The size of a page, as the kernel says.
     package static var pageSize: Int { sysconf(CInt(_SC_PAGESIZE)) }
 
     private static func call<Value: SignedInteger>(
         _ name: String, _ arguments: @autoclosure () -> String, _ pointer: UnsafeMutableRawPointer? = nil,
-        _ body: () -> Value
+        repeating: Bool = true, _ body: () -> Value
     ) throws(SystemError) -> Value {
         while true {
             var result: Value
@@ -111,7 +136,7 @@ package enum SystemCalls {
                 code = errno
             }
             guard result == -1 else { return result }
-            guard code == EINTR else { throw SystemError(code) }
+            guard code == EINTR, repeating else { throw SystemError(code) }
         }
     }
 }
