@@ -22,7 +22,8 @@ public final class LanguageModel {
         public var devices: [InferenceDevice] = []
         /// CPU threads; 0 for one per core.
         public var threads = 0
-        /// Tokens that prompt and generation may have together; 0 for the model's own, at most 4096.
+        /// Tokens that prompt and generation may have together, the last one not counted as nothing follows it; 0 for
+        /// the model's own, at most 4096.
         public var contextLength = 0
         /// Tokens of a prompt that are computed at once.
         public var batch = 512
@@ -33,7 +34,7 @@ public final class LanguageModel {
 
     /// The model's vocabulary.
     public let tokenizer: Tokenizer
-    /// Tokens that prompt and generation may have together.
+    /// Tokens that prompt and generation may have together, the last one not counted as nothing follows it.
     public let contextLength: Int
     /// CPU threads in use.
     public let threads: Int
