@@ -26,6 +26,11 @@ static int all_zero(const uint32_t *words, size_t count) {
 
 #define ALL_ZERO(array) all_zero(array, sizeof(array) / sizeof(array)[0])
 
+// Bytes from a tensor's first to its last. rows < 2^13 and stride < 2^32 cannot overflow.
+static uint64_t tensor_extent(const htp_tensor *t, uint64_t rows, uint64_t row_bytes) {
+    return (rows - 1) * t->stride + row_bytes;
+}
+
 // A tensor's first byte, after checking that `rows` rows of `row_bytes` lie inside its buffer.
 static uint32_t resolve(const batch *b, const htp_tensor *t, uint64_t rows, uint64_t row_bytes,
                         uint32_t alignment, uint8_t **address) {
@@ -36,8 +41,7 @@ static uint32_t resolve(const batch *b, const htp_tensor *t, uint64_t rows, uint
     if (!map || entry.size > map->size || entry.flags != 0) return HTP_FAULT_BUFFER;
     if (rows > 1 && t->stride < row_bytes) return HTP_FAULT_SHAPE;
     if (((t->offset | t->stride) & (alignment - 1)) != 0) return HTP_FAULT_SHAPE;
-    // rows < 2^13 and stride < 2^32 cannot overflow; offset is compared by subtraction.
-    uint64_t extent = (rows - 1) * t->stride + row_bytes;
+    const uint64_t extent = tensor_extent(t, rows, row_bytes);
     if (t->offset > entry.size || extent > entry.size - t->offset) return HTP_FAULT_RANGE;
     *address = (uint8_t *)map->address + t->offset;
     return HTP_FAULT_NONE;
@@ -67,6 +71,7 @@ static uint32_t run_matmul(batch *b, const htp_operation *op, int *status) {
         return HTP_FAULT_SHAPE;
     if (!same) {
         b->source_columns = 0;
+        platform_refresh(source, tensor_extent(&op->source, rows, in_bytes));
         *status = program_quantize(b->program, source, op->source.stride, op->in, rows);
         if (*status != AEE_SUCCESS) return HTP_FAULT_MEMORY;
         b->source = op->source;
@@ -75,6 +80,7 @@ static uint32_t run_matmul(batch *b, const htp_operation *op, int *status) {
     *status = program_multiply(b->program, op->tile_kind, op->out, op->in, rows, weights, destination,
                                op->destination.stride);
     if (*status != AEE_SUCCESS) return HTP_FAULT_MEMORY;
+    platform_publish(destination, tensor_extent(&op->destination, rows, out_bytes));
     b->multiply_adds += (uint64_t)rows * op->out * op->in;
     return HTP_FAULT_NONE;
 }
@@ -96,6 +102,7 @@ int batch_run(program *p, uint8_t *memory, uint64_t size, uint32_t *executed, ui
     int status = AEE_SUCCESS;
     uint32_t index = 0;
     if (size < sizeof b.header) return AEE_EBADPARM;
+    platform_refresh(memory, size);
     __builtin_memcpy(&b.header, memory, sizeof b.header);
     uint32_t fault = check_header(&b.header, size);
     if (fault == HTP_FAULT_NONE && !p->workers) fault = HTP_FAULT_NOT_STARTED;
@@ -119,6 +126,7 @@ int batch_run(program *p, uint8_t *memory, uint64_t size, uint32_t *executed, ui
     b.header.multiply_adds = b.multiply_adds;
     const size_t results = offsetof(htp_batch_header, status);
     __builtin_memcpy(memory + results, (const uint8_t *)&b.header + results, sizeof b.header - results);
+    platform_publish(memory, sizeof b.header);
     *executed = index;
     *microseconds = b.header.microseconds;
     return status;

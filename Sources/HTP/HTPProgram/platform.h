@@ -19,6 +19,11 @@ void platform_query(platform_hardware *hardware);
 int platform_map(int fd, uint64_t size, void **address);
 void platform_unmap(int fd, void *address, uint64_t size);
 
+// A DSP's caches do not follow the host's writes, nor the host the DSP's. Called before reading what the host
+// wrote, and after writing what it will read.
+void platform_refresh(void *memory, uint64_t size);
+void platform_publish(void *memory, uint64_t size);
+
 // Memory aligned to 128 bytes, or NULL.
 void *platform_allocate(size_t size);
 void platform_free(void *memory);

@@ -45,6 +45,17 @@ void platform_unmap(int fd, void *address, uint64_t size) {
     munmap(address, size);
 }
 
+// Both sides are the same processor here.
+void platform_refresh(void *memory, uint64_t size) {
+    (void)memory;
+    (void)size;
+}
+
+void platform_publish(void *memory, uint64_t size) {
+    (void)memory;
+    (void)size;
+}
+
 void *platform_allocate(size_t size) {
     void *memory = NULL;
     return posix_memalign(&memory, 128, size) == 0 ? memory : NULL;

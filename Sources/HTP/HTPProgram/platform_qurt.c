@@ -27,6 +27,10 @@ extern int qurt_thread_get_priority(unsigned int id);
 extern int qurt_futex_wait(void *word, int value);
 extern int qurt_futex_wake(void *word, int threads);
 extern int qurt_hvx_get_units(void);
+// Weak: older systems lack it. The page layouts that it can also tell are not asked for.
+extern int compute_resource_query_VTCM(uint32_t application, uint32_t *total, void *layout, uint32_t *available,
+                                       void *available_layout) __attribute__((weak));
+extern int qurt_mem_cache_clean(uintptr_t address, uint32_t size, int operation, int type);
 extern int HAP_mmap_get(int fd, void **address, uint64_t *physical);
 extern int HAP_mmap_put(int fd);
 extern uint64_t HAP_perf_get_time_us(void);
@@ -47,7 +51,9 @@ void platform_query(platform_hardware *hardware) {
     // Bits 15…8 count the contexts of 128-byte vectors.
     int units = qurt_hvx_get_units();
     hardware->hvx_units = units > 0 && (units >> 8 & 0xff) ? (uint32_t)(units >> 8 & 0xff) : 1;
-    hardware->vtcm_bytes = 0;
+    uint32_t vtcm = 0;
+    if (compute_resource_query_VTCM && compute_resource_query_VTCM(0, &vtcm, NULL, NULL, NULL) != 0) vtcm = 0;
+    hardware->vtcm_bytes = vtcm;
 }
 
 // The host has mapped the buffer by its descriptor (FASTRPC_MAP_FD); here it is only looked up.
@@ -62,6 +68,17 @@ void platform_unmap(int fd, void *address, uint64_t size) {
     (void)address;
     (void)size;
     HAP_mmap_put(fd);
+}
+
+// Operations and type of qurt_mem_cache_clean.
+enum { CACHE_FLUSH = 0, CACHE_FLUSH_INVALIDATE = 2, DATA_CACHE = 1 };
+
+void platform_refresh(void *memory, uint64_t size) {
+    qurt_mem_cache_clean((uintptr_t)memory, (uint32_t)size, CACHE_FLUSH_INVALIDATE, DATA_CACHE);
+}
+
+void platform_publish(void *memory, uint64_t size) {
+    qurt_mem_cache_clean((uintptr_t)memory, (uint32_t)size, CACHE_FLUSH, DATA_CACHE);
 }
 
 void *platform_allocate(size_t size) { return memalign(128, size); }

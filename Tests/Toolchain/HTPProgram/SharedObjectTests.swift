@@ -13,8 +13,10 @@ struct SharedObjectTests {
         // Worker threads: QuRT is the DSP's kernel.
         "qurt_thread_create", "qurt_thread_join", "qurt_thread_get_id", "qurt_thread_get_priority",
         "qurt_futex_wait", "qurt_futex_wake",
-        // How many vector contexts there are.
-        "qurt_hvx_get_units",
+        // The caches, which do not follow the host's writes.
+        "qurt_mem_cache_clean",
+        // How many vector contexts there are, and how much tightly coupled memory; the latter is weak.
+        "qurt_hvx_get_units", "compute_resource_query_VTCM",
         // The address of a buffer that the host has mapped, by its descriptor.
         "HAP_mmap_get", "HAP_mmap_put",
         // The clock.
