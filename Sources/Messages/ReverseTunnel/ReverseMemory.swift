@@ -1,8 +1,8 @@
 import RemoteCalls
 
 /// What the transport does for the DSP's memory requests. Whatever it does not implement answers
-/// `AEE_EUNSUPPORTED`.
-public protocol ReverseMemory: AnyObject {
+/// `AEE_EUNSUPPORTED`. Called by one thread at a time, but not always by the one that made it.
+public protocol ReverseMemory: AnyObject, Sendable {
     /// Maps memory for the DSP, for example to grow its heap.
     func map(_ request: ReverseMapRequest) throws(RemoteCallError) -> ReverseMapping
     /// Undoes `map`.

@@ -5,12 +5,12 @@ import Synchronization
 ///
 /// Handle 0 is `apps_remotectl`, by which the DSP opens the others. Calls may come from any thread; one is
 /// served at a time.
-// Unchecked because everything below the lock is touched under it only, the services included: `init` is
-// given them for good.
 public final class ReverseServer: @unchecked Sendable {
     /// Handles that the DSP may hold at the same time.
     public static let maximumHandles = 20
 
+    // Sendable, unchecked, because handles and services are touched under the lock only: `init` is given
+    // the services for good.
     private let services: [any ReverseService]
     private let maximumReply: Int
     private let lock = Mutex(())
