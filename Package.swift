@@ -31,6 +31,7 @@ let package = Package(
 
         // Messages
         swiftTarget("RemoteCalls", floor: "Messages", []),
+        swiftTarget("ReverseTunnel", floor: "Messages", ["RemoteCalls"]),
         swiftTarget("HexagonIDL", floor: "Messages", []),
 
         // SDK
@@ -95,7 +96,9 @@ let package = Package(
         .testTarget(
             name: "UnitTests",
             dependencies: [
-                "TestSupport", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls", "HexagonIDL",
+                "TestSupport", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls",
+                "ReverseTunnel",
+                "HexagonIDL",
                 "HexagonRPC", "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization",
                 "Models", "Runtime", "Engine", "VirtualDSP", "CRemote", "engine-tool",
