@@ -30,6 +30,7 @@ let package = Package(
 
         // Messages
         swiftTarget("RemoteCalls", floor: "Messages", []),
+        swiftTarget("DSPQueue", floor: "Messages", ["SharedMemory", "RemoteCalls"]),
         swiftTarget("HexagonIDL", floor: "Messages", []),
 
         // SDK
@@ -93,8 +94,8 @@ let package = Package(
         .testTarget(
             name: "UnitTests",
             dependencies: [
-                "TestSupport", "SharedMemory", "FastRPCLibrary", "RemoteCalls", "HexagonIDL", "HexagonRPC",
-                "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
+                "TestSupport", "SharedMemory", "FastRPCLibrary", "RemoteCalls", "DSPQueue", "HexagonIDL",
+                "HexagonRPC", "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization",
                 "Models", "Runtime", "Engine", "VirtualDSP", "CRemote", "engine-tool",
             ],
