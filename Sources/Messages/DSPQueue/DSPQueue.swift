@@ -11,8 +11,10 @@ public final class DSPQueue: Sendable {
     /// The number to give to the program on the DSP, which imports the queue by it.
     public let exportedID: UInt64
     /// The buffers that packets may name.
-    public let buffers: MappedBuffers
+    public var buffers: MappedBuffers { domain.buffers }
 
+    /// Owns the memory of the process state, in which this queue counts.
+    let domain: QueueDomain
     let slot: Int
     let memory: SharedBuffer
     let gate: SignalGate
@@ -22,14 +24,13 @@ public final class DSPQueue: Sendable {
     private let isClosed = Mutex(false)
 
     init(
-        slot: Int, exportedID: UInt64, memory: consuming SharedBuffer, rings: QueueMemory,
-        state: ProcessState,
-        buffers: MappedBuffers, signals: any QueueSignals, gate: SignalGate
+        domain: QueueDomain, slot: Int, exportedID: UInt64, memory: consuming SharedBuffer,
+        rings: QueueMemory, state: ProcessState, signals: any QueueSignals, gate: SignalGate
     ) {
+        self.domain = domain
         self.slot = slot
         self.exportedID = exportedID
         self.memory = memory
-        self.buffers = buffers
         self.signals = signals
         self.gate = gate
         let usesWaitCounts = rings.flags.contains(.waitCounts)
@@ -61,6 +62,12 @@ public final class DSPQueue: Sendable {
         public let bufferCount: Int
         /// Bytes of the message, at most 65,536.
         public let messageByteCount: Int
+
+        package init(flags: PacketFlags, bufferCount: Int, messageByteCount: Int) {
+            self.flags = flags
+            self.bufferCount = bufferCount
+            self.messageByteCount = messageByteCount
+        }
     }
 
     /// Writes a packet if there is room: `dspqueue_write_noblock`. False when the queue is full.
@@ -138,8 +145,6 @@ public final class DSPQueue: Sendable {
         }
         return statistics
     }
-
-    // MARK: Waiting; see DSPQueue+Waiting.swift
 
     func beginReading() { reader.withLock { $0.beginWaiting() } }
     func endReading() { reader.withLock { $0.endWaiting() } }
@@ -223,4 +228,7 @@ public struct QueueStatistics: Hashable, Sendable {
     public var earlyWakeupWait = Duration.zero
     /// How many early wakeups were not followed by a packet in time.
     public var earlyWakeupMisses: UInt64 = 0
+
+    /// Nothing counted yet.
+    public init() {}
 }

@@ -51,6 +51,11 @@ public final class QueueDomain: Sendable {
         startReceiver(transport, gate)
     }
 
+    deinit {
+        // Ends the thread of a domain that nobody closed; it does not hold the domain.
+        if !used.withLock({ $0.isClosed }) { try? transport.cancelWaitForSignal() }
+    }
+
     /// Makes a queue: `dspqueue_create`. Sizes are bytes for the packets of a direction, multiples of 8
     /// up to 16,777,216; 0 for the defaults of 65,536 and 16,384.
     public func makeQueue(
@@ -136,7 +141,7 @@ public final class QueueDomain: Sendable {
         }
         let rings = QueueMemory(queue.bytes, layout: layout, queueCount: number, flags: exported.flags)
         return DSPQueue(
-            slot: slot, exportedID: exported.id, memory: queue, rings: rings, state: state, buffers: buffers,
+            domain: self, slot: slot, exportedID: exported.id, memory: queue, rings: rings, state: state,
             signals: transport, gate: gate)
     }
 
