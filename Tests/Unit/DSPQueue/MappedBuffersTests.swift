@@ -2,7 +2,7 @@ import DSPQueue
 import RemoteCalls
 import Testing
 
-@Suite struct MappedBuffersTests {
+@Suite struct DSPQueueBufferTests {
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 4096)
     let buffers = MappedBuffers()
 
