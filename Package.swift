@@ -32,6 +32,7 @@ let package = Package(
         // Messages
         swiftTarget("RemoteCalls", floor: "Messages", []),
         swiftTarget("ReverseTunnel", floor: "Messages", ["RemoteCalls"]),
+        swiftTarget("DSPQueue", floor: "Messages", ["SharedMemory", "RemoteCalls"]),
         swiftTarget("HexagonIDL", floor: "Messages", []),
 
         // SDK
@@ -97,7 +98,7 @@ let package = Package(
             name: "UnitTests",
             dependencies: [
                 "TestSupport", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls",
-                "ReverseTunnel",
+                "ReverseTunnel", "DSPQueue",
                 "HexagonIDL",
                 "HexagonRPC", "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization",
