@@ -49,16 +49,8 @@ public enum DRMNodes {
     ///
     /// A Hexagon DSP is there, instead of under `/dev/fastrpc-*`, where the kernel drives it with QDA.
     public static func accelerators(directory: String = "/dev/accel") -> [String] {
-        guard let stream = opendir(directory) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name.hasPrefix("accel") { names.append("\(directory)/\(name)") }
-        }
-        return names.sorted()
+        SystemCalls.fileNames(in: directory).filter { $0.hasPrefix("accel") }.map { "\(directory)/\($0)" }
+            .sorted()
     }
 
     private static func describe(_ device: drmDevice) -> DRMDevice {
