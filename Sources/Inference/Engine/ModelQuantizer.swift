@@ -49,13 +49,14 @@ public struct ModelQuantizer: Sendable {
     /// Reads `input` and writes `output`, which appears whole or not at all.
     public func quantize(_ input: String, to output: String, progress: (Progress) -> Void = { _ in }) throws {
         let file = try GGUFFile(path: input)
-        var writer = GGUFWriter()
-        for key in file.metadata.keys {
-            if let value = file.metadata[key] { writer.set(key, value) }
-        }
-        writer.set("general.file_type", .uint32(fileType))
-        writer.set("general.quantization_version", .uint32(2))
+        // The writer's closures hold `progress`: it lives inside, so that they are gone on every way out.
         try withoutActuallyEscaping(progress) { progress in
+            var writer = GGUFWriter()
+            for key in file.metadata.keys {
+                if let value = file.metadata[key] { writer.set(key, value) }
+            }
+            writer.set("general.file_type", .uint32(fileType))
+            writer.set("general.quantization_version", .uint32(2))
             for (index, tensor) in file.tensors.enumerated() {
                 let target = try targetType(of: tensor, in: file)
                 writer.addTensor(tensor.name, dimensions: tensor.dimensions, type: target) {
@@ -67,8 +68,6 @@ public struct ModelQuantizer: Sendable {
                 }
             }
             try writer.write(to: output)
-            // The writer's closures hold `progress`, which may not outlive this call.
-            writer = GGUFWriter()
         }
     }
 
@@ -81,12 +80,13 @@ public struct ModelQuantizer: Sendable {
         guard isFloat || allowsRequantizing else {
             throw EngineError(
                 .badInput,
-                "\(file.path): tensor '\(tensor.name)' is \(tensor.type) already; quantising it again loses quality, "
+                "\(file.path): tensor \(quoted(tensor.name)) is \(tensor.type) already; quantising it again loses quality, "
                     + "--allow-requantize does it all the same")
         }
         guard tensor.type.blockFormat != nil else {
             throw EngineError(
-                .badInput, "\(file.path): tensor '\(tensor.name)' of type \(tensor.type) cannot be read")
+                .badInput, "\(file.path): tensor \(quoted(tensor.name)) of type \(tensor.type) cannot be read"
+            )
         }
         return type
     }
