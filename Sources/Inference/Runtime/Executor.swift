@@ -56,8 +56,8 @@ package final class Executor {
     let pool: ThreadPool
     let weights: CPUWeights
     let cache: KeyValueCache
-    /// For each segment on a DSP, its batch.
-    private let batches: [Batch?]
+    /// For each segment on a DSP, its products.
+    private let offloaded: [OffloadedProducts?]
     private let memory: ActivationMemory
     private let activations: UnsafeMutablePointer<Float>
     /// Room for a batch of quantised activations of the widest product.
@@ -78,13 +78,13 @@ package final class Executor {
         plan = try Plan(graph, file: file, deviceCount: devices.count)
         weights = try CPUWeights(graph, file: file, kernels: kernels)
         cache = try KeyValueCache(graph.shape, capacity: options.contextLength)
-        batches = try Self.load(graph, plan, weights, devices, pool, options, path: file.path)
         memory = ActivationMemory(graph, rows: options.batch, outputRows: options.outputRows)
         guard PhysicalMemory.bytes(MemoryLayout<Float>.size, memory.count) != nil else {
             throw RuntimeError(
                 "\(file.path): the activations of \(options.batch) tokens do not fit into memory; "
                     + "choose a smaller batch (-b)")
         }
+        offloaded = try Self.load(graph, plan, weights, devices, pool, options)
         activations = .allocate(capacity: memory.count)
         activations.initialize(repeating: 0, count: memory.count)
         let widest = graph.weights.map(\.columns).max() ?? 0
@@ -95,59 +95,6 @@ package final class Executor {
     deinit {
         activations.deallocate()
         quantized.deallocate()
-    }
-
-    /// Hands the DSPs their weights and prepares a batch for each of their segments.
-    private static func load(
-        _ graph: Graph, _ plan: Plan, _ weights: CPUWeights, _ devices: [HTPDevice], _ pool: ThreadPool,
-        _ options: Options, path: String
-    ) throws -> [Batch?] {
-        var batches: [Batch?] = Array(repeating: nil, count: plan.segments.count)
-        for (index, device) in devices.enumerated() {
-            let segments = plan.segments.indices.filter { plan.segments[$0].place == .htp(index) }
-            let products = segments.map { segment in
-                plan.segments[segment].operations.compactMap { operation in
-                    if case .matmul(let weight, let input, _) = graph.operations[operation].kind {
-                        (weight: weight, input: input)
-                    } else {
-                        nil
-                    }
-                }
-            }
-            var needed: [Int] = []
-            for weight in products.joined().map(\.weight) where !needed.contains(weight) {
-                needed.append(weight)
-            }
-            let matrices = try needed.map { try matrix(weights.matrices[$0], path) }
-            let loaded = try device.load(matrices) { pool.run(chunks: $0, $1) }
-            let numbers = Dictionary(uniqueKeysWithValues: zip(needed, loaded))
-
-            let shapes = products.map { products in
-                var sources: [Int] = []
-                let list = products.map { product in
-                    if sources.last != product.input { sources.append(product.input) }
-                    return Batch.Product(weights: numbers[product.weight] ?? 0, source: sources.count - 1)
-                }
-                let areOutputs = sources.contains { graph.tensors[$0].rows == .outputs }
-                return Batch.Shape(
-                    sourceColumns: sources.map { graph.tensors[$0].width }, products: list,
-                    rows: areOutputs ? options.outputRows : options.batch)
-            }
-            for (segment, batch) in zip(segments, try device.prepare(shapes)) {
-                batches[segment] = batch
-            }
-        }
-        return batches
-    }
-
-    private static func matrix(_ matrix: CPUWeights.Matrix, _ path: String) throws -> WeightMatrix {
-        let name = "\(path): tensor \(quoted(matrix.tensor.name))"
-        guard let format = WeightMatrix.format(of: matrix.tensor.type) else {
-            throw RuntimeError("\(name) cannot be repacked")
-        }
-        return try WeightMatrix(
-            name: name, format: format, rows: matrix.tensor.rowCount,
-            columns: matrix.tensor.rowLength, bytes: matrix.bytes)
     }
 
     /// Computes the next tokens.
@@ -182,9 +129,9 @@ package final class Executor {
             rotations: RotationTable(graph.shape.rotation, positions: position..<position + tokens.count))
         quantizedTensor = nil
         for (index, segment) in plan.segments.enumerated() {
-            switch (segment.place, batches[index]) {
-            case (.htp(let device), let batch?):
-                try runBatch(batch, segment, on: devices[device], step)
+            switch (segment.place, offloaded[index]) {
+            case (.htp(let device), let products?):
+                try run(products, on: devices[device], step)
             default:
                 for operation in segment.operations { try runOnCPU(graph.operations[operation], step) }
             }
