@@ -10,12 +10,16 @@ let package = Package(
         .library(name: "VirtualDSP", targets: ["VirtualDSP"]),
         // The virtual DSP behind the C symbols of Qualcomm's libcdsprpc.so, for tests.
         .library(name: "cdsprpc-simulator", type: .dynamic, targets: ["SimulatedLibrary"]),
+        // A process on the virtual DSP, with the DSP's C functions for the modules that it loads.
+        .library(name: "virtual-shell", type: .dynamic, targets: ["VirtualShell"]),
         .executable(name: "engine", targets: ["engine-tool"]),
         .executable(name: "fastrpc-probe", targets: ["fastrpc-probe"]),
         .executable(name: "hexagon-idl", targets: ["hexagon-idl"]),
+        .executable(name: "virtual-dsp", targets: ["virtual-dsp"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
     ],
     targets: [
         // Shims: what Swift cannot say itself.
@@ -37,7 +41,11 @@ let package = Package(
 
         // SDK
         swiftTarget(
-            "HexagonRPC", floor: "SDK", ["RemoteCalls", "FastRPCLibrary", "FastRPCKernel", "SharedMemory"]),
+            "HexagonRPC", floor: "SDK",
+            [
+                "RemoteCalls", "ReverseTunnel", "DSPQueue", "FastRPCLibrary", "FastRPCKernel", "SharedMemory",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
 
         // HTP
         .target(name: "HTPProgram", dependencies: ["CRemote"], path: "Sources/HTP/HTPProgram"),
@@ -62,6 +70,17 @@ let package = Package(
         // Beside the floors: tools and tests may use it, no floor above Driver does.
         swiftTarget("VirtualDSP", floor: "VirtualDSP", ["HexagonRPC", "HTPProgram", "CRemote"]),
         swiftTarget("SimulatedLibrary", floor: "VirtualDSP", ["VirtualDSP"]),
+        // The DSP under the kernel's interface: channel, process on the DSP, driver, and the machine that
+        // shows them to other programs.
+        swiftTarget("VirtualChannel", floor: "VirtualDSP", ["CLinux", "RemoteCalls", "SharedMemory"]),
+        .target(name: "CShell", path: "Sources/VirtualDSP/CShell"),
+        swiftTarget(
+            "VirtualShell", floor: "VirtualDSP",
+            ["VirtualChannel", "RemoteCalls", "ReverseTunnel", "DSPQueue", "SharedMemory", "CRemote", "CShell"]),
+        swiftTarget(
+            "VirtualKernel", floor: "VirtualDSP",
+            ["VirtualChannel", "FastRPCKernel", "RemoteCalls", "SharedMemory"]),
+        swiftTarget("VirtualMachine", floor: "VirtualDSP", ["VirtualKernel", "SharedMemory", "CLinux"]),
 
         // Tools
         .executableTarget(
@@ -85,6 +104,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tools/hexagon-idl"),
+        .executableTarget(
+            name: "virtual-dsp",
+            dependencies: [
+                "VirtualMachine", "VirtualKernel", "VirtualChannel", "SharedMemory", "CLinux",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/Tools/virtual-dsp"),
 
         // Tests, by what they need: Tiny is the whole line in a minute, Unit needs nothing, Data needs
         // the shared models and tokenizers, Toolchain needs compilers or Python.
@@ -103,6 +129,7 @@ let package = Package(
                 "HexagonRPC", "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization",
                 "Models", "Runtime", "Engine", "VirtualDSP", "CRemote", "engine-tool",
+                "VirtualChannel", "VirtualShell", "VirtualKernel", "VirtualMachine", "virtual-dsp",
             ],
             path: "Tests/Unit"),
         .testTarget(

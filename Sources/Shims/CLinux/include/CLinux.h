@@ -11,6 +11,12 @@ int clinux_memfd_create(const char *name, unsigned int flags);
 /* fstatfs; returns f_type, or -1. */
 long clinux_file_system(int descriptor);
 
+/* sendmsg and recvmsg of one packet with at most one descriptor (SCM_RIGHTS); -1 stands for none. Returns the
+ * packet's bytes. A received descriptor is closed on exec; what is left of a packet longer than `size` is an
+ * error, EMSGSIZE. */
+long clinux_send_packet(int socket, const void *bytes, unsigned long size, int descriptor);
+long clinux_receive_packet(int socket, void *bytes, unsigned long size, int *descriptor);
+
 /* dlinfo(RTLD_DI_LINKMAP): the file behind a handle of dlopen, or null. */
 const char *clinux_library_file(void *handle);
 
