@@ -76,7 +76,10 @@ let package = Package(
         .target(name: "CShell", path: "Sources/VirtualDSP/CShell"),
         swiftTarget(
             "VirtualShell", floor: "VirtualDSP",
-            ["VirtualChannel", "RemoteCalls", "ReverseTunnel", "DSPQueue", "SharedMemory", "CRemote", "CShell"]),
+            [
+                "VirtualChannel", "RemoteCalls", "ReverseTunnel", "DSPQueue", "SharedMemory", "CRemote",
+                "CShell",
+            ]),
         swiftTarget(
             "VirtualKernel", floor: "VirtualDSP",
             ["VirtualChannel", "FastRPCKernel", "RemoteCalls", "SharedMemory"]),
