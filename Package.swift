@@ -82,7 +82,7 @@ let package = Package(
             ]),
         swiftTarget(
             "VirtualKernel", floor: "VirtualDSP",
-            ["VirtualChannel", "FastRPCKernel", "RemoteCalls", "SharedMemory"]),
+            ["VirtualChannel", "FastRPCKernel", "RemoteCalls", "SharedMemory", "CLinux"]),
         swiftTarget(
             "VirtualMachine", floor: "VirtualDSP",
             ["VirtualKernel", "FastRPCKernel", "SharedMemory", "CLinux"]),

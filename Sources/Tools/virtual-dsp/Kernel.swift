@@ -1,21 +1,22 @@
+import Glibc
 import SharedMemory
-import Synchronization
 import VirtualChannel
 import VirtualKernel
 import VirtualMachine
 
-/// The kernel behind `virtual-dsp run`.
-extension Run {
-    func makeKernel(_ scenario: Scenario) throws -> any EmulatedKernel {
-        EmptyKernel()
-    }
-}
+extension VirtualKernel: EmulatedKernel {}
 
-/// A machine without a DSP, until the driver is there.
-private final class EmptyKernel: EmulatedKernel {
-    let tree = VirtualTree()
-    let nodes: [any VirtualNode] = []
-    let registry = FileRegistry()
-    func onTreeChange(_ body: @escaping @Sendable (VirtualTree) -> Void) {}
-    func select(_ scenario: Scenario) {}
+/// Starts processes on the DSP: this program again, as `protection-domain`.
+struct ShellLauncher: ProcessLauncher {
+    /// How the DSP's programs run; the process reads it in `VIRTUAL_DSP_KIND`.
+    let dsp: Run.DSPKind
+
+    func launch() throws(SystemError) -> ChannelEndpoint {
+        let (ours, theirs) = try ChannelEndpoint.pair()
+        let process = try Child.start(
+            "/proc/self/exe", ["protection-domain", "\(theirs.descriptor)"], passing: [theirs.descriptor],
+            environment: ["VIRTUAL_DSP_KIND": dsp.rawValue])
+        Child.reap(process)
+        return ours
+    }
 }

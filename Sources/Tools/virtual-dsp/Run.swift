@@ -48,7 +48,16 @@ struct Run: ParsableCommand {
         case native, qemu
     }
 
+    // The version in hexadecimal digits, as the DSP reports it.
+    private var architecture: UInt32? {
+        guard arch.hasPrefix("v"), arch.count == 3 else { return nil }
+        return UInt32(arch.dropFirst(), radix: 16)
+    }
+
     func validate() throws {
+        guard architecture != nil else {
+            throw ValidationError("'\(arch)' is no Hexagon version; v68 is one.")
+        }
         guard !command.isEmpty else { throw ValidationError("There is no command after --.") }
         guard Scenario(scenario) != nil else {
             throw ValidationError("There is no scenario '\(scenario)'; virtual-dsp scenarios lists them.")
@@ -56,7 +65,7 @@ struct Run: ParsableCommand {
     }
 
     func run() throws {
-        guard let scenario = Scenario(scenario) else { throw Exit.failed }
+        guard let scenario = Scenario(scenario), let architecture else { throw Exit.failed }
         var configuration = Machine.Configuration(command)
         configuration.forwardsSignals = true
         if getenv("DSP_LIBRARY_PATH") == nil, getenv("ADSP_LIBRARY_PATH") == nil {
@@ -70,7 +79,10 @@ struct Run: ParsableCommand {
                 throw Exit.failed
             }
         }
-        let kernel = try makeKernel(scenario)
+        var machine = VirtualKernel.Configuration()
+        machine.architecture = architecture
+        machine.scenario = scenario
+        let kernel = VirtualKernel(machine, launcher: ShellLauncher(dsp: dsp))
         let ending: Machine.Ending
         do throws(MachineError) {
             ending = try Machine(kernel, configuration).run()
