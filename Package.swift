@@ -82,8 +82,10 @@ let package = Package(
             ]),
         swiftTarget(
             "VirtualKernel", floor: "VirtualDSP",
-            ["VirtualChannel", "FastRPCKernel", "RemoteCalls", "SharedMemory"]),
-        swiftTarget("VirtualMachine", floor: "VirtualDSP", ["VirtualKernel", "SharedMemory", "CLinux"]),
+            ["VirtualChannel", "FastRPCKernel", "RemoteCalls", "SharedMemory", "CLinux"]),
+        swiftTarget(
+            "VirtualMachine", floor: "VirtualDSP",
+            ["VirtualKernel", "FastRPCKernel", "SharedMemory", "CLinux"]),
 
         // Tools
         .executableTarget(
@@ -146,7 +148,7 @@ let package = Package(
             dependencies: [
                 "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "FastRPCKernel",
                 "RemoteCalls", "HexagonIDL", "HTPProgram", "GGUF", "Quantization", "CPUKernels",
-                "Tokenization", "Engine", "VirtualDSP",
+                "Tokenization", "Engine", "VirtualDSP", "VirtualMachine", "VirtualKernel", "virtual-dsp",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.

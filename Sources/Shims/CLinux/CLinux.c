@@ -5,12 +5,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+/* For the machine of the virtual DSP. */
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
 
 int clinux_ioctl(int descriptor, unsigned long request, void *argument) {
     return ioctl(descriptor, request, argument);
@@ -78,4 +87,72 @@ long clinux_receive_packet(int socket, void *bytes, unsigned long size, int *des
 const char *clinux_library_file(void *handle) {
     struct link_map *map = 0;
     return dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map ? map->l_name : 0;
+}
+
+/* The machine of the virtual DSP. */
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
+int clinux_unshare(int flags) { return unshare(flags); }
+
+int clinux_setns(int descriptor, int flags) { return setns(descriptor, flags); }
+
+int clinux_mount(const char *source, const char *target, const char *type, unsigned long flags,
+                 const char *options) {
+    return mount(source, target, type, flags, options);
+}
+
+int clinux_unmount(const char *target, int flags) { return umount2(target, flags); }
+
+int clinux_make_node(const char *path, unsigned int mode) { return mknod(path, mode, makedev(0, 0)); }
+
+int clinux_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
+
+int clinux_seccomp(unsigned int operation, unsigned int flags, void *argument) {
+    return (int)syscall(SYS_seccomp, operation, flags, argument);
+}
+
+int clinux_pidfd_open(int process, unsigned int flags) {
+    return (int)syscall(SYS_pidfd_open, process, flags);
+}
+
+int clinux_pidfd_getfd(int process, int descriptor) {
+    return (int)syscall(SYS_pidfd_getfd, process, descriptor, 0);
+}
+
+long clinux_process_read(int process, unsigned long long address, void *bytes, unsigned long size) {
+    struct iovec here = {bytes, size}, there = {(void *)(uintptr_t)address, size};
+    return process_vm_readv(process, &here, 1, &there, 1, 0);
+}
+
+long clinux_process_write(int process, unsigned long long address, const void *bytes, unsigned long size) {
+    struct iovec here = {(void *)bytes, size}, there = {(void *)(uintptr_t)address, size};
+    return process_vm_writev(process, &here, 1, &there, 1, 0);
+}
+
+int clinux_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int clinux_epoll_add_hangup(int epoll, int descriptor) {
+    /* EPOLLHUP is always reported. */
+    struct epoll_event event = {.events = 0, .data.fd = descriptor};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+int clinux_epoll_wait(int epoll, int *descriptors, int count, int milliseconds) {
+    struct epoll_event events[16];
+    int found = epoll_wait(epoll, events, count < 16 ? count : 16, milliseconds);
+    for (int i = 0; i < found; i++) descriptors[i] = events[i].data.fd;
+    return found;
+}
+
+unsigned long clinux_fill_statfs(void *room, unsigned long size, long type) {
+    struct statfs status = {.f_type = type, .f_bsize = sysconf(_SC_PAGESIZE), .f_namelen = 255};
+    status.f_frsize = status.f_bsize;
+    if (size >= sizeof status) memcpy(room, &status, sizeof status);
+    return sizeof status;
 }

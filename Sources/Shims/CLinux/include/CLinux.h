@@ -20,4 +20,26 @@ long clinux_receive_packet(int socket, void *bytes, unsigned long size, int *des
 /* dlinfo(RTLD_DI_LINKMAP): the file behind a handle of dlopen, or null. */
 const char *clinux_library_file(void *handle);
 
+/* The machine of the virtual DSP: namespaces, mounts, seccomp, and the memory and descriptors of other
+ * processes. */
+int clinux_unshare(int flags);
+int clinux_setns(int descriptor, int flags);
+int clinux_mount(const char *source, const char *target, const char *type, unsigned long flags,
+                 const char *options);
+int clinux_unmount(const char *target, int flags);
+/* mknod with device number 0:0. */
+int clinux_make_node(const char *path, unsigned int mode);
+int clinux_no_new_privileges(void);
+int clinux_seccomp(unsigned int operation, unsigned int flags, void *argument);
+int clinux_pidfd_open(int process, unsigned int flags);
+int clinux_pidfd_getfd(int process, int descriptor);
+long clinux_process_read(int process, unsigned long long address, void *bytes, unsigned long size);
+long clinux_process_write(int process, unsigned long long address, const void *bytes, unsigned long size);
+/* epoll for nothing but EPOLLHUP; wait returns how many descriptors it has put into the array (at most 16). */
+int clinux_epoll_create(void);
+int clinux_epoll_add_hangup(int epoll, int descriptor);
+int clinux_epoll_wait(int epoll, int *descriptors, int count, int milliseconds);
+/* Fills a struct statfs with this f_type if there is room; returns its size. */
+unsigned long clinux_fill_statfs(void *room, unsigned long size, long type);
+
 #endif

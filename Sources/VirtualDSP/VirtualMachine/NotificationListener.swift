@@ -1,0 +1,117 @@
+import CLinux
+import Glibc
+import SharedMemory
+
+/// A system call that waits for an answer: `struct seccomp_notif`, 80 bytes.
+struct Notification: BitwiseCopyable {
+    var id: UInt64
+    /// The calling thread, as the supervisor's process numbers go.
+    var thread: pid_t
+    var flags: UInt32
+    var number: UInt32
+    var architecture: UInt32
+    var instruction: UInt64
+    var arguments: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+}
+
+/// The supervisor's end of a seccomp filter.
+final class NotificationListener: Sendable {
+    let descriptor: CInt
+
+    /// Takes over a descriptor.
+    init(owning descriptor: CInt) {
+        self.descriptor = descriptor
+        // Caller and supervisor take turns, so each should wake the other on its own CPU (Linux 6.6).
+        let synchronousWakeUp = UnsafeMutableRawPointer(bitPattern: 1)
+        if getenv("VIRTUAL_DSP_NO_SYNC_WAKE") == nil {
+            _ = clinux_ioctl(descriptor, Request.setFlags, synchronousWakeUp)
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    private enum Request {
+        static let receive: CUnsignedLong = 0xc050_2100
+        static let send: CUnsignedLong = 0xc018_2101
+        static let isValid: CUnsignedLong = 0x4008_2102
+        static let addDescriptor: CUnsignedLong = 0x4018_2103
+        static let setFlags: CUnsignedLong = 0x4008_2104
+    }
+
+    /// `struct seccomp_notif_resp`
+    private struct Response {
+        var id: UInt64
+        var value: Int64 = 0
+        var error: Int32 = 0
+        var flags: UInt32 = 0
+    }
+
+    /// `struct seccomp_notif_addfd`
+    private struct AddDescriptor {
+        var id: UInt64
+        var flags: UInt32 = 0
+        var source: UInt32
+        var target: UInt32 = 0
+        var targetFlags: UInt32
+    }
+
+    /// Waits for a call. Returns nil when nobody is left who could make one.
+    func receive() -> Notification? {
+        // A newer kernel may write more than is known here.
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 512, alignment: 8)
+        defer { room.deallocate() }
+        while true {
+            room.initializeMemory(as: UInt8.self, repeating: 0)
+            if clinux_ioctl(descriptor, Request.receive, room.baseAddress) == 0 {
+                return room.load(as: Notification.self)
+            }
+            // ENOENT: the caller was interrupted before, or all are gone.
+            guard errno == EINTR || errno == ENOENT, !isAbandoned(waiting: 0) else { return nil }
+        }
+    }
+
+    /// Whether nobody is left under the filter; waits for that up to so many milliseconds (-1: for ever).
+    func isAbandoned(waiting milliseconds: CInt) -> Bool {
+        var state = pollfd(fd: descriptor, events: 0, revents: 0)
+        return poll(&state, 1, milliseconds) > 0 && Int32(state.revents) & Int32(POLLHUP) != 0
+    }
+
+    /// Ends a call with a value, or with an `errno` where that is not 0. An answer that comes too late is lost.
+    func answer(_ id: UInt64, value: Int64, error: CInt = 0) {
+        var response = Response(id: id, value: value, error: -error)
+        _ = clinux_ioctl(descriptor, Request.send, &response)
+    }
+
+    /// Lets the kernel make the call.
+    func proceed(_ id: UInt64) {
+        var response = Response(id: id, flags: 1)  // SECCOMP_USER_NOTIF_FLAG_CONTINUE
+        _ = clinux_ioctl(descriptor, Request.send, &response)
+    }
+
+    /// Whether the caller still waits.
+    func isWaiting(_ id: UInt64) -> Bool {
+        var id = id
+        return clinux_ioctl(descriptor, Request.isValid, &id) == 0
+    }
+
+    /// Gives the caller a duplicate of a descriptor; with `ending`, its number is what the call returns.
+    func give(
+        _ id: UInt64, _ descriptor: CInt, closeOnExec: Bool, ending: Bool = false
+    ) throws(SystemError) -> CInt {
+        var request = AddDescriptor(
+            id: id, flags: ending ? 2 : 0,  // SECCOMP_ADDFD_FLAG_SEND
+            source: UInt32(descriptor), targetFlags: closeOnExec ? UInt32(O_CLOEXEC) : 0)
+        while true {
+            let number = clinux_ioctl(self.descriptor, Request.addDescriptor, &request)
+            if number >= 0 { return number }
+            if errno == EINVAL, ending, request.flags == 2 {
+                // Before Linux 5.14 that takes two calls.
+                request.flags = 0
+                let number = try give(id, descriptor, closeOnExec: closeOnExec)
+                answer(id, value: Int64(number))
+                return number
+            }
+            guard errno == EINTR else { throw SystemError(errno) }
+        }
+    }
+}
