@@ -12,6 +12,8 @@ let package = Package(
         .library(name: "cdsprpc-simulator", type: .dynamic, targets: ["SimulatedLibrary"]),
         // A process on the virtual DSP, with the DSP's C functions for the modules that it loads.
         .library(name: "virtual-shell", type: .dynamic, targets: ["VirtualShell"]),
+        // The DSP program as a library of the host, for the virtual DSP to load.
+        .library(name: "htp_skel", type: .dynamic, targets: ["HTPProgram"]),
         .executable(name: "engine", targets: ["engine-tool"]),
         .executable(name: "fastrpc-probe", targets: ["fastrpc-probe"]),
         .executable(name: "hexagon-idl", targets: ["hexagon-idl"]),
@@ -78,7 +80,7 @@ let package = Package(
             "VirtualShell", floor: "VirtualDSP",
             [
                 "VirtualChannel", "RemoteCalls", "ReverseTunnel", "DSPQueue", "SharedMemory", "CRemote",
-                "CShell",
+                "CShell", "CLinux",
             ]),
         swiftTarget(
             "VirtualKernel", floor: "VirtualDSP",
@@ -120,7 +122,9 @@ let package = Package(
         // Tests, by what they need: Tiny is the whole line in a minute, Unit needs nothing, Data needs
         // the shared models and tokenizers, Toolchain needs compilers or Python.
         .target(
-            name: "TestSupport", dependencies: ["GGUF"], path: "Tests/Support"),
+            name: "TestSupport",
+            dependencies: ["GGUF", "VirtualChannel", "RemoteCalls", "ReverseTunnel", "SharedMemory"],
+            path: "Tests/Support"),
         .testTarget(
             name: "TinyTests",
             dependencies: ["TestSupport", "Engine", "HexagonRPC", "VirtualDSP"],
@@ -149,6 +153,7 @@ let package = Package(
                 "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "FastRPCKernel",
                 "RemoteCalls", "HexagonIDL", "HTPProgram", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization", "Engine", "VirtualDSP", "VirtualMachine", "VirtualKernel", "virtual-dsp",
+                "VirtualShell", "VirtualChannel", "ReverseTunnel",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.

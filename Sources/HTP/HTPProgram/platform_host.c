@@ -30,7 +30,25 @@ void platform_query(platform_hardware *hardware) {
     hardware->vtcm_bytes = 0;
 }
 
+// In a process of the virtual DSP `fd` is the client's number, and that process knows the buffer. Elsewhere
+// there are no such functions, or they answer that this is no such process.
+extern int HAP_mmap_get(int fd, void **address, uint64_t *physical) __attribute__((weak));
+extern int HAP_mmap_put(int fd) __attribute__((weak));
+extern int adsp_mmap_fd_getinfo(int fd, uint32_t *size) __attribute__((weak));
+
+static int map_on_virtual_dsp(int fd, uint64_t size, void **address) {
+    if (!HAP_mmap_get || !HAP_mmap_put || !adsp_mmap_fd_getinfo) return AEE_EUNSUPPORTED;
+    uint32_t mapped = 0;
+    int result = adsp_mmap_fd_getinfo(fd, &mapped);
+    if (result != 0) return result;
+    if (size == 0 || size > mapped) return AEE_EBADPARM;
+    uint64_t physical = 0;
+    return HAP_mmap_get(fd, address, &physical);
+}
+
 int platform_map(int fd, uint64_t size, void **address) {
+    int result = map_on_virtual_dsp(fd, size, address);
+    if (result != AEE_EUNSUPPORTED) return result;
     struct stat status;
     if (fstat(fd, &status) != 0 || size == 0 || status.st_size < 0 || size > (uint64_t)status.st_size)
         return AEE_EBADPARM;
@@ -41,8 +59,7 @@ int platform_map(int fd, uint64_t size, void **address) {
 }
 
 void platform_unmap(int fd, void *address, uint64_t size) {
-    (void)fd;
-    munmap(address, size);
+    if (!HAP_mmap_put || HAP_mmap_put(fd) == AEE_EUNSUPPORTED) munmap(address, size);
 }
 
 // Both sides are the same processor here.

@@ -44,6 +44,12 @@ public final class MappedBuffers: Sendable {
         table.withLock { _ = $0.removeValue(forKey: key) }
     }
 
+    /// Forgets a buffer whatever refers to it: on the DSP a mapping is gone when the client says so.
+    package func forget(descriptor: CInt) {
+        guard let key = UInt32(exactly: descriptor) else { return }
+        table.withLock { _ = $0.removeValue(forKey: key) }
+    }
+
     /// How many references a buffer has, its own included; nil when it is not mapped.
     public func references(_ descriptor: CInt) -> UInt32? {
         guard let key = UInt32(exactly: descriptor) else { return nil }

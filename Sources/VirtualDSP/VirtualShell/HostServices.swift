@@ -1,0 +1,108 @@
+import RemoteCalls
+
+/// What the host serves to the DSP, opened by name when it is needed first.
+final class HostServices: Sendable {
+    let caller: ReverseCaller
+    private let handles = Monitor<[String: UInt32]>([:])
+
+    init(_ caller: ReverseCaller) {
+        self.caller = caller
+    }
+
+    /// `apps_remotectl.open`
+    func handle(_ name: String) throws(RemoteCallError) -> UInt32 {
+        if let handle = handles.withLock({ $0[name] }) { return handle }
+        let text = Self.text(name)
+        let out = try caller.call(
+            0, Scalars(method: 0, inBuffers: 2, outBuffers: 2),
+            [Self.words([UInt32(text.count), 256]), text],
+            [8, 256])
+        let (handle, error) = (Self.word(out[0], 0), Self.word(out[0], 4))
+        guard error == 0 else {
+            throw RemoteCallError(AEEResult(rawValue: error), operation: "opening \(name) of the host")
+        }
+        handles.withLock { $0[name] = handle }
+        return handle
+    }
+
+    /// A file of the search path, read to its end; nil where there is none.
+    func file(_ name: String) throws(RemoteCallError) -> [UInt8]? {
+        let files = try handle("apps_std")
+        let texts = ["ADSP_LIBRARY_PATH", ";", name, "rb"].map(Self.text)
+        let file: UInt32
+        do throws(RemoteCallError) {
+            file = Self.word(
+                try caller.call(
+                    files, Scalars(method: 19, inBuffers: 5, outBuffers: 1),
+                    [Self.words(texts.map { UInt32($0.count) })] + texts, [4])[0], 0)
+        } catch {
+            if caller.isEnded || error.result == .unableToLoad { throw error }
+            return nil
+        }
+        defer {
+            _ = try? caller.call(files, Scalars(method: 3, inBuffers: 1), [Self.words([file])])
+        }
+        return try read(file, of: files)
+    }
+
+    /// Bytes that `fread` is asked for at once.
+    private static let pieceByteCount = 128 << 10
+    /// No library of a DSP is larger.
+    private static let maximumFile = 256 << 20
+
+    private func read(_ file: UInt32, of files: UInt32) throws(RemoteCallError) -> [UInt8] {
+        let length = try caller.call(
+            files, Scalars(method: 10, inBuffers: 1, outBuffers: 1), [Self.words([file])], [8])[0]
+        let (low, high) = (Int(Self.word(length, 0)), Self.word(length, 4))
+        guard high == 0, low <= Self.maximumFile else {
+            throw RemoteCallError(.badELF, operation: "reading a library of over \(Self.maximumFile) bytes")
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(low)
+        while bytes.count < low {
+            let wanted = min(Self.pieceByteCount, low - bytes.count)
+            let out = try caller.call(
+                files, Scalars(method: 4, inBuffers: 1, outBuffers: 2),
+                [Self.words([file, UInt32(wanted)])], [8, wanted])
+            let count = Int(Int32(bitPattern: Self.word(out[0], 0)))
+            guard count > 0, count <= wanted else {
+                throw RemoteCallError(
+                    .badELF, operation: "the file ends at \(bytes.count) of \(low) bytes")
+            }
+            bytes += out[1][..<count]
+        }
+        return bytes
+    }
+
+    /// `apps_mem.request_map64`: asks for pages for the heap.
+    func growHeap(_ byteCount: Int) throws(RemoteCallError) {
+        var words = WireWriter()
+        words.append(Int32(-1))  // heap
+        words.append(UInt32(0))
+        words.append(UInt32(0x1000))  // ADSP_MMAP_ADD_PAGES
+        words.append(UInt64(0))
+        words.append(Int64(byteCount))
+        _ = try caller.call(
+            try handle("apps_mem"), Scalars(method: 2, inBuffers: 1, outBuffers: 1), [words.bytes], [16])
+    }
+
+    /// `adspmsgd_apps.log`
+    func log(_ text: String) throws(RemoteCallError) {
+        let text = Self.text(text)
+        _ = try caller.call(
+            try handle("adspmsgd_apps"), Scalars(method: 0, inBuffers: 2),
+            [Self.words([UInt32(text.count)]), text])
+    }
+
+    static func text(_ string: String) -> [UInt8] { Array(string.utf8) + [0] }
+
+    static func words(_ values: [UInt32]) -> [UInt8] {
+        var out = WireWriter()
+        for value in values { out.append(value) }
+        return out.bytes
+    }
+
+    static func word(_ bytes: [UInt8], _ offset: Int) -> UInt32 {
+        bytes[offset..<offset + 4].reversed().reduce(0) { $0 << 8 | UInt32($1) }
+    }
+}
