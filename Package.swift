@@ -146,11 +146,11 @@ let package = Package(
             dependencies: [
                 "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "FastRPCKernel",
                 "RemoteCalls", "HexagonIDL", "HTPProgram", "GGUF", "Quantization", "CPUKernels",
-                "Tokenization", "Engine", "VirtualDSP",
+                "Tokenization", "Engine", "VirtualDSP", "virtual-dsp",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.
-            exclude: ["HTPProgram/Fixtures", "Witness"]),
+            exclude: ["HTPProgram/Fixtures", "VirtualDSP/Fixtures", "Witness"]),
     ],
     cLanguageStandard: .c11
 )
