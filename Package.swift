@@ -157,7 +157,7 @@ let package = Package(
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.
-            exclude: ["HTPProgram/Fixtures", "Witness"]),
+            exclude: ["HTPProgram/Fixtures", "VirtualDSP/Fixtures", "Witness"]),
     ],
     cLanguageStandard: .c11
 )

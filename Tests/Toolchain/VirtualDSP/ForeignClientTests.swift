@@ -1,0 +1,78 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Programs that know nothing of us judge the virtual DSP: what they expect of a kernel and a DSP is what they
+/// must get. `references/foreign-clients.md` has their revisions and what was found.
+@Suite("Foreign clients of the virtual DSP", .serialized)
+struct ForeignClientTests {
+    /// Every step that a client reports was right, and there were about as many as it has.
+    private func expectGood(_ result: Tool.Result, steps: Int) {
+        let lines = result.output.split(separator: "\n")
+        for line in lines where line.hasPrefix("FAIL") { Issue.record("\(line)") }
+        #expect(result.exitCode == 0, "\(result.errors)")
+        #expect(lines.count { $0.hasPrefix("ok  ") } >= steps, "\(result.output)\n\(result.errors)")
+    }
+
+    @Test(
+        "A C program that has only the kernel's header", .enabled(if: ForeignPrograms.canCompile, "needs cc"),
+        arguments: [false, true])
+    func plainClient(isStatic: Bool) throws {
+        let programs = try ForeignPrograms()
+        let client = try programs.plainClient(isStatic: isStatic)
+        expectGood(try programs.runOnVirtualDSP([client, programs.folder]), steps: 150)
+    }
+
+    @Test("Qualcomm's library", .needsQualcommLibrary)
+    func qualcommLibrary() throws {
+        let programs = try ForeignPrograms()
+        expectGood(try programs.runOnVirtualDSP([try programs.qualcommClient()]), steps: 180)
+    }
+
+    @Test("What calls cost Qualcomm's library", .needsQualcommLibrary)
+    func qualcommCosts() throws {
+        let programs = try ForeignPrograms()
+        let result = try programs.runOnVirtualDSP([try programs.qualcommClient(), "--bench"])
+        #expect(result.exitCode == 0, "\(result.output)\(result.errors)")
+        let costs = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
+        for name in ["empty", "copy_1_mib", "descriptor_1_mib"] {
+            let cost = try #require(costs?[name] as? [String: Any])
+            #expect(cost["median_us"] as? Double ?? 0 > 0)
+        }
+        print("Qualcomm's library: \(result.output)")
+    }
+
+    @Test("hexagonrpc's listener serves a client beside it", .needsHexagonrpc)
+    func hexagonrpc() throws {
+        let programs = try ForeignPrograms()
+        // hexagonrpcd serves libraries from dsp/NAME below its folder.
+        let served = "\(programs.folder)/dsp/cdsp"
+        try FileManager.default.createDirectory(atPath: served, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(
+            atPath: "\(programs.folder)/libecho_skel.so", toPath: "\(served)/libecho_skel.so")
+        let daemon = "\(try #require(ForeignPrograms.hexagonrpcFolder))/hexagonrpcd"
+        let result = try programs.runOnVirtualDSP([
+            daemon, "-f", "/dev/fastrpc-cdsp-secure", "-c", "/usr/lib/dsp/cdsp/fastrpc_shell_3", "-d", "cdsp",
+            "-R", programs.folder, "-p", try programs.descriptorClient(),
+        ])
+        #expect(result.output.contains("open1: 0, 0x0"), "\(result.output)\(result.errors)")
+        #expect(result.output.contains("sum: 0, 4950"), "\(result.output)\(result.errors)")
+        #expect(result.exitCode == 0)
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    static var needsQualcommLibrary: Self {
+        .enabled(
+            if: ForeignPrograms.qualcommFolder != nil,
+            "needs \(ForeignPrograms.qualcommVariable): the folder of libcdsprpc.so.1, built as its README says"
+        )
+    }
+
+    static var needsHexagonrpc: Self {
+        .enabled(
+            if: ForeignPrograms.hexagonrpcFolder != nil,
+            "needs \(ForeignPrograms.hexagonrpcVariable): the folder of hexagonrpcd, built as its README says"
+        )
+    }
+}
