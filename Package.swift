@@ -36,7 +36,7 @@ let package = Package(
         // Messages
         swiftTarget("RemoteCalls", floor: "Messages", []),
         swiftTarget("ReverseTunnel", floor: "Messages", ["RemoteCalls"]),
-        swiftTarget("DSPQueue", floor: "Messages", ["SharedMemory", "RemoteCalls"]),
+        swiftTarget("DSPQueue", floor: "Messages", ["SharedMemory", "FastRPCLibrary", "RemoteCalls"]),
         swiftTarget("HexagonIDL", floor: "Messages", []),
 
         // SDK
@@ -145,8 +145,8 @@ let package = Package(
             name: "ToolchainTests",
             dependencies: [
                 "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "FastRPCKernel",
-                "RemoteCalls", "HexagonIDL", "HTPProgram", "GGUF", "Quantization", "CPUKernels",
-                "Tokenization", "Engine", "VirtualDSP",
+                "RemoteCalls", "DSPQueue", "HexagonRPC", "HexagonIDL", "HTPProgram", "GGUF", "Quantization",
+                "CPUKernels", "Tokenization", "Engine", "VirtualDSP",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.
