@@ -16,11 +16,22 @@ final class OwnCaller: Caller {
     private let memory = clinux_open("/proc/self/mem", O_RDWR | O_CLOEXEC)
 
     deinit {
-        given.withLock { for descriptor in $0 { close(descriptor) } }
+        closeGiven()
         close(memory)
     }
 
     var isWaiting: Bool { waits.withLock { $0 } }
+
+    /// Closes the descriptors that the kernel gave it, and tells the files of `registry` so.
+    func closeGiven(_ registry: FileRegistry? = nil) {
+        given.withLock { given in
+            for descriptor in given {
+                registry?.file(descriptor)?.release()
+                close(descriptor)
+            }
+            given = []
+        }
+    }
 
     /// A signal ends its call.
     func interrupt() { waits.withLock { $0 = false } }

@@ -135,15 +135,15 @@ struct VirtualProcessTests {
         #expect(try fixture.echo(file, [3]).1 == [3])
     }
 
-    @Test func deathEndsCallsAndAllThatFollow() async throws {
+    @Test func deathEndsCallsAndAllThatFollow() throws {
         let fixture = KernelFixture()
         let file = try fixture.session()
         defer { file.release() }
         // A thread that waits, like a listener.
-        async let pending = Task.detached { try fixture.invoke(file, ChannelDSP.Handle.silence) }.value
+        let pending = Background { try fixture.invoke(file, ChannelDSP.Handle.silence) }
         #expect(fixture.dsp.wait { $0.invocations.count == 1 })
         #expect(try fixture.invoke(file, ChannelDSP.Handle.death) == returned(0x8000_040d))
-        #expect(try await pending == returned(0x8000_040d))
+        #expect(try pending.join() == returned(0x8000_040d))
         for _ in 0..<3 { #expect(try fixture.invoke(file, 100) == 39) }
         let buffer = try fixture.allocate(4096)
         defer { buffer.unmap() }
@@ -156,19 +156,19 @@ struct VirtualProcessTests {
         second.release()
     }
 
-    @Test func aSignalEndsTheWait() async throws {
+    @Test func aSignalEndsTheWait() throws {
         let fixture = KernelFixture()
         let file = try fixture.session()
         defer { file.release() }
         let waiting = OwnCaller()
-        async let refusal = Task.detached {
+        let refusal = Background {
             OwnCaller.refusal {
                 try fixture.echo(file, [1, 2], handle: ChannelDSP.Handle.silence, caller: waiting)
             }
-        }.value
+        }
         #expect(fixture.dsp.wait { $0.invocations.count == 1 })
         waiting.interrupt()
-        #expect(await refusal == EINTR)
+        #expect(try refusal.join() == EINTR)
         // The memory of that call is the DSP's until it ends: another call gets other memory.
         _ = try fixture.echo(file, [3, 4])
         let calls = fixture.dsp.invocations
