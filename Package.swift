@@ -138,7 +138,7 @@ let package = Package(
                 "HexagonRPC", "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization",
                 "Models", "Runtime", "Engine", "VirtualDSP", "CRemote", "engine-tool",
-                "VirtualChannel", "VirtualShell", "VirtualKernel", "VirtualMachine", "virtual-dsp",
+                "VirtualChannel", "VirtualShell", "VirtualKernel", "VirtualMachine", "virtual-dsp", "CLinux",
             ],
             path: "Tests/Unit"),
         .testTarget(
