@@ -7,6 +7,7 @@
 #include <link.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -79,3 +80,11 @@ const char *clinux_library_file(void *handle) {
     struct link_map *map = 0;
     return dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map ? map->l_name : 0;
 }
+
+/* The kernel transport. */
+
+int clinux_dup3(int from, int to, int flags) { return dup3(from, to, flags); }
+
+int clinux_set_thread_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+int clinux_thread_name(char name[16]) { return prctl(PR_GET_NAME, name, 0, 0, 0); }

@@ -20,4 +20,9 @@ long clinux_receive_packet(int socket, void *bytes, unsigned long size, int *des
 /* dlinfo(RTLD_DI_LINKMAP): the file behind a handle of dlopen, or null. */
 const char *clinux_library_file(void *handle);
 
+/* The kernel transport: dup3, and the name of the calling thread, at most 15 bytes and a zero. */
+int clinux_dup3(int from, int to, int flags);
+int clinux_set_thread_name(const char *name);
+int clinux_thread_name(char name[16]);
+
 #endif
