@@ -125,6 +125,14 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["GGUF", "VirtualChannel", "RemoteCalls", "ReverseTunnel", "SharedMemory"],
             path: "Tests/Support"),
+        // A program of somebody who uses the SDK, which the tests run under a virtual DSP.
+        .executableTarget(
+            name: "dsp-client",
+            dependencies: [
+                "HexagonRPC", "VirtualDSP",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Client"),
         .testTarget(
             name: "TinyTests",
             dependencies: ["TestSupport", "Engine", "HexagonRPC", "VirtualDSP"],
@@ -154,6 +162,7 @@ let package = Package(
                 "ReverseTunnel", "DSPQueue", "HexagonIDL", "HexagonRPC", "HTPProgram", "GGUF", "Quantization",
                 "CPUKernels", "Tokenization", "Engine", "VirtualDSP", "VirtualChannel", "VirtualShell",
                 "VirtualKernel", "VirtualMachine", "engine-tool", "virtual-dsp",
+                "dsp-client",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.
