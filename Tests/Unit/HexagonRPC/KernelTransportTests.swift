@@ -95,7 +95,8 @@ struct KernelTransportTests {
             try session.map(buffer)
             try session.unmap(buffer)
         }
-        #expect(kernel.log.filter { $0.hasPrefix("MEM_") } == ["MEM_MAP", "MEM_UNMAP", "MEM_MAP", "MEM_UNMAP"])
+        #expect(
+            kernel.log.filter { $0.hasPrefix("MEM_") } == ["MEM_MAP", "MEM_UNMAP", "MEM_MAP", "MEM_UNMAP"])
     }
 
     @Test(
@@ -109,7 +110,9 @@ struct KernelTransportTests {
             ("ALLOC_DMA_BUFF", .failure(ENOMEM), 0x02, "dma-heap"),
             ("GET_DSP_INFO", .failure(EPIPE), 104, "stopped or restarted"),
         ])
-    func refusals(_ request: String, _ answer: SystemCallTracer.Answer, _ code: UInt32, _ word: String) throws {
+    func refusals(
+        _ request: String, _ answer: SystemCallTracer.Answer, _ code: UInt32, _ word: String
+    ) throws {
         let kernel = try ScriptedKernel()
         kernel.answer(request, answer)
         let error = kernel.run { failure { _ = try Session(kernel.transport()) } }
@@ -275,6 +278,35 @@ struct KernelTransportTests {
             session.close()
         }
         #expect(kernel.log.filter { ["MMAP", "MUNMAP"].contains($0) } == ["MMAP", "MUNMAP"])
+    }
+
+    @Test("A module in memory as a mapped buffer, by descriptor, and back")
+    func sharedFile() throws {
+        let kernel = try ScriptedKernel(method: Self.opens)
+        let module = (0..<5000).map { UInt8(truncatingIfNeeded: $0 / 7) }
+        try kernel.run {
+            let session = try Session(kernel.transport { $0.modules["libcalculator_skel.so"] = module })
+            let interface: [[UInt8]] = [[9, 0, 0, 0, 0, 0, 0, 0], Self.text("apps_std")]
+            let std = try #require(kernel.ask(0, 0x0002_0200, Self.pack(interface, [8, 0]))).bytes[8]
+            let strings = ["ADSP_LIBRARY_PATH", ";", "libcalculator_skel.so", "r"].map(Self.text)
+            let words = [36, 0, 0, 0] + strings.flatMap { string -> [UInt8] in [UInt8(string.count), 0, 0, 0] }
+            let reply = try #require(
+                kernel.ask(UInt32(std), 0x1f05_0100, Self.pack([words] + strings, [8])))
+            #expect(reply.result == 0)
+            try #require(reply.bytes.count == 16)
+            #expect(Array(reply.bytes[12..<16]) == [0x88, 0x13, 0, 0])
+            let descriptor = CInt(reply.bytes[8])
+            #expect(kernel.state.withLock { $0.maps[descriptor] } != nil)
+            do {
+                let seen = try SharedBuffer(mapping: descriptor, byteCount: 5000, closingDescriptor: false)
+                #expect(Array(seen.bytes) == module)
+            }
+            let close = Self.pack([[35, 0, 0, 0] + reply.bytes[8..<12]], [])
+            #expect(kernel.ask(UInt32(std), 0x1f01_0000, close)?.result == 0)
+            #expect(kernel.state.withLock { $0.maps.isEmpty })
+            #expect(kernel.ask(UInt32(std), 0x1f01_0000, close)?.result == UInt32(EBADF))
+            session.close()
+        }
     }
 
     static func text(_ string: String) -> [UInt8] { Array(string.utf8) + [0] }
