@@ -289,7 +289,8 @@ struct KernelTransportTests {
             let interface: [[UInt8]] = [[9, 0, 0, 0, 0, 0, 0, 0], Self.text("apps_std")]
             let std = try #require(kernel.ask(0, 0x0002_0200, Self.pack(interface, [8, 0]))).bytes[8]
             let strings = ["ADSP_LIBRARY_PATH", ";", "libcalculator_skel.so", "r"].map(Self.text)
-            let words = [36, 0, 0, 0] + strings.flatMap { string -> [UInt8] in [UInt8(string.count), 0, 0, 0] }
+            let lengths = strings.flatMap { string -> [UInt8] in [UInt8(string.count), 0, 0, 0] }
+            let words = [36, 0, 0, 0] + lengths
             let reply = try #require(
                 kernel.ask(UInt32(std), 0x1f05_0100, Self.pack([words] + strings, [8])))
             #expect(reply.result == 0)
@@ -305,6 +306,41 @@ struct KernelTransportTests {
             #expect(kernel.ask(UInt32(std), 0x1f01_0000, close)?.result == 0)
             #expect(kernel.state.withLock { $0.maps.isEmpty })
             #expect(kernel.ask(UInt32(std), 0x1f01_0000, close)?.result == UInt32(EBADF))
+            session.close()
+        }
+    }
+
+    @Test("Queues: the version is offered twice, and everything is given back")
+    func queues() throws {
+        let isCancelled = Atomic(false)
+        let offers = Atomic(0)
+        let kernel = try ScriptedKernel { call in
+            guard call.handle == 77 else { return Self.opens(call) }
+            switch call.method {
+            case 3:
+                if offers.add(1, ordering: .relaxed).oldValue == 0 {
+                    return .value(Int(Int32(bitPattern: 0x8000_0414)))
+                }
+                call.set(1, 4711, 0)
+            case 6:
+                while !isCancelled.load(ordering: .relaxed) { usleep(500) }
+                call.set(0, .max)
+            case 7: isCancelled.store(true, ordering: .relaxed)
+            default: break
+            }
+            return nil
+        }
+        try kernel.run {
+            let session = try Session(kernel.transport())
+            let domain = try session.makeQueues()
+            let queue = try domain.makeQueue()
+            #expect(queue.exportedID == 4711)
+            #expect(offers.load(ordering: .relaxed) == 2)
+            #expect(try queue.write([1, 2, 3]))
+            #expect(throws: DSPQueueError.self) { try queue.read(deadline: .now + .milliseconds(20)) }
+            try domain.close(queue)
+            try domain.close()
+            #expect(kernel.state.withLock { $0.maps.isEmpty })
             session.close()
         }
     }
