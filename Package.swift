@@ -151,6 +151,7 @@ let package = Package(
                 "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "FastRPCKernel",
                 "RemoteCalls", "HexagonIDL", "HTPProgram", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization", "Engine", "VirtualDSP", "VirtualShell", "VirtualChannel", "ReverseTunnel",
+                "DSPQueue",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.
