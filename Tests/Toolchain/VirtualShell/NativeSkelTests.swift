@@ -36,7 +36,9 @@ enum NativeShell {
         var all: [String] { lines.withLock { $0 } }
     }
 
-    static func start(scenario: String = "", log: Lines = Lines()) throws -> (
+    static func start(
+        scenario: String = "", log: Lines = Lines(), files: [String: [UInt8]] = [:]
+    ) throws -> (
         kernel: TestKernel, echo: UInt32
     ) {
         typealias Main = @convention(c) (CInt) -> CInt
@@ -49,7 +51,9 @@ enum NativeShell {
         #expect(kernel.create(ProcessDescription(scenario: scenario)) == 0)
         kernel.listen(
             ReverseServer(services: [
-                FileService(searchPath: [], domain: "cdsp", table: ["libecho_skel.so": try skel.get()]),
+                FileService(
+                    searchPath: [], domain: "cdsp",
+                    table: files.merging(["libecho_skel.so": try skel.get()]) { $1 }),
                 LogService { log.add($0) },
             ]))
         let opened = kernel.open("file:///libecho_skel.so?echo_skel_handle_invoke&_modver=1.0&_dom=cdsp")
@@ -111,5 +115,52 @@ struct NativeSkelTests {
             kernel.invoke(echo, 0x0602_0000, [TestKernel.words([UInt32(text.count)]), text]).status == 0)
         #expect(kernel.exit() == 0)
         #expect(lines.all == ["high: echo.c:7: the skel said 12"])
+    }
+
+    /// A module that needs another library, which the host has or has not.
+    @Test func librariesThatAModuleNeeds() throws {
+        let (needy, extra) = try Toolchain.withFolder { folder in
+            func library(_ name: String, _ text: String, _ options: [String]) throws -> [UInt8] {
+                let path = "\(folder)/lib\(name).so"
+                try text.write(toFile: "\(folder)/\(name).c", atomically: true, encoding: .utf8)
+                try Toolchain.run(
+                    Toolchain.hostCompilers[0],
+                    ["-fPIC", "-shared", "-o", path, "\(folder)/\(name).c", "-Wl,-soname,lib\(name).so"]
+                        + GeneratedCTests.includes + options)
+                return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+            }
+            let extra = try library("extra", "int extra(void) { return 4321; }", [])
+            let needy = try library(
+                "needy",
+                """
+                #include "remote.h"
+                int extra(void);
+                int needy_skel_handle_invoke(remote_handle64 h, uint32_t sc, remote_arg *args) {
+                    (void)h;
+                    uint32_t method = REMOTE_SCALARS_METHOD(sc);
+                    if (method == 0) args[2].h64 = 1;
+                    return method < 2 ? 0 : extra();
+                }
+                """, ["-L" + folder, "-Wl,--no-as-needed", "-lextra"])
+            return (needy, extra)
+        }
+        let uri = "file:///libneedy.so?needy_skel_handle_invoke&_modver=1.0"
+        // In this order: what is loaded in this process already is not looked for.
+        for files in [["libneedy.so": needy], ["libneedy.so": needy, "libextra.so": extra]] {
+            let (kernel, _) = try NativeShell.start(files: files)
+            let opened = kernel.open(uri)
+            if files.count == 1 {
+                #expect(opened.status == 0x8000_0406)
+                #expect(opened.words == "libneedy.so needs libextra.so, not found")
+            } else {
+                #expect(opened.status == 0, "\(opened.words)")
+                #expect(kernel.invoke(opened.handle, 0x0200_0000).status == 4321)
+                // A call of open or close by the client would leave the module's handle behind.
+                #expect(kernel.invoke(opened.handle, 0x0100_0000).status == 0x8000_040e)
+                #expect(kernel.open("file:///libneedy.so?nothing").status == 0x8000_0442)
+            }
+            #expect(kernel.exit() == 0)
+            #expect(kernel.ends())
+        }
     }
 }
