@@ -114,6 +114,8 @@ struct NativeSkelTests {
         #expect(
             kernel.invoke(echo, 0x0602_0000, [TestKernel.words([UInt32(text.count)]), text]).status == 0)
         #expect(kernel.exit() == 0)
+        // The last lines come while the process ends.
+        #expect(kernel.ends())
         #expect(lines.all == ["high: echo.c:7: the skel said 12"])
     }
 
