@@ -95,6 +95,11 @@ struct ModuleURI: Hashable {
     /// The function that takes calls.
     var symbol: String
 
+    init(file: String, symbol: String) {
+        self.file = file
+        self.symbol = symbol
+    }
+
     /// Reads a URI; what follows the function does not matter. Nil for anything else.
     init?(_ text: String) {
         let prefix = "file:///"

@@ -6,6 +6,8 @@ final class ModuleTable: Sendable {
     enum Module: Sendable {
         /// A skel that was loaded.
         case program(Program)
+        /// `dspqueue_rpc`, which is no file.
+        case queues
     }
 
     private struct State {

@@ -80,7 +80,7 @@ extension Shell {
         }
     }
 
-    private func withList(
+    func withList(
         _ arguments: inout [RemoteArgument],
         _ body: (UnsafeMutableBufferPointer<RemoteArgument>) throws(RemoteCallError) -> Outcome
     ) throws(RemoteCallError) -> Outcome {

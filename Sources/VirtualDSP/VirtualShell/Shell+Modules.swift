@@ -6,6 +6,16 @@ extension Shell {
         guard let uri = ModuleURI(text) else {
             throw RemoteCallError(.unableToLoad, operation: "\(text) is no URI of a module")
         }
+        if uri.file == QueueTable.module.file {
+            guard uri.symbol == QueueTable.module.symbol else {
+                throw RemoteCallError(
+                    .noSuchSymbol, operation: "\(uri.file) has no function \(uri.symbol)")
+            }
+            guard let handle = modules.add(.queues) else {
+                throw RemoteCallError(.noMemory, operation: "no handle left")
+            }
+            return handle
+        }
         let (library, entry) = try loader.load(uri, behaviour)
         let program = try Program(library, entry, uri: text)
         guard let handle = modules.add(.program(program)) else {
@@ -19,6 +29,7 @@ extension Shell {
     func close(_ handle: UInt32) throws(RemoteCallError) -> AEEResult {
         switch try modules.remove(handle) {
         case .program(let program): program.close()
+        case .queues: .success
         }
     }
 
@@ -30,6 +41,11 @@ extension Shell {
         case .program(let program):
             guard survivesUserCall() else { return .dies }
             return arguments.withUnsafeMutableBufferPointer { .answered(program.invoke(scalars, $0)) }
+        case .queues:
+            return try withList(&arguments) { list throws(RemoteCallError) in
+                try queues.invoke(scalars, list, hangs: behaviour == .queueHang)
+                return .answered(.success)
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ package final class Shell: Sendable {
     let loader: ModuleLoader
     let modules = ModuleTable()
     let log: LogSender
+    let queues: QueueTable
 
     private struct State {
         var behaviour = Behaviour.healthy
@@ -44,6 +45,8 @@ package final class Shell: Sendable {
         host = HostServices(caller)
         loader = ModuleLoader(host)
         log = LogSender(host)
+        queues = QueueTable(memory)
+        ProgramLog.start
     }
 
     /// How the process misbehaves.
@@ -189,6 +192,7 @@ package final class Shell: Sendable {
     private func releaseWaiting() {
         state.withLock { $0.isEnding = true }
         caller.end()
+        queues.end()
         log.end(timeout: .zero)
     }
 }
