@@ -138,7 +138,8 @@ static void calls(remote_handle64 handle) {
     int type[2] = {CDSP, -1};
     expect("the process's type", remote_session_control(PROCESS_TYPE, type, sizeof type), 0);
     step(type[1] == 1, "unsigned: %d", type[1]);
-    expect("the choice of unsigned modules comes too late", allow_unsigned(CDSP), 5);
+    int choice[2] = {CDSP, 0};
+    expect("signed modules, too late", remote_session_control(UNSIGNED_MODULE, choice, sizeof choice), 5);
 }
 
 static void shared_memory(int domain, remote_handle64 handle) {
