@@ -38,7 +38,7 @@ let package = Package(
         // Messages
         swiftTarget("RemoteCalls", floor: "Messages", []),
         swiftTarget("ReverseTunnel", floor: "Messages", ["RemoteCalls"]),
-        swiftTarget("DSPQueue", floor: "Messages", ["SharedMemory", "RemoteCalls"]),
+        swiftTarget("DSPQueue", floor: "Messages", ["SharedMemory", "FastRPCLibrary", "RemoteCalls"]),
         swiftTarget("HexagonIDL", floor: "Messages", []),
 
         // SDK
@@ -138,7 +138,7 @@ let package = Package(
                 "HexagonRPC", "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization",
                 "Models", "Runtime", "Engine", "VirtualDSP", "CRemote", "engine-tool",
-                "VirtualChannel", "VirtualShell", "VirtualKernel", "VirtualMachine", "virtual-dsp",
+                "VirtualChannel", "VirtualShell", "VirtualKernel", "VirtualMachine", "virtual-dsp", "CLinux",
             ],
             path: "Tests/Unit"),
         .testTarget(
@@ -150,10 +150,10 @@ let package = Package(
         .testTarget(
             name: "ToolchainTests",
             dependencies: [
-                "TestSupport", "engine-tool", "SharedMemory", "FastRPCLibrary", "FastRPCKernel",
-                "RemoteCalls", "HexagonIDL", "HTPProgram", "GGUF", "Quantization", "CPUKernels",
-                "Tokenization", "Engine", "VirtualDSP", "VirtualMachine", "VirtualKernel", "virtual-dsp",
-                "VirtualShell", "VirtualChannel", "ReverseTunnel",
+                "TestSupport", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls",
+                "ReverseTunnel", "DSPQueue", "HexagonIDL", "HexagonRPC", "HTPProgram", "GGUF", "Quantization",
+                "CPUKernels", "Tokenization", "Engine", "VirtualDSP", "VirtualChannel", "VirtualShell",
+                "VirtualKernel", "VirtualMachine", "engine-tool", "virtual-dsp",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.

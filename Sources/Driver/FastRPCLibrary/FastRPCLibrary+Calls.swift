@@ -78,6 +78,18 @@ extension FastRPCLibrary {
             address, byteCount, descriptor, attributes)
     }
 
+    /// `remote_register_dma_handle`, or `remote_register_dma_handle_attr` where there are attributes: 0, or 16
+    /// (`FASTRPC_ATTR_NOMAP`). Tells the library about a buffer that calls name by its descriptor.
+    public func registerDMAHandle(
+        descriptor: CInt, byteCount: UInt32, attributes: UInt32 = 0
+    ) throws(FastRPCLibraryError) -> CInt {
+        if attributes == 0, let register = optional.registerDMAHandle {
+            return register(descriptor, byteCount)
+        }
+        return try optional(optional.registerDMAHandle2, "remote_register_dma_handle_attr")(
+            descriptor, byteCount, attributes)
+    }
+
     /// `rpcmem_init`: only Android's older libraries need it; elsewhere it forgets all allocations.
     public func initializeMemory() throws(FastRPCLibraryError) {
         try optional(optional.initialize, "rpcmem_init")()

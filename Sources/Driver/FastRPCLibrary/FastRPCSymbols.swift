@@ -19,6 +19,8 @@ typealias MemoryDescriptor = @convention(c) (UnsafeMutableRawPointer) -> CInt
 typealias MemoryLifecycle = @convention(c) () -> Void
 typealias RegisterBuffer = @convention(c) (UnsafeMutableRawPointer?, CInt, CInt) -> Void
 typealias RegisterBuffer2 = @convention(c) (UnsafeMutableRawPointer?, Int, CInt, CInt) -> Void
+typealias RegisterDMAHandle = @convention(c) (CInt, UInt32) -> CInt
+typealias RegisterDMAHandle2 = @convention(c) (CInt, UInt32, UInt32) -> CInt
 
 /// The functions without which there is no calling a DSP.
 struct RequiredSymbols: Sendable {
@@ -70,6 +72,8 @@ struct OptionalSymbols: Sendable {
     let systemRequest: SystemRequest?
     let registerBuffer: RegisterBuffer?
     let registerBuffer2: RegisterBuffer2?
+    let registerDMAHandle: RegisterDMAHandle?
+    let registerDMAHandle2: RegisterDMAHandle2?
     let queue: DSPQueueFunctions?
 
     init(_ loader: inout SymbolLoader) {
@@ -80,6 +84,8 @@ struct OptionalSymbols: Sendable {
         systemRequest = loader.optional("remote_system_request", as: SystemRequest.self)
         registerBuffer = loader.optional("remote_register_buf", as: RegisterBuffer.self)
         registerBuffer2 = loader.optional("remote_register_buf_attr2", as: RegisterBuffer2.self)
+        registerDMAHandle = loader.optional("remote_register_dma_handle", as: RegisterDMAHandle.self)
+        registerDMAHandle2 = loader.optional("remote_register_dma_handle_attr", as: RegisterDMAHandle2.self)
         queue = DSPQueueFunctions(&loader)
     }
 }

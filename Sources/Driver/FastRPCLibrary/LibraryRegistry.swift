@@ -8,9 +8,17 @@ package final class LibraryRegistry: Sendable {
     /// The one of this process.
     package static let process = LibraryRegistry()
 
+    /// Names under which another FastRPC library may be in this process: one for each kind of DSP.
+    package static let names = ["c", "a", "s", "m", "g"].flatMap {
+        ["lib\($0)dsprpc.so.1", "lib\($0)dsprpc.so"]
+    }
+
+    private let names: [String]
     private let settled = Mutex<String?>(nil)
 
-    package init() {}
+    package init(names: [String] = LibraryRegistry.names) {
+        self.names = names
+    }
 
     /// Loads the file a caller named or, if none, the library in use or the first of the default names
     /// that can be loaded. Returns the loader's handle and name of the file.
@@ -51,12 +59,10 @@ package final class LibraryRegistry: Sendable {
 
     /// A FastRPC library that something else in this process, linked or loaded, already uses.
     private func loadedByOthers() -> String? {
-        for domain in ["c", "a", "s", "m", "g"] {
-            for name in ["lib\(domain)dsprpc.so.1", "lib\(domain)dsprpc.so"] {
-                guard let handle = dlopen(name, RTLD_LAZY | RTLD_NOLOAD) else { continue }
-                defer { dlclose(handle) }
-                return fileOf(handle) ?? name
-            }
+        for name in names {
+            guard let handle = dlopen(name, RTLD_LAZY | RTLD_NOLOAD) else { continue }
+            defer { dlclose(handle) }
+            return fileOf(handle) ?? name
         }
         return nil
     }

@@ -25,6 +25,13 @@ public struct DRMDevice: Hashable, Sendable {
     public var renderNode: String?
     /// The kernel driver's name, for example `msm`; nil where this user may not open the render node.
     public var driver: String?
+
+    package init(bus: Bus, primaryNode: String? = nil, renderNode: String?, driver: String?) {
+        self.bus = bus
+        self.primaryNode = primaryNode
+        self.renderNode = renderNode
+        self.driver = driver
+    }
 }
 
 /// What there is under `/dev/dri` and `/dev/accel`.
@@ -75,12 +82,6 @@ public enum DRMNodes {
     }
 
     private static func driverName(_ node: String) -> String? {
-        guard let descriptor = try? SystemCalls.open(node, O_RDWR) else { return nil }
-        defer { SystemCalls.close(descriptor) }
-        guard let version = drmGetVersion(descriptor) else { return nil }
-        defer { drmFreeVersion(version) }
-        guard let name = version.pointee.name else { return nil }
-        let bytes = UnsafeRawBufferPointer(start: name, count: Int(version.pointee.name_len))
-        return String(decoding: bytes, as: UTF8.self)
+        try? DRMRenderNode(path: node).driverName()
     }
 }

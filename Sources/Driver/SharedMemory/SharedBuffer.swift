@@ -27,6 +27,8 @@ public struct SharedBuffer: ~Copyable, @unchecked Sendable {
         case fastRPC
         /// `rpcmem_alloc` of a FastRPC library.
         case rpcmem
+        /// A DRM render node, by its path.
+        case drm(String)
         /// Somebody else: the descriptor was handed to this process or made by another library.
         case adopted
     }

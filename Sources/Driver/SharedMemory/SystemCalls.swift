@@ -104,6 +104,22 @@ package enum SystemCalls {
         _ = try call("access", "\"\(path)\", \(mode)") { Glibc.access(path, mode) }
     }
 
+    /// The whole of a file, which may be one that the kernel makes up while it is read.
+    package static func contents(of path: String) throws(SystemError) -> [UInt8] {
+        let descriptor = try open(path, O_RDONLY)
+        defer { close(descriptor) }
+        let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 1)
+        defer { chunk.deallocate() }
+        var bytes: [UInt8] = []
+        while true {
+            let count = try call("read", "\(descriptor), \(chunk.count)", chunk.baseAddress) {
+                Glibc.read(descriptor, chunk.baseAddress, chunk.count)
+            }
+            guard count > 0 else { return bytes }
+            bytes += chunk[..<min(count, chunk.count)]
+        }
+    }
+
     /// The names of what is in a directory, in no order; none where it cannot be read.
     package static func fileNames(in directory: String) -> [String] {
         guard let stream = opendir(directory) else { return [] }

@@ -44,32 +44,6 @@ public final class DSPQueue: Sendable {
                 usesWaitCounts: usesWaitCounts))
     }
 
-    /// A packet that was read.
-    public struct Packet: Sendable {
-        /// As the writer set them.
-        public let flags: PacketFlags
-        /// The buffers, looked up.
-        public let buffers: [ReceivedBuffer]
-        /// The message, at most 65,536 bytes.
-        public let message: [UInt8]
-    }
-
-    /// What a packet at the front of the queue needs.
-    public struct PacketSize: Hashable, Sendable {
-        /// As the writer set them.
-        public let flags: PacketFlags
-        /// Buffers, at most 64.
-        public let bufferCount: Int
-        /// Bytes of the message, at most 65,536.
-        public let messageByteCount: Int
-
-        package init(flags: PacketFlags, bufferCount: Int, messageByteCount: Int) {
-            self.flags = flags
-            self.bufferCount = bufferCount
-            self.messageByteCount = messageByteCount
-        }
-    }
-
     /// Writes a packet if there is room: `dspqueue_write_noblock`. False when the queue is full.
     ///
     /// - Parameters:

@@ -1,4 +1,14 @@
 /// Reaches DSPs through `libcdsprpc.so`, Qualcomm's own user-space library or one that stands in for it.
+///
+/// ```swift
+/// let transport = try LibraryTransport()
+/// let architecture = try transport.capability(.architectureVersion, of: .compute)
+/// let session = try Session(transport, SessionConfiguration(index: 1))
+/// ```
+///
+/// The library holds a process on the DSP for each domain and session index, and shares it among all who
+/// name the same two: sessions of this type are counted, and the process ends with the last of them. Code
+/// in the same program that uses the library by itself should take another index.
 public struct LibraryTransport: Transport {
     /// The loaded library.
     public let library: FastRPCLibrary
@@ -11,111 +21,45 @@ public struct LibraryTransport: Transport {
         library = try FastRPCLibrary(path: path)
     }
 
+    /// Uses a library that is already loaded.
+    public init(library: FastRPCLibrary) {
+        self.library = library
+    }
+
     /// The library's file.
     public var name: String { library.file }
 
     /// Sets the rights of the session; the library begins it when the first module is opened.
+    ///
+    /// - Throws: `AEE_EALREADYLOADED` when this program has the same session open with other rights.
     public func connect(
         _ configuration: SessionConfiguration
     ) throws(RemoteCallError) -> any TransportSession {
-        if configuration.unsignedModules {
-            // struct remote_rpc_control_unsigned_module { int domain; int enable; }
-            var payload = (configuration.effectiveDomain, CInt(1))
-            let status = library.sessionControl(
-                request: SessionRequest.unsignedModule.rawValue, data: &payload,
-                byteCount: UInt32(MemoryLayout.size(ofValue: payload)))
-            // 5 is AEE_EALREADYLOADED: the session is up, with the rights it was opened with.
-            guard status == 0 || status == 5 else {
-                throw RemoteCallError(
-                    AEEResult(status), operation: "ask for unsigned modules on \(configuration.domain)",
-                    advice: "this DSP's firmware or library has no unsigned sessions; a signed one needs a "
-                        + "test signature")
-            }
-        }
-        return LibrarySession(library, configuration)
+        try LibrarySession(library, configuration)
+    }
+
+    /// The number by which the library knows a session: its own answer, or domain plus 8 times index where it
+    /// is too old to be asked (`FASTRPC_GET_EFFECTIVE_DOMAIN_ID`).
+    public func effectiveDomain(
+        of configuration: SessionConfiguration
+    ) throws(RemoteCallError) -> CInt {
+        try library.effectiveDomain(of: configuration)
     }
 }
 
-/// Requests of `remote_session_control`.
-struct SessionRequest: RawRepresentable {
-    var rawValue: UInt32
-    /// `DSPRPC_CONTROL_UNSIGNED_MODULE`
-    static let unsignedModule = SessionRequest(rawValue: 2)
-}
-
-/// Flags of `fastrpc_mmap`.
-struct MapFlags: RawRepresentable {
-    var rawValue: UInt32
-    /// `FASTRPC_MAP_FD`: stays mapped, and the DSP finds it by its descriptor.
-    static let descriptor = MapFlags(rawValue: 2)
-}
-
-final class LibrarySession: TransportSession {
-    private let library: FastRPCLibrary
-    private let configuration: SessionConfiguration
-
-    init(_ library: FastRPCLibrary, _ configuration: SessionConfiguration) {
-        self.library = library
-        self.configuration = configuration
-    }
-
-    func open(_ uri: ModuleURI) throws(RemoteCallError) -> UInt64 {
-        var handle: UInt64 = 0
-        let text = uri.on(configuration).description
-        try check(library.open(uri: text, handle: &handle), "open \(text)", Advice.open)
-        return handle
-    }
-
-    func invoke(
-        _ handle: UInt64, _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
-    ) throws(RemoteCallError) {
-        let status = library.invoke(
-            handle: handle, scalars: scalars.rawValue,
-            arguments: UnsafeMutableRawPointer(arguments.baseAddress))
-        // The message is put together only where it is needed: this is the hot path.
-        guard status == 0 else {
+extension FastRPCLibrary {
+    func effectiveDomain(of configuration: SessionConfiguration) throws(RemoteCallError) -> CInt {
+        guard (0...3).contains(configuration.index), (0...7).contains(configuration.domain.rawValue) else {
             throw RemoteCallError(
-                AEEResult(status),
-                operation: "call method \(scalars.method) of a module on \(configuration.domain)",
-                advice: Advice.invoke)
+                .badParameter, operation: "name session \(configuration.index) of \(configuration.domain)",
+                advice: "a DSP has the sessions 0 to 3")
         }
-    }
-
-    func close(_ handle: UInt64) throws(RemoteCallError) {
-        try check(library.close(handle: handle), "close a module on \(configuration.domain)")
-    }
-
-    var allocator: any SharedMemoryAllocator { RPCMemAllocator(library: library) }
-
-    func map(
-        _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
-    ) throws(RemoteCallError) {
-        try check(
-            library.map(
-                domain: configuration.effectiveDomain, descriptor: descriptor, address: address,
-                byteCount: byteCount, flags: MapFlags.descriptor.rawValue),
-            "map \(byteCount) bytes on \(configuration.domain)", Advice.map)
-    }
-
-    func unmap(
-        _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
-    ) throws(RemoteCallError) {
-        try check(
-            library.unmap(
-                domain: configuration.effectiveDomain, descriptor: descriptor, address: address,
-                byteCount: byteCount),
-            "unmap \(byteCount) bytes on \(configuration.domain)")
-    }
-
-    // The library ends the process when the last handle is closed.
-    func end() {}
-
-    private func check(
-        _ status: CInt, _ operation: @autoclosure () -> String, _ advice: String = ""
-    ) throws(RemoteCallError) {
-        guard status == 0 else {
-            throw RemoteCallError(AEEResult(status), operation: operation(), advice: advice)
-        }
+        var effective: UInt32 = 0
+        let status = effectiveDomain(
+            domain: configuration.domain.name, session: UInt32(configuration.index),
+            effectiveDomain: &effective)
+        guard status == 0, let known = CInt(exactly: effective) else { return configuration.effectiveDomain }
+        return known
     }
 }
 
@@ -125,4 +69,14 @@ enum Advice {
         "fastrpc-probe tells whether node, permission, firmware or the module's search path is the cause"
     static let invoke = "a module of another version than this program, or a DSP process that has ended"
     static let map = "the session's address space may be full (about 3.5 GB), or no module is open yet"
+    static let lost =
+        "the process on the DSP has ended or the DSP was restarted: close the session and open it again"
+
+    /// Advice about a failed call; some codes say that the session is gone.
+    static func call(_ result: AEEResult) -> String {
+        switch result.rawValue {
+        case 39, 46, 104, 0x8000_040d: lost
+        default: invoke
+        }
+    }
 }

@@ -83,6 +83,8 @@ package struct CPUAccessCounts: Hashable, Sendable {
     package var begins = 0
     package var ends = 0
 
+    package init(begins: Int = 0, ends: Int = 0) { (self.begins, self.ends) = (begins, ends) }
+
     mutating func count(begin: Bool) {
         if begin { begins += 1 } else { ends += 1 }
     }

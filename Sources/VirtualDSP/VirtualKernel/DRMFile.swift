@@ -118,7 +118,9 @@ final class DRMFile: VirtualFile {
     }
 
     private static func add(_ buffer: VirtualDMABuffer, _ state: inout State) -> UInt32 {
-        repeat { state.lastHandle &+= 1 } while state.lastHandle == 0 || state.buffers[state.lastHandle] != nil
+        repeat {
+            state.lastHandle &+= 1
+        } while state.lastHandle == 0 || state.buffers[state.lastHandle] != nil
         state.buffers[state.lastHandle] = buffer
         return state.lastHandle
     }

@@ -174,7 +174,8 @@ final class DSPProcess: Sendable {
     func acquire(_ buffer: VirtualDMABuffer, descriptor: CInt) throws(SystemError) -> UInt32 {
         let id = nextMemory()
         let result = mappings.withLock { mappings -> Result<UInt32, SystemError> in
-            if let index = mappings.firstIndex(where: { $0.descriptor == descriptor && $0.buffer === buffer }) {
+            if let index = mappings.firstIndex(where: { $0.descriptor == descriptor && $0.buffer === buffer })
+            {
                 mappings[index].references += 1
                 return .success(mappings[index].id)
             }
@@ -225,7 +226,7 @@ final class DSPProcess: Sendable {
     private func announce(_ message: ChannelMessage, _ descriptor: CInt) throws(SystemError) {
         do throws(SystemError) {
             try endpoint.send(message, with: descriptor)
-        } catch where error.errno == EPIPE || error.errno == ECONNRESET {
+        } catch  where error.errno == EPIPE || error.errno == ECONNRESET {
             return
         }
     }

@@ -121,7 +121,8 @@ package final class VirtualKernel: Sendable {
         let restarts = state.withLock { state in
             guard state.scenario.kind == .subsystemRestart else { return false }
             state.calls += 1
-            guard state.calls == max(1, state.scenario.parameter ?? 1), state.channels[name] === channel else {
+            guard state.calls == max(1, state.scenario.parameter ?? 1), state.channels[name] === channel
+            else {
                 return false
             }
             state.restarting.insert(name)
@@ -238,7 +239,8 @@ extension Scenario.Kind {
     /// Whether the process on the DSP plays it, not the kernel.
     var isOfProcesses: Bool {
         switch self {
-        case .skelNotFound, .wrongSymbol, .missingDependency, .processDeath, .outOfMemory, .queueHang, .slowDSP,
+        case .skelNotFound, .wrongSymbol, .missingDependency, .processDeath, .outOfMemory, .queueHang,
+            .slowDSP,
             .malformedReverseCalls:
             true
         case .healthy, .noNode, .noPermission, .dspOffline, .noFreeSession, .plainNodeOnly, .noDMAHeap,

@@ -30,7 +30,8 @@ extension VirtualTree {
         addText("\(processor)/name", "\(domain.name)\n")
         addText("\(processor)/firmware", "\(firmware)\n")
         // Without the driver the DSP runs all the same.
-        let state = isRunning || scenario == .noNode ? "running" : scenario == .dspOffline ? "offline" : "crashed"
+        let state =
+            isRunning || scenario == .noNode ? "running" : scenario == .dspOffline ? "offline" : "crashed"
         addText("\(processor)/state", "\(state)\n")
         files["/lib/firmware/\(firmware)"] = ProcessShell.firmware(build: machine.firmwareBuild)
 

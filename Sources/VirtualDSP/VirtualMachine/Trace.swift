@@ -12,7 +12,7 @@ import VirtualKernel
 /// a descriptor is `"fd"` or its negative number.
 package final class Trace: Sendable {
     /// A call that has begun.
-    struct Entry: Sendable {
+    package struct Entry: Sendable {
         fileprivate var sequence: Int
         fileprivate var line: JSONLine
         fileprivate var request: IOControlRequest?
@@ -36,7 +36,7 @@ package final class Trace: Sendable {
 
     deinit { close(file) }
 
-    func began(_ caller: any Caller, open path: String, _ flags: CInt) -> Entry {
+    package func began(_ caller: any Caller, open path: String, _ flags: CInt) -> Entry {
         begin(caller) { line in
             line.add("call", "open")
             line.add("node", path)
@@ -44,7 +44,7 @@ package final class Trace: Sendable {
         }
     }
 
-    func began(
+    package func began(
         _ caller: any Caller, ioctl request: IOControlRequest, _ argument: UInt64, on node: String
     ) -> Entry {
         let arguments = RequestDecoder(caller, request, argument).arguments()
@@ -60,7 +60,7 @@ package final class Trace: Sendable {
     }
 
     /// Ends a call that returned a value. `caller` still waits, so that what was written for it can be read.
-    func ended(_ entry: Entry?, value: Int, _ caller: (any Caller)? = nil) {
+    package func ended(_ entry: Entry?, value: Int, _ caller: (any Caller)? = nil) {
         guard var entry else { return }
         if let caller, let request = entry.request,
             let results = RequestDecoder(caller, request, entry.argument).results()
@@ -77,7 +77,7 @@ package final class Trace: Sendable {
     }
 
     /// Ends a call that failed.
-    func ended(_ entry: Entry?, error: CInt) {
+    package func ended(_ entry: Entry?, error: CInt) {
         guard var entry else { return }
         entry.line.add("error", String(cString: strerror(error)))
         entry.line.add("errno", number: Int(error))
@@ -85,7 +85,7 @@ package final class Trace: Sendable {
     }
 
     /// The last duplicate of a node's descriptor was closed.
-    func closed(_ path: String) {
+    package func closed(_ path: String) {
         state.withLock { state in
             state.sequence += 1
             var line = JSONLine()
@@ -97,7 +97,7 @@ package final class Trace: Sendable {
     }
 
     /// Writes the calls that never ended.
-    func finish() {
+    package func finish() {
         state.withLock { state in
             guard !state.isFinished else { return }
             state.isFinished = true

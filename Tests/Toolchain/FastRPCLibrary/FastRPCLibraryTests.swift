@@ -47,6 +47,8 @@ import Testing
         #expect(library.unmap(domain: 11, descriptor: 5, address: address, byteCount: 1 << 33) == 19)
         try library.registerBuffer(address, byteCount: 4096, descriptor: -1)
         try library.registerBuffer(address, byteCount: 1 << 33, descriptor: 6, attributes: 16)
+        #expect(try library.registerDMAHandle(descriptor: 7, byteCount: 5000) == 33)
+        #expect(try library.registerDMAHandle(descriptor: 7, byteCount: 5000, attributes: 16) == 34)
         try library.initializeMemory()
         try library.deinitializeMemory()
         #expect(
@@ -55,7 +57,8 @@ import Testing
                 invoke 123456789abcdef0 ff000000 -1;close 123456789abcdef0;\
                 control64 123456789abcdef0 1 77 4;session 2 77 8;control 3 77 12;system 77;\
                 mmap 11 5 30064775168 0 8589934592 2;munmap 11 5 30064775168 8589934592;\
-                register 30064775168 4096 -1;register2 30064775168 8589934592 6 16;init;deinit;
+                register 30064775168 4096 -1;register2 30064775168 8589934592 6 16;dma 7 5000;\
+                dma2 7 5000 16;init;deinit;
                 """)
     }
 
@@ -159,6 +162,31 @@ import Testing
             try FastRPCLibrary(path: second, registry: registry)
         }
         #expect(dlopen(second, RTLD_NOLOAD | RTLD_LAZY) == nil, "the second was not even loaded")
+    }
+
+    /// Somebody else in the process has loaded `libadsprpc.so`, say: a file of another path and name that the
+    /// loader knows by its SONAME.
+    @Test func aLibraryThatSomebodyElseLoadedIsRespected() throws {
+        let soname = "libhexagontest-\(UUID().uuidString).so.1"
+        let other = try FixtureLibrary.build(in: scratch, name: "other", soname: soname)
+        let mine = try FixtureLibrary.build(in: scratch, name: "mine")
+        let registry = LibraryRegistry(names: ["libabsent.so", soname])
+        let handle = try #require(dlopen(other, RTLD_NOW | RTLD_LOCAL))
+        defer { dlclose(handle) }
+        let file = URL(fileURLWithPath: other).resolvingSymlinksInPath().path
+        let error = #expect(throws: FastRPCLibraryError.self) {
+            try FastRPCLibrary(path: mine, registry: registry)
+        }
+        #expect(error == .otherLibraryInUse(file, requested: mine))
+        #expect(dlopen(mine, RTLD_NOLOAD | RTLD_LAZY) == nil, "the second was not even loaded")
+        // Without a wish, the library that is there is joined.
+        if getenv(FastRPCLibrary.environmentVariable) == nil {
+            #expect(try FastRPCLibrary(path: nil, registry: registry).file == file)
+        }
+        for domain in ["c", "a", "s", "m", "g"] {
+            #expect(LibraryRegistry.names.contains("lib\(domain)dsprpc.so.1"))
+            #expect(LibraryRegistry.names.contains("lib\(domain)dsprpc.so"))
+        }
     }
 
     @Test func rpcmemBuffersAreSharedAndFreed() throws {

@@ -51,15 +51,20 @@ func run(
 
 /// A library with the C functions of libcdsprpc that writes down how it was called.
 enum FixtureLibrary {
-    /// Compiles it without the functions named.
-    static func build(in scratch: ScratchDirectory, name: String, without: [String] = []) throws -> String {
+    /// Compiles it without the functions named, and with `code` in their place.
+    static func build(
+        in scratch: ScratchDirectory, name: String, without: [String] = [], appending code: String = "",
+        soname: String? = nil
+    ) throws -> String {
         let compiler = try #require(systemCompiler)
         let body = functions.filter { !without.contains($0.name) }.map(\.code)
         let source = try scratch.write(
-            prelude + body.joined(separator: "\n") + "\n", to: "\(name).c")
+            prelude + body.joined(separator: "\n") + "\n" + code + "\n", to: "\(name).c")
         let library = "\(scratch.path)/\(name).so"
         let result = try run(
-            compiler, ["-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source])
+            compiler,
+            ["-shared", "-fPIC", "-pthread", "-Wall", "-Werror", "-Wno-unused-function"]
+                + (soname.map { ["-Wl,-soname,\($0)"] } ?? []) + ["-o", library, source])
         try #require(result.status == 0, "\(result.errors)")
         return library
     }
@@ -184,6 +189,17 @@ enum FixtureLibrary {
             """
             void remote_register_buf_attr2(void *a, size_t n, int fd, int attr) {
                 LOG("register2 %td %zu %d %d;", (char *)a - (char *)0, n, fd, attr); }
+            """
+        ),
+        (
+            "remote_register_dma_handle",
+            "int remote_register_dma_handle(int fd, uint32_t n) { LOG(\"dma %d %u;\", fd, n); return 33; }"
+        ),
+        (
+            "remote_register_dma_handle_attr",
+            """
+            int remote_register_dma_handle_attr(int fd, uint32_t n, uint32_t attr) {
+                LOG("dma2 %d %u %u;", fd, n, attr); return 34; }
             """
         ),
         (

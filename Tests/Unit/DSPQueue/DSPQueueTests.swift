@@ -196,4 +196,21 @@ import Testing
         try domain.close(queue)
         await #expect(throws: DSPQueueError.closed) { _ = try await task.value }
     }
+
+    /// Whoever has a queue need not know which of the two it is.
+    @Test func throughTheCommonInterface() async throws {
+        let made = try domain.makeQueue(requestByteCount: 64, responseByteCount: 64)
+        let queue: any MessageQueue = made
+        let error = await #expect(throws: DSPQueueError.self) {
+            _ = try await queue.nextPacket(deadline: .now + .milliseconds(30))
+        }
+        #expect(error?.result == .expired && error?.description.contains("plain calls") == true)
+        try dsp.echo(queue.exportedID, count: 1)
+        #expect(try queue.write([7]))
+        #expect(try await queue.nextPacket(deadline: .now + .seconds(20)).message == [7])
+        try queue.close()
+        await #expect(throws: DSPQueueError.closed) {
+            _ = try await queue.nextPacket(deadline: .now + .seconds(20))
+        }
+    }
 }

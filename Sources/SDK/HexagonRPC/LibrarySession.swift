@@ -1,0 +1,155 @@
+import DSPQueue
+import Synchronization
+
+/// A session through libcdsprpc.
+///
+/// What outlives it does no harm: a call or a close on a handle after ``end()`` is refused here, since the
+/// library may by then have given the handle's number to somebody else.
+public final class LibrarySession: TransportSession {
+    /// Which DSP, which session, what rights.
+    public let configuration: SessionConfiguration
+    /// The number that stands for domain and session in the library's functions.
+    public let effectiveDomain: CInt
+
+    private let library: FastRPCLibrary
+    private let process: LibraryProcess
+    private let handles = Mutex<Set<UInt64>>([])
+    private let hasEnded = Atomic(false)
+
+    init(_ library: FastRPCLibrary, _ configuration: SessionConfiguration) throws(RemoteCallError) {
+        self.library = library
+        self.configuration = configuration
+        effectiveDomain = try library.effectiveDomain(of: configuration)
+        process = LibraryProcess.of(library, effectiveDomain)
+        try process.join(configuration)
+    }
+
+    deinit {
+        end()
+    }
+
+    /// `remote_handle64_open`, with the URI that the library makes of it (`FASTRPC_GET_URI`), or one made by
+    /// hand where it cannot.
+    public func open(_ uri: ModuleURI) throws(RemoteCallError) -> UInt64 {
+        try checkOpen("open \(uri)")
+        let text = sessionURI(uri)
+        var handle: UInt64 = 0
+        let status = library.open(uri: text, handle: &handle)
+        try check(status, "open \(text)", Advice.open)
+        handles.withLock { _ = $0.insert(handle) }
+        return handle
+    }
+
+    /// `remote_handle64_invoke`
+    public func invoke(
+        _ handle: UInt64, _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
+    ) throws(RemoteCallError) {
+        guard !hasEnded.load(ordering: .relaxed) else { throw ended("call method \(scalars.method)") }
+        let status = library.invoke(
+            handle: handle, scalars: scalars.rawValue,
+            arguments: UnsafeMutableRawPointer(arguments.baseAddress))
+        // The message is put together only where it is needed: this is the hot path.
+        guard status == 0 else {
+            let result = AEEResult(status)
+            throw RemoteCallError(
+                result, operation: "call method \(scalars.method) of a module on \(configuration.domain)",
+                advice: Advice.call(result))
+        }
+    }
+
+    /// `remote_handle64_close`
+    public func close(_ handle: UInt64) throws(RemoteCallError) {
+        let operation = "close a module on \(configuration.domain)"
+        guard handles.withLock({ $0.remove(handle) }) != nil else { throw ended(operation) }
+        try check(library.close(handle: handle), operation)
+    }
+
+    /// `rpcmem_alloc`
+    public var allocator: any SharedMemoryAllocator { RPCMemAllocator(library: library) }
+
+    /// `fastrpc_mmap` for code that finds the buffer by its descriptor.
+    public func map(
+        _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
+    ) throws(RemoteCallError) {
+        try map(descriptor, address, byteCount, .descriptor)
+    }
+
+    /// `fastrpc_mmap`
+    public func map(
+        _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int, _ flag: MapFlag
+    ) throws(RemoteCallError) {
+        let status = library.map(
+            domain: effectiveDomain, descriptor: descriptor, address: address, byteCount: byteCount,
+            flags: flag.rawValue)
+        try check(status, "map \(byteCount) bytes on \(configuration.domain)", Advice.map)
+    }
+
+    /// `fastrpc_munmap`
+    public func unmap(
+        _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
+    ) throws(RemoteCallError) {
+        let status = library.unmap(
+            domain: effectiveDomain, descriptor: descriptor, address: address, byteCount: byteCount)
+        try check(status, "unmap \(byteCount) bytes on \(configuration.domain)")
+    }
+
+    /// Makes a message queue of the library's. Buffers that packets name must be mapped in this session. Open
+    /// a module first, and close the queue before the session.
+    ///
+    /// - Parameters:
+    ///   - requestByteCount: bytes for packets to the DSP, a multiple of 8 up to 16,777,216; 0 for 65,536.
+    ///   - responseByteCount: bytes for packets from it, likewise; 0 for 16,384.
+    public func makeQueue(
+        requestByteCount: Int = 0, responseByteCount: Int = 0
+    ) throws(DSPQueueError) -> LibraryQueue {
+        try LibraryQueue(
+            library: library, effectiveDomain: effectiveDomain, requestByteCount: requestByteCount,
+            responseByteCount: responseByteCount)
+    }
+
+    /// Ends the process on the DSP, if no other session of this program shares it (`FASTRPC_SESSION_CLOSE`),
+    /// and closes what this session left open.
+    public func end() {
+        guard !hasEnded.exchange(true, ordering: .relaxed) else { return }
+        let left = handles.withLock { handles in
+            defer { handles = [] }
+            return handles
+        }
+        process.leave(closing: left)
+    }
+
+    private func sessionURI(_ uri: ModuleURI) -> String {
+        var module = uri
+        module["_dom"] = nil
+        module["_session"] = nil
+        var text = ""
+        let status = library.uri(
+            module: module.description, domain: configuration.domain.name,
+            session: UInt32(configuration.index), uri: &text)
+        // 0x14 on old libraries.
+        guard status == 0, text.hasPrefix(module.description) else {
+            return uri.on(configuration).description
+        }
+        return text
+    }
+
+    private func checkOpen(_ operation: @autoclosure () -> String) throws(RemoteCallError) {
+        if hasEnded.load(ordering: .relaxed) { throw ended(operation()) }
+    }
+
+    private func ended(_ operation: String) -> RemoteCallError {
+        RemoteCallError(
+            .invalidHandle, operation: operation, advice: "the session or the handle has been closed")
+    }
+
+    private func check(
+        _ status: CInt, _ operation: @autoclosure () -> String, _ advice: String = ""
+    ) throws(RemoteCallError) {
+        guard status == 0 else {
+            let result = AEEResult(status)
+            let usual = Advice.call(result)
+            throw RemoteCallError(
+                result, operation: operation(), advice: usual == Advice.lost ? usual : advice)
+        }
+    }
+}
