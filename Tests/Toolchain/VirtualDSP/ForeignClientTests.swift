@@ -35,28 +35,35 @@ struct ForeignClientTests {
         let result = try programs.runOnVirtualDSP([try programs.qualcommClient(), "--bench"])
         #expect(result.exitCode == 0, "\(result.output)\(result.errors)")
         let costs = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
-        for name in ["empty", "copy_1_mib", "descriptor_1_mib"] {
+        for name in ["empty", "copy_1_mib", "descriptor_1_mib", "mapped_1_mib"] {
             let cost = try #require(costs?[name] as? [String: Any])
             #expect(cost["median_us"] as? Double ?? 0 > 0)
         }
         print("Qualcomm's library: \(result.output)")
     }
 
-    @Test("hexagonrpc's listener serves a client beside it", .needsHexagonrpc)
-    func hexagonrpc() throws {
+    /// hexagonrpcd creates a process of a shell, or attaches to one that is always there, or to that of the sensors.
+    @Test(
+        "hexagonrpc's listener serves a client beside it", .needsHexagonrpc,
+        arguments: [
+            ["-f", "/dev/fastrpc-cdsp-secure", "-c", "/usr/lib/dsp/cdsp/fastrpc_shell_3"],
+            ["-f", "/dev/fastrpc-adsp-secure"],
+            ["-f", "/dev/fastrpc-adsp-secure", "-s"],
+        ])
+    func hexagonrpc(options: [String]) throws {
         let programs = try ForeignPrograms()
-        // hexagonrpcd serves libraries from dsp/NAME below its folder.
-        let served = "\(programs.folder)/dsp/cdsp"
+        // It serves libraries from dsp/NAME below its folder.
+        let served = "\(programs.folder)/dsp/any"
         try FileManager.default.createDirectory(atPath: served, withIntermediateDirectories: true)
-        try FileManager.default.copyItem(
+        try FileManager.default.moveItem(
             atPath: "\(programs.folder)/libecho_skel.so", toPath: "\(served)/libecho_skel.so")
         let daemon = "\(try #require(ForeignPrograms.hexagonrpcFolder))/hexagonrpcd"
-        let result = try programs.runOnVirtualDSP([
-            daemon, "-f", "/dev/fastrpc-cdsp-secure", "-c", "/usr/lib/dsp/cdsp/fastrpc_shell_3", "-d", "cdsp",
-            "-R", programs.folder, "-p", try programs.descriptorClient(),
-        ])
+        let client = ["-d", "any", "-R", programs.folder, "-p", try programs.descriptorClient()]
+        let result = try programs.runOnVirtualDSP([daemon] + options + client)
         #expect(result.output.contains("open1: 0, 0x0"), "\(result.output)\(result.errors)")
         #expect(result.output.contains("sum: 0, 4950"), "\(result.output)\(result.errors)")
+        // The process on the DSP ended, as the client asked.
+        #expect(result.errors.contains("-2147482611"))
         #expect(result.exitCode == 0)
     }
 }
