@@ -17,6 +17,7 @@ package final class SystemCallTracer: Sendable {
     private struct State: Sendable {
         var calls: [String] = []
         var forced: [String: [@Sendable (UnsafeMutableRawPointer?) -> Answer]] = [:]
+        var handlers: [String: @Sendable (String, UnsafeMutableRawPointer?) -> Answer?] = [:]
     }
 
     private let state = Mutex(State())
@@ -36,12 +37,20 @@ package final class SystemCallTracer: Sendable {
         state.withLock { $0.forced[name, default: []].append(answer) }
     }
 
+    /// Asks `answer` at every call of this name that is not forced; nil sends the call to the kernel. It gets
+    /// the arguments as ``calls`` shows them, and may be asked by several threads at once.
+    package func handle(
+        _ name: String, answer: @escaping @Sendable (String, UnsafeMutableRawPointer?) -> Answer?
+    ) {
+        state.withLock { $0.handlers[name] = answer }
+    }
+
     func answer(_ name: String, _ arguments: String, _ pointer: UnsafeMutableRawPointer?) -> Answer? {
-        let answer = state.withLock { state -> (@Sendable (UnsafeMutableRawPointer?) -> Answer)? in
+        let (forced, handler) = state.withLock { state in
             state.calls.append("\(name)(\(arguments))")
-            guard state.forced[name]?.isEmpty == false else { return nil }
-            return state.forced[name]?.removeFirst()
+            let isForced = state.forced[name]?.isEmpty == false
+            return (isForced ? state.forced[name]?.removeFirst() : nil, state.handlers[name])
         }
-        return answer?(pointer)
+        return forced?(pointer) ?? handler?(arguments, pointer)
     }
 }

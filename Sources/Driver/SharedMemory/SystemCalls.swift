@@ -22,6 +22,14 @@ package enum SystemCalls {
         _ = Glibc.close(descriptor)
     }
 
+    /// Closes what a descriptor stands for but keeps its number taken, by an open `/dev/null`: a thread that
+    /// still uses the number gets an error instead of somebody else's file.
+    package static func retire(_ descriptor: CInt) throws(SystemError) {
+        let null = try open("/dev/null", O_RDONLY)
+        defer { close(null) }
+        _ = try call("dup3", "\(null), \(descriptor)") { clinux_dup3(null, descriptor, O_CLOEXEC) }
+    }
+
     /// Makes a system call on a device. Returns what the kernel returned unless that is -1: FastRPC
     /// answers with DSP codes here.
     ///
@@ -132,6 +140,19 @@ package enum SystemCalls {
                 })
         }
         return names
+    }
+
+    /// The name of the calling thread. The kernel shows at most 15 bytes of it, and tells it to a DSP as the name
+    /// of a process that the thread creates there.
+    package static var threadName: String {
+        get {
+            withUnsafeTemporaryAllocation(byteCount: 16, alignment: 1) { room in
+                room.initializeMemory(as: UInt8.self, repeating: 0)
+                if let base = room.baseAddress { clinux_thread_name(base.assumingMemoryBound(to: CChar.self)) }
+                return String(decoding: room.prefix { $0 != 0 }, as: UTF8.self)
+            }
+        }
+        set { clinux_set_thread_name(newValue) }
     }
 
     /// The size of a page, as the kernel says.

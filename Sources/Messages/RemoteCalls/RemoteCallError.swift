@@ -14,3 +14,26 @@ public struct RemoteCallError: Error, Hashable, Sendable {
         self.advice = advice
     }
 }
+
+extension RemoteCallError {
+    /// Whether the process on the DSP is gone, with its handles and mappings: the DSP restarted or the process
+    /// died. Close the session and begin a new one.
+    ///
+    /// Told from the code: `0x8000040d` (the process is dead or ending), and from the transport itself 39 (no
+    /// such process), 46 (interrupted by its end) and 104 (connection reset). The codes of a method of one's own
+    /// carry the DSP's offset there and are not mistaken for these.
+    public var isSessionLost: Bool { result.isSessionLost }
+}
+
+extension AEEResult {
+    /// `AEE_ECONNRESET`: what `EPIPE` and `ECONNRESET` of the kernel become.
+    public static let connectionReset = AEEResult(rawValue: 104)
+
+    /// See ``RemoteCallError/isSessionLost``.
+    public var isSessionLost: Bool {
+        switch rawValue {
+        case 0x8000_040d, 39, 46, 104: true
+        default: false
+        }
+    }
+}

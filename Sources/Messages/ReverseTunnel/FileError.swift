@@ -23,6 +23,10 @@ struct FileError: Hashable {
     static let notFolder = FileError(code: ENOTDIR)
     /// `EOVERFLOW`: a position that the interface cannot say.
     static let overflow = FileError(code: EOVERFLOW)
+    /// `EFBIG`
+    static let tooLarge = FileError(code: EFBIG)
+    /// `EIO`
+    static let readFailed = FileError(code: EIO)
     /// `ERANGE`: a string does not fit.
     static let noRoom = FileError(code: ERANGE)
 

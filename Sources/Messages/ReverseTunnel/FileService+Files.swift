@@ -25,34 +25,54 @@ extension FileService {
     func openWithEnvironment(
         _ call: inout IncomingCall, _ reply: inout WireWriter
     ) throws(RemoteCallError) {
+        let (name, mode) = try readNameByEnvironment(&call)
+        reply.append(try open(name, mode: mode))
+    }
+
+    /// Takes variable, delimiter, name and mode; the variable must be the library path.
+    func readNameByEnvironment(
+        _ call: inout IncomingCall
+    ) throws(RemoteCallError) -> (name: String, mode: String) {
         let isSearchPath = try readSearchVariable(&call)
         let name = try call.readName()
         let mode = try call.readName()
         guard isSearchPath else {
             throw RemoteCallError(.notFound, "\(name) by a variable other than the library path")
         }
-        reply.append(try open(name, mode: mode))
+        return (name, mode)
     }
 
     private func open(_ name: String, mode: String) throws(RemoteCallError) -> Int32 {
+        guard files.count < Self.maximumFiles else { throw RemoteCallError(.tooManyFiles, name) }
+        let file = try find(name, mode: mode)
+        var handle: Int32 = 100
+        while files[handle] != nil { handle += 1 }
+        files[handle] = file
+        return handle
+    }
+
+    /// Opens a file for reading, wherever it is, and lets the observer know.
+    func find(_ name: String, mode: String) throws(RemoteCallError) -> OpenFile {
+        do throws(RemoteCallError) {
+            let file = try findQuietly(name, mode: mode)
+            observe(name, nil)
+            return file
+        } catch {
+            observe(name, error.result)
+            throw error
+        }
+    }
+
+    private func findQuietly(_ name: String, mode: String) throws(RemoteCallError) -> OpenFile {
         guard let first = mode.utf8.first, "rwa".utf8.contains(first) else {
             throw RemoteCallError(.invalid, "the mode \(mode)")
         }
         guard first == UInt8(ascii: "r"), !mode.utf8.contains(UInt8(ascii: "+")) else {
             throw RemoteCallError(.refused, "writing \(name)")
         }
-        guard files.count < Self.maximumFiles else { throw RemoteCallError(.tooManyFiles, name) }
         let components = try SearchPath.components(name)
-        let file: OpenFile
-        if let bytes = table[components.joined(separator: "/")] {
-            file = OpenFile(.memory(bytes))
-        } else {
-            file = OpenFile(.file(try searchPath.open(components, .file)))
-        }
-        var handle: Int32 = 100
-        while files[handle] != nil { handle += 1 }
-        files[handle] = file
-        return handle
+        if let bytes = table[components.joined(separator: "/")] { return OpenFile(.memory(bytes)) }
+        return OpenFile(.file(try searchPath.open(components, .file)))
     }
 
     func close(_ call: inout IncomingCall) throws(RemoteCallError) {

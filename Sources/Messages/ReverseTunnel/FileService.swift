@@ -17,8 +17,12 @@ public final class FileService: ReverseService {
     let table: [String: [UInt8]]
     let environment: [String: String]
     let log: @Sendable (String) -> Void
+    let shared: (any SharedFileMemory)?
+    let observe: @Sendable (_ name: String, _ error: AEEResult?) -> Void
     var files: [Int32: OpenFile] = [:]
     var folders: [UInt64: OpenFolder] = [:]
+    /// Descriptors of files that the DSP has as buffers.
+    var sharedFiles: Set<Int32> = []
 
     /// Serves files.
     ///
@@ -28,14 +32,20 @@ public final class FileService: ReverseService {
     ///   - table: files in memory by name, looked up first.
     ///   - environment: all that `getenv` finds.
     ///   - log: gets what the DSP prints with `print_string`.
+    ///   - shared: memory for files that the DSP wants as a buffer; nil to refuse that.
+    ///   - observe: is told every name that the DSP tries to open, and why it could not.
     public init(
         searchPath: [String], domain: String = "", table: [String: [UInt8]] = [:],
-        environment: [String: String] = [:], log: @escaping @Sendable (String) -> Void = { _ in }
+        environment: [String: String] = [:], log: @escaping @Sendable (String) -> Void = { _ in },
+        shared: (any SharedFileMemory)? = nil,
+        observe: @escaping @Sendable (_ name: String, _ error: AEEResult?) -> Void = { _, _ in }
     ) {
         self.searchPath = SearchPath(folders: searchPath, domain: domain)
         self.table = table
         self.environment = environment
         self.log = log
+        self.shared = shared
+        self.observe = observe
     }
 
     /// All 37 methods in order; sizes as in the tables of `references/reverse-tunnel.md`.
@@ -80,7 +90,8 @@ public final class FileService: ReverseService {
     ]
 
     /// Serves a call. `AEE_EBADPARM` where it does not fit the interface, `AEE_EUNSUPPORTED` for methods
-    /// that write, change the host's environment or hand out descriptors.
+    /// that write or change the host's environment, and for those that hand out descriptors where there is no
+    /// memory for that.
     public func invoke(
         _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
     ) throws(RemoteCallError) {
@@ -108,6 +119,9 @@ public final class FileService: ReverseService {
         case 27: try closeFolder(&call)
         case 28: try readFolder(&call, &reply)
         case 31: try status(&call, &reply)
+        case 34: try openShared(&call, &reply)
+        case 35: try closeShared(&call)
+        case 36: try openSharedWithEnvironment(&call, &reply)
         default: throw RemoteCallError(.unsupported, operation: "apps_std method \(call.method)")
         }
         try call.finish(reply)

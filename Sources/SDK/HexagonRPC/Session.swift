@@ -1,3 +1,5 @@
+import DSPQueue
+
 /// A process of our own on a DSP.
 ///
 /// ```swift
@@ -32,6 +34,19 @@ public struct Session: ~Copyable, Sendable {
     /// Loads a module and opens a handle on it.
     public func open(_ uri: ModuleURI) throws(RemoteCallError) -> RemoteHandle {
         RemoteHandle(try connection.open(uri), of: connection)
+    }
+
+    /// What the DSP says about itself, for example its architecture; nil where the transport or the firmware
+    /// cannot say.
+    public func capability(_ attribute: DSPAttribute) throws(RemoteCallError) -> UInt32? {
+        try connection.capability(attribute)
+    }
+
+    /// Prepares for message queues in shared memory; once for a session. Close it before the session.
+    ///
+    /// `AEE_EUNSUPPORTED` where the transport has no queues. Where one hangs, plain calls do the same work.
+    public func makeQueues() throws(DSPQueueError) -> QueueDomain {
+        try connection.makeQueues()
     }
 
     /// Makes buffers that this session can map.

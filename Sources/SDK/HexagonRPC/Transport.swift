@@ -1,3 +1,5 @@
+import DSPQueue
+
 /// A way to a DSP: the kernel's driver, Qualcomm's library, or a virtual DSP.
 public protocol Transport: Sendable {
     /// What it is called in messages and tables, for example `libcdsprpc`.
@@ -8,6 +10,14 @@ public protocol Transport: Sendable {
     /// Some transports make the process only when the first module is opened, and report its failure
     /// there.
     func connect(_ configuration: SessionConfiguration) throws(RemoteCallError) -> any TransportSession
+
+    /// What a DSP says about itself, without a session that stays; nil where this transport cannot ask.
+    func capabilities(of domain: Domain) throws(RemoteCallError) -> [DSPAttribute: UInt32]?
+}
+
+extension Transport {
+    /// Cannot ask.
+    public func capabilities(of domain: Domain) throws(RemoteCallError) -> [DSPAttribute: UInt32]? { nil }
 }
 
 /// Which DSP, which of its sessions, and with what rights.
@@ -53,6 +63,25 @@ public protocol TransportSession: AnyObject, Sendable {
         _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
     ) throws(RemoteCallError)
 
+    /// What the DSP says about itself; nil where the transport or the firmware cannot say.
+    func capability(_ attribute: DSPAttribute) throws(RemoteCallError) -> UInt32?
+
+    /// Prepares for message queues in shared memory. `AEE_EUNSUPPORTED` where the transport has none.
+    func makeQueues() throws(DSPQueueError) -> QueueDomain
+
     /// Ends the process on the DSP. Called once.
     func end()
+}
+
+extension TransportSession {
+    /// Cannot say.
+    public func capability(_ attribute: DSPAttribute) throws(RemoteCallError) -> UInt32? { nil }
+
+    /// Has none.
+    public func makeQueues() throws(DSPQueueError) -> QueueDomain {
+        throw .remote(
+            RemoteCallError(
+                .unsupported, operation: "prepare message queues",
+                advice: "this transport has none; use plain calls"))
+    }
 }

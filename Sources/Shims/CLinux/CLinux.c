@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -156,3 +157,11 @@ unsigned long clinux_fill_statfs(void *room, unsigned long size, long type) {
     if (size >= sizeof status) memcpy(room, &status, sizeof status);
     return sizeof status;
 }
+
+/* The kernel transport. */
+
+int clinux_dup3(int from, int to, int flags) { return dup3(from, to, flags); }
+
+int clinux_set_thread_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+int clinux_thread_name(char name[16]) { return prctl(PR_GET_NAME, name, 0, 0, 0); }

@@ -1,9 +1,12 @@
 import Glibc
+import HexagonRPC
 
 /// The machine as its file system shows it. Nothing is written, and of files only regular ones are opened.
 struct Machine {
     /// A folder that stands in for `/`, for tests: the environment variable `FASTRPC_PROBE_ROOT`.
     let root: String
+    /// Its files.
+    var files: HostFiles { HostFiles(root: root) }
     let environment: [String: String]
 
     /// Whether this is a machine made by a test, which libdrm would not see.
@@ -15,22 +18,9 @@ struct Machine {
     }
 
     /// Names in a folder, sorted; none if it cannot be read.
-    func list(_ directory: String) -> [String] {
-        guard let stream = opendir(root + directory) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names.sorted()
-    }
+    func list(_ directory: String) -> [String] { files.list(directory) }
 
-    func exists(_ path: String) -> Bool {
-        access(root + path, F_OK) == 0
-    }
+    func exists(_ path: String) -> Bool { files.exists(path) }
 
     /// What is wrong with reading `path` as this user, or nil. Decided without opening it.
     func refusal(_ path: String) -> String? {
@@ -49,39 +39,18 @@ struct Machine {
     }
 
     /// The content of a regular file, at most `limit` bytes of it.
-    func bytes(_ path: String, limit: Int = 1 << 20) -> [UInt8]? {
-        guard attributes(path)?.isFile == true else { return nil }
-        let descriptor = open(root + path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var content: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while content.count < limit {
-            let count = read(descriptor, &chunk, chunk.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { return nil }
-            if count == 0 { break }
-            content += chunk[..<count]
-        }
-        return content
-    }
+    func bytes(_ path: String, limit: Int = 1 << 20) -> [UInt8]? { files.bytes(path, limit: limit) }
 
     /// The text of a small file without line end, or the NUL that device-tree properties end with.
-    func text(_ path: String) -> String? {
-        guard var content = bytes(path) else { return nil }
-        while let last = content.last, last == 0 || last == 0x0a { content.removeLast() }
-        return String(decoding: content, as: UTF8.self)
-    }
+    func text(_ path: String) -> String? { files.text(path) }
 
     /// The lines of a text file.
-    func lines(_ path: String) -> [Substring] {
-        text(path)?.split(separator: "\n") ?? []
-    }
+    func lines(_ path: String) -> [Substring] { files.lines(path) }
 
     /// What the board is called: the device tree's model, or the environment variable `MACHINE_NAME`,
     /// which libcdsprpc reads in its place.
     var model: String? {
-        text("/sys/firmware/devicetree/base/model") ?? environment["MACHINE_NAME"]
+        BoardFolders.model(files, environment)
     }
 
     /// The strings of the device tree's `compatible`, most specific first.

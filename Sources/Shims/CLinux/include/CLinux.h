@@ -42,4 +42,9 @@ int clinux_epoll_wait(int epoll, int *descriptors, int count, int milliseconds);
 /* Fills a struct statfs with this f_type if there is room; returns its size. */
 unsigned long clinux_fill_statfs(void *room, unsigned long size, long type);
 
+/* The kernel transport: dup3, and the name of the calling thread, at most 15 bytes and a zero. */
+int clinux_dup3(int from, int to, int flags);
+int clinux_set_thread_name(const char *name);
+int clinux_thread_name(char name[16]);
+
 #endif
