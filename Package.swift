@@ -125,6 +125,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["GGUF", "VirtualChannel", "RemoteCalls", "ReverseTunnel", "SharedMemory"],
             path: "Tests/Support"),
+        .executableTarget(name: "trace-client", dependencies: ["HexagonRPC"], path: "Tests/TraceClient"),
         .testTarget(
             name: "TinyTests",
             dependencies: ["TestSupport", "Engine", "HexagonRPC", "VirtualDSP"],
@@ -153,7 +154,7 @@ let package = Package(
                 "TestSupport", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls",
                 "ReverseTunnel", "DSPQueue", "HexagonIDL", "HexagonRPC", "HTPProgram", "GGUF", "Quantization",
                 "CPUKernels", "Tokenization", "Engine", "VirtualDSP", "VirtualChannel", "VirtualShell",
-                "VirtualKernel", "VirtualMachine", "engine-tool", "virtual-dsp",
+                "VirtualKernel", "VirtualMachine", "engine-tool", "trace-client", "virtual-dsp",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.

@@ -82,8 +82,6 @@ final class LibraryProcess: Sendable {
 extension AEEResult {
     /// `AEE_EALREADYLOADED`
     static let alreadyLoaded = AEEResult(rawValue: 0x05)
-    /// `AEE_ENOSESSION`
-    static let noSession = AEEResult(rawValue: 0x8a)
     /// `AEE_EUNSUPPORTEDAPI`
     static let unsupportedAPI = AEEResult(rawValue: 0x6c)
 }

@@ -42,6 +42,32 @@ struct ForeignClientTests {
         print("Qualcomm's library: \(result.output)")
     }
 
+    /// The same work through Qualcomm's library and through our own driver: the same requests, in the same
+    /// order, with the same arguments, but for what the protocol leaves open.
+    @Test("Our requests are those of Qualcomm's library", .needsQualcommLibrary)
+    func traces() throws {
+        let programs = try ForeignPrograms()
+        let traces = try [
+            [try programs.qualcommClient(), "--short"], ["\(Tool.folder)/trace-client"],
+        ].enumerated().map { index, command in
+            let trace = "\(programs.folder)/\(index).jsonl"
+            let result = try programs.runOnVirtualDSP(command, trace: trace)
+            try #require(result.exitCode == 0, "\(result.output)\(result.errors)")
+            return try String(contentsOfFile: trace, encoding: .utf8)
+        }
+        let comparison = try TraceComparison(traces[0], traces[1])
+        for difference in comparison.unexplained { Issue.record("\(difference)") }
+        for (difference, allowance) in comparison.allowed {
+            print("\(allowance.name) (\(allowance.reason)): \(difference)")
+        }
+        // Not two empty traces: each has a session's steps.
+        for trace in traces {
+            let steps = try TraceComparison.steps(trace)
+            #expect(steps[.client]?.count ?? 0 >= 7)
+            #expect(steps[.listener]?.count ?? 0 >= 2)
+        }
+    }
+
     /// hexagonrpcd creates a process of a shell, or attaches to one that is always there, or to that of the sensors.
     @Test(
         "hexagonrpc's listener serves a client beside it", .needsHexagonrpc,
