@@ -125,7 +125,14 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["GGUF", "VirtualChannel", "RemoteCalls", "ReverseTunnel", "SharedMemory"],
             path: "Tests/Support"),
-        .executableTarget(name: "trace-client", dependencies: ["HexagonRPC"], path: "Tests/TraceClient"),
+        // A program of somebody who uses the SDK, which the tests run under a virtual DSP.
+        .executableTarget(
+            name: "dsp-client",
+            dependencies: [
+                "HexagonRPC", "VirtualDSP",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Client"),
         .testTarget(
             name: "TinyTests",
             dependencies: ["TestSupport", "Engine", "HexagonRPC", "VirtualDSP"],
@@ -154,7 +161,8 @@ let package = Package(
                 "TestSupport", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls",
                 "ReverseTunnel", "DSPQueue", "HexagonIDL", "HexagonRPC", "HTPProgram", "GGUF", "Quantization",
                 "CPUKernels", "Tokenization", "Engine", "VirtualDSP", "VirtualChannel", "VirtualShell",
-                "VirtualKernel", "VirtualMachine", "engine-tool", "trace-client", "virtual-dsp",
+                "VirtualKernel", "VirtualMachine", "engine-tool", "virtual-dsp",
+                "dsp-client",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.

@@ -57,6 +57,23 @@ struct Tour {
     }
 }
 
+extension Tour {
+    /// Packets there and back, one with a reference to a buffer.
+    private func queue(_ session: borrowing Session, _ echo: borrowing Echo<RemoteHandle>) throws {
+        let queues = try session.makeQueues()
+        let queue = try queues.makeQueue()
+        try echo.serveQueue(id: queue.exportedID)
+        for index: UInt8 in 0..<100 {
+            try queue.write([index, 1, 2], deadline: .now + .seconds(2))
+            let packet = try queue.read(deadline: .now + .seconds(2))
+            try expect(packet.message == [index + 1, 2, 3], "packet \(index)")
+        }
+        try expect(try echo.endQueue() == 100, "endQueue")
+        try queue.close()
+        try queues.close()
+    }
+}
+
 func expect(_ condition: @autoclosure () throws -> Bool, _ what: String) throws {
     guard try condition() else { throw Tour.Mismatch("\(what) gave a wrong result") }
 }

@@ -18,7 +18,7 @@ extension Prober {
         }
         let evidence =
             (["no \(name) in \((search.folders + ["/vendor/dsp"]).joined(separator: ", "))"] + board.evidence)
-        let elsewhere = Self.shellArchives.flatMap { search(for: name, in: $0, depth: 7) }
+        let elsewhere = Self.shellArchives.flatMap { self.search(for: name, in: $0, depth: 7) }
         if let first = elsewhere.first {
             let choice = elsewhere.count == 1 ? "" : "  # of these the one of this board"
             return Check(

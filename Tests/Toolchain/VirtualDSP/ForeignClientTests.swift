@@ -42,17 +42,18 @@ struct ForeignClientTests {
         print("Qualcomm's library: \(result.output)")
     }
 
-    /// The same work through Qualcomm's library and through our own driver: the same requests, in the same
+    /// The same program through Qualcomm's library and through our own driver: the same requests, in the same
     /// order, with the same arguments, but for what the protocol leaves open.
     @Test("Our requests are those of Qualcomm's library", .needsQualcommLibrary)
     func traces() throws {
         let programs = try ForeignPrograms()
-        let traces = try [
-            [try programs.qualcommClient(), "--short"], ["\(Tool.folder)/trace-client"],
-        ].enumerated().map { index, command in
-            let trace = "\(programs.folder)/\(index).jsonl"
-            let result = try programs.runOnVirtualDSP(command, trace: trace)
-            try #require(result.exitCode == 0, "\(result.output)\(result.errors)")
+        let library = "\(try #require(ForeignPrograms.qualcommFolder))/libcdsprpc.so.1"
+        let traces = try ["library", "kernel"].map { transport in
+            let trace = "\(programs.folder)/\(transport).jsonl"
+            let result = try programs.runOnVirtualDSP(
+                ["\(Tool.folder)/dsp-client", "tour", "--transport", transport], trace: trace,
+                environment: ["HEXAGONRPC_LIBRARY": library])
+            try #require(result.exitCode == 0, "\(transport): \(result.output)\(result.errors)")
             return try String(contentsOfFile: trace, encoding: .utf8)
         }
         let comparison = try TraceComparison(traces[0], traces[1])

@@ -3,7 +3,6 @@
 // called is written out here.
 //
 // qualcomm_client            every step
-// qualcomm_client --short    one session, one module, one call, one mapping; for comparing traces
 // qualcomm_client --bench    what calls cost, as JSON
 #include "echo.h"
 
@@ -306,25 +305,6 @@ static void everything(void) {
     }
 }
 
-/// What a trace of ours is compared with. Nothing happens twice and nothing is asked that need not be.
-static void brief(void) {
-    remote_handle64 handle = 0;
-    expect("unsigned modules", allow_unsigned(CDSP), 0);
-    if (!expect("open", echo_open(echo_URI "&_dom=cdsp", &handle), 0)) return;
-    uint8_t from[100], to[100];
-    for (int i = 0; i < 100; i++) from[i] = (uint8_t)i;
-    expect("copy", echo_copy(handle, from, 100, to, 100), 0);
-    step(memcmp(from, to, 100) == 0, "the bytes");
-    uint8_t *bytes = rpcmem_alloc(HEAP_SYSTEM, 1, 65536);
-    int fd = rpcmem_to_fd(bytes);
-    expect("fastrpc_mmap", fastrpc_mmap(CDSP, fd, bytes, 0, 65536, MAP_FD), 0);
-    uint64_t before;
-    expect("touch", echo_touch(handle, fd, 100, &before), 0);
-    expect("fastrpc_munmap", fastrpc_munmap(CDSP, fd, bytes, 65536), 0);
-    rpcmem_free(bytes);
-    expect("close", echo_close(handle), 0);
-}
-
 static double now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -388,14 +368,11 @@ int main(int count, char **arguments) {
         benchmark();
         return failures ? 1 : 0;
     }
-    if (count == 2 && strcmp(arguments[1], "--short") == 0) {
-        brief();
-    } else if (count == 1) {
-        everything();
-    } else {
-        fprintf(stderr, "usage: qualcomm_client [--short | --bench]\n");
+    if (count != 1) {
+        fprintf(stderr, "usage: qualcomm_client [--bench]\n");
         return 64;
     }
+    everything();
     printf("%d failures\n", failures);
     return failures ? 1 : 0;
 }

@@ -1,0 +1,94 @@
+import ArgumentParser
+import Foundation
+import HexagonRPC
+
+/// What the tests run under a virtual DSP, as a program of somebody who uses `HexagonRPC`.
+@main
+struct DSPClient: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dsp-client", subcommands: [TourCommand.self, ScenarioCommand.self, BenchCommand.self])
+}
+
+struct TransportOptions: ParsableArguments {
+    @Option var transport = TransportChoice.automatic
+    @Option(help: "Session 0 to 3.") var session = 0
+    @Flag(help: "Also exchange packets over a message queue.") var queue = false
+    @Option(help: "How often the empty call is made.") var calls = 1
+
+    var tour: Tour {
+        get throws {
+            Tour(transport: try transport.transport(), usesQueue: queue, calls: calls)
+        }
+    }
+}
+
+extension TransportChoice: ExpressibleByArgument {}
+
+/// Does everything once.
+struct TourCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "tour")
+    @OptionGroup var options: TransportOptions
+
+    func run() throws {
+        try options.tour.run(SessionConfiguration(index: options.session))
+        print("ok")
+    }
+}
+
+/// Does everything once under a scenario, says what it saw, ends the scenario, and tries again in this process.
+struct ScenarioCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "scenario")
+    @OptionGroup var options: TransportOptions
+    @Flag(help: "Ask for a process that loads signed modules only.") var signed = false
+
+    /// What was seen, one object.
+    struct Report: Codable {
+        /// The type of the error, or nil for none.
+        var type: String?
+        /// Its code, where it has one.
+        var code: UInt32?
+        /// Whether the session was said to be lost.
+        var isSessionLost: Bool?
+        /// Its text.
+        var text: String?
+        /// How long the first attempt took.
+        var milliseconds: Double
+        /// What the attempt after the scenario's end failed with, or nil.
+        var afterwards: String?
+    }
+
+    func run() throws {
+        var configuration = SessionConfiguration(index: options.session)
+        configuration.unsignedModules = !signed
+        let start = ContinuousClock.now
+        var report = Report(milliseconds: 0)
+        do {
+            try options.tour.run(configuration)
+        } catch {
+            report.type = "\(type(of: error))"
+            report.text = "\(error)"
+            report.code = (error as? RemoteCallError)?.result.rawValue
+            report.isSessionLost = (error as? RemoteCallError)?.isSessionLost
+            if let error = error as? DSPQueueError { report.code = error.result.rawValue }
+        }
+        report.milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
+        // Opening this file ends the scenario.
+        _ = FileManager.default.contents(atPath: "/dev/virtual-dsp/healthy")
+        report.afterwards = recover()
+        print(String(decoding: try JSONEncoder().encode(report), as: UTF8.self))
+    }
+
+    /// Tries again, as a program would that has lost its DSP.
+    private func recover() -> String? {
+        let deadline = ContinuousClock.now + .seconds(5)
+        while true {
+            do {
+                try options.tour.run(SessionConfiguration(index: options.session))
+                return nil
+            } catch {
+                guard ContinuousClock.now < deadline else { return "\(error)" }
+                usleep(50_000)
+            }
+        }
+    }
+}
