@@ -44,6 +44,8 @@ final class OpenFiles: Sendable {
             throw SystemError(code)
         }
         let (ours, theirs) = (ends[0], ends[1])
+        // Who reads from the node finds its end instead of waiting for ever.
+        shutdown(ours, CInt(SHUT_WR))
         let inode = clinux_open("/proc/self/fd/\(theirs)", O_PATH | O_CLOEXEC)
         do throws(SystemError) {
             guard inode >= 0 else { throw SystemError(errno) }

@@ -50,28 +50,25 @@ final class HostServices: Sendable {
     /// No library of a DSP is larger.
     private static let maximumFile = 256 << 20
 
+    /// Reads to the end. The length is not asked for (`flen`): a listener that serves little more than reading,
+    /// as hexagonrpc's, gives up at what it does not know.
     private func read(_ file: UInt32, of files: UInt32) throws(RemoteCallError) -> [UInt8] {
-        let length = try caller.call(
-            files, Scalars(method: 10, inBuffers: 1, outBuffers: 1), [Self.words([file])], [8])[0]
-        let (low, high) = (Int(Self.word(length, 0)), Self.word(length, 4))
-        guard high == 0, low <= Self.maximumFile else {
-            throw RemoteCallError(.badELF, operation: "reading a library of over \(Self.maximumFile) bytes")
-        }
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(low)
-        while bytes.count < low {
-            let wanted = min(Self.pieceByteCount, low - bytes.count)
+        while true {
             let out = try caller.call(
                 files, Scalars(method: 4, inBuffers: 1, outBuffers: 2),
-                [Self.words([file, UInt32(wanted)])], [8, wanted])
+                [Self.words([file, UInt32(Self.pieceByteCount)])], [8, Self.pieceByteCount])
             let count = Int(Int32(bitPattern: Self.word(out[0], 0)))
-            guard count > 0, count <= wanted else {
-                throw RemoteCallError(
-                    .badELF, operation: "the file ends at \(bytes.count) of \(low) bytes")
+            guard count >= 0, count <= Self.pieceByteCount else {
+                throw RemoteCallError(.badELF, operation: "\(count) bytes read at \(bytes.count)")
             }
             bytes += out[1][..<count]
+            if count == 0 || Self.word(out[0], 4) != 0 { return bytes }
+            guard bytes.count <= Self.maximumFile else {
+                throw RemoteCallError(
+                    .badELF, operation: "reading a library of over \(Self.maximumFile) bytes")
+            }
         }
-        return bytes
     }
 
     /// `apps_mem.request_map64`: asks for pages for the heap.

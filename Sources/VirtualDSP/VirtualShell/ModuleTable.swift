@@ -8,6 +8,8 @@ final class ModuleTable: Sendable {
         case program(Program)
         /// `dspqueue_rpc`, which is no file.
         case queues
+        /// `adsp_default_listener`, which is no file either.
+        case defaultListener(DefaultListener)
     }
 
     private struct State {

@@ -3,6 +3,7 @@ import RemoteCalls
 extension Shell {
     /// Opens a module: loads its library if need be, and calls its `open`.
     func open(_ text: String) throws(RemoteCallError) -> UInt32 {
+        if let listener = DefaultListener(text) { return try enter(.defaultListener(listener)) }
         guard let uri = ModuleURI(text) else {
             throw RemoteCallError(.unableToLoad, operation: "\(text) is no URI of a module")
         }
@@ -11,15 +12,20 @@ extension Shell {
                 throw RemoteCallError(
                     .noSuchSymbol, operation: "\(uri.file) has no function \(uri.symbol)")
             }
-            guard let handle = modules.add(.queues) else {
-                throw RemoteCallError(.noMemory, operation: "no handle left")
-            }
-            return handle
+            return try enter(.queues)
         }
         let (library, entry) = try loader.load(uri, behaviour)
         let program = try Program(library, entry, uri: text)
-        guard let handle = modules.add(.program(program)) else {
+        do throws(RemoteCallError) {
+            return try enter(.program(program))
+        } catch {
             _ = program.close()
+            throw error
+        }
+    }
+
+    private func enter(_ module: ModuleTable.Module) throws(RemoteCallError) -> UInt32 {
+        guard let handle = modules.add(module) else {
             throw RemoteCallError(.noMemory, operation: "no handle left")
         }
         return handle
@@ -29,7 +35,7 @@ extension Shell {
     func close(_ handle: UInt32) throws(RemoteCallError) -> AEEResult {
         switch try modules.remove(handle) {
         case .program(let program): program.close()
-        case .queues: .success
+        case .queues, .defaultListener: .success
         }
     }
 
@@ -46,6 +52,9 @@ extension Shell {
                 try queues.invoke(scalars, list, hangs: behaviour == .queueHang)
                 return .answered(.success)
             }
+        case .defaultListener(let listener):
+            try listener.invoke(scalars)
+            return .answered(.success)
         }
     }
 }

@@ -19,17 +19,19 @@ struct dspqueue_buffer {
         uint64_t address;
     };
 };
+// Weak: older systems have no queues.
 extern int dspqueue_import(uint64_t id, dspqueue_callback_t packets, dspqueue_callback_t errors, void *context,
-                           struct dspqueue **queue);
-extern int dspqueue_close(struct dspqueue *queue);
+                           struct dspqueue **queue) __attribute__((weak));
+extern int dspqueue_close(struct dspqueue *queue) __attribute__((weak));
 extern int dspqueue_read_noblock(struct dspqueue *queue, uint32_t *flags, uint32_t max_buffers,
                                  uint32_t *num_buffers, struct dspqueue_buffer *buffers, uint32_t max_message,
-                                 uint32_t *message_length, uint8_t *message);
+                                 uint32_t *message_length, uint8_t *message) __attribute__((weak));
 extern int dspqueue_write(struct dspqueue *queue, uint32_t flags, uint32_t num_buffers,
                           struct dspqueue_buffer *buffers, uint32_t message_length, const uint8_t *message,
-                          uint32_t timeout_us);
+                          uint32_t timeout_us) __attribute__((weak));
 
-enum { FARF_HIGH_LEVEL = 2, BUFFER_REF = 4, BUFFER_DEREF = 8, MAX_BUFFERS = 64, MAX_MESSAGE = 4096, QUEUE_EMPTY = 516 };
+enum { FARF_HIGH_LEVEL = 2, BUFFER_REF = 4, BUFFER_DEREF = 8 };
+enum { MAX_BUFFERS = 64, MAX_MESSAGE = 4096, QUEUE_EMPTY = 516 };
 
 struct module {
     int32_t slots[8];
@@ -163,6 +165,7 @@ static void queue_error(struct dspqueue *queue, int error, void *context) {
 
 int echo_serve_queue(remote_handle64 handle, uint64_t id) {
     struct module *self = module(handle);
+    if (!dspqueue_import) return AEE_EUNSUPPORTED;
     if (self->queue) return AEE_EBADPARM;
     self->packets = 0;
     self->error = 0;
