@@ -90,6 +90,17 @@ package final class TestKernel: @unchecked Sendable {
     package func allocate(_ byteCount: Int, descriptor: Int32) throws -> Buffer {
         let file = try SystemCalls.memoryFile("buffer")
         try SystemCalls.truncate(file, byteCount)
+        return try give(file, byteCount, descriptor: descriptor)
+    }
+
+    /// Gives the process memory that the client has already, under the client's own descriptor, and maps it.
+    package func share(_ descriptor: CInt, _ byteCount: Int) throws -> Buffer {
+        var buffer = try give(dup(descriptor), byteCount, descriptor: descriptor)
+        guard let status = map(&buffer), status == 0 else { throw SystemError(EIO) }
+        return buffer
+    }
+
+    private func give(_ file: CInt, _ byteCount: Int, descriptor: Int32) throws -> Buffer {
         let address = try SystemCalls.map(file, byteCount)
         let id = newMemory()
         try channel.send(

@@ -21,17 +21,20 @@ extension FastRPCDevice {
     public func invoke(
         handle: UInt32, scalars: UInt32, arguments: UnsafeMutableBufferPointer<InvokeArgument>
     ) throws(FastRPCKernelError) {
-        let hexadecimal = String(scalars, radix: 16)
         // The driver reads as many as the scalars say, wherever that may end.
         let expected = Self.argumentCount(scalars)
         guard arguments.count == expected else {
             throw refusal(
-                .invoke, "call handle \(handle) with scalars 0x\(hexadecimal)",
+                .invoke, Self.action(handle, scalars),
                 "the scalars name \(expected) arguments, and there are \(arguments.count)")
         }
         var call = InvokeCall(
             handle: handle, scalars: scalars, arguments: UInt64(UInt(bitPattern: arguments.baseAddress)))
-        try self.call(.invoke, &call, "call handle \(handle) with scalars 0x\(hexadecimal)")
+        try self.call(.invoke, &call, Self.action(handle, scalars))
+    }
+
+    private static func action(_ handle: UInt32, _ scalars: UInt32) -> String {
+        "call handle \(handle) with scalars 0x\(String(scalars, radix: 16))"
     }
 
     /// How many arguments a scalars word names: in and out buffers in bytes 2 and 1, in and out handles in the

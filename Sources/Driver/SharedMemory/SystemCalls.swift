@@ -148,7 +148,9 @@ package enum SystemCalls {
         get {
             withUnsafeTemporaryAllocation(byteCount: 16, alignment: 1) { room in
                 room.initializeMemory(as: UInt8.self, repeating: 0)
-                if let base = room.baseAddress { clinux_thread_name(base.assumingMemoryBound(to: CChar.self)) }
+                if let base = room.baseAddress {
+                    clinux_thread_name(base.assumingMemoryBound(to: CChar.self))
+                }
                 return String(decoding: room.prefix { $0 != 0 }, as: UTF8.self)
             }
         }

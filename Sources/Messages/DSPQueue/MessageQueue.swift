@@ -53,7 +53,8 @@ extension MessageQueue {
         return try await withThrowingTaskGroup(of: QueuePacket?.self) { group in
             group.addTask { try await self.nextPacket() }
             group.addTask {
-                try await Task.sleep(until: deadline, clock: .continuous)
+                // Ends early when the caller is cancelled; a packet read in that moment must still be returned.
+                try? await Task.sleep(until: deadline, clock: .continuous)
                 return nil
             }
             if let first = try await group.next(), let packet = first {

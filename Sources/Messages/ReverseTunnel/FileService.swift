@@ -119,6 +119,8 @@ public final class FileService: ReverseService {
         case 27: try closeFolder(&call)
         case 28: try readFolder(&call, &reply)
         case 31: try status(&call, &reply)
+        case 34...36 where shared == nil:
+            throw RemoteCallError(.unsupported, operation: "apps_std method \(call.method)")
         case 34: try openShared(&call, &reply)
         case 35: try closeShared(&call)
         case 36: try openSharedWithEnvironment(&call, &reply)

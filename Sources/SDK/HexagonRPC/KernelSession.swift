@@ -143,7 +143,7 @@ extension RemoteCallError {
         self.init(
             result.isSessionLost ? result : .connectionReset,
             operation: "the session on \(domain) is lost: \(error.operation): \(reason)",
-            advice: "the process on the DSP has ended or the DSP restarts: close this session, wait for the node "
-                + "(KernelTransport.waitForNode) and begin a new one")
+            advice: "the process on the DSP has ended or the DSP restarts: close this session, wait for the "
+                + "node (KernelTransport.waitForNode) and begin a new one")
     }
 }

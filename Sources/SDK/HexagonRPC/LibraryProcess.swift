@@ -55,12 +55,13 @@ final class LibraryProcess: Sendable {
         }
     }
 
-    /// The last session ends the process. A library that cannot be told to (old ones) ends it when its last
-    /// handle is closed.
+    /// Closes what a session left open. The library ends the process when its last handle is closed.
+    ///
+    /// `FASTRPC_SESSION_CLOSE` would say so more directly, but qualcomm/fastrpc (29851fd) crashes in it where a
+    /// handle is open.
     func leave(closing handles: Set<UInt64>) {
         state.withLock { state in
             state.sessionCount -= 1
-            if state.sessionCount == 0, library.closeSession(domain: domain) == 0 { return }
             for handle in handles { _ = library.close(handle: handle) }
         }
     }

@@ -17,11 +17,14 @@ public final class LibrarySession: TransportSession {
     private let hasEnded = Atomic(false)
 
     init(_ library: FastRPCLibrary, _ configuration: SessionConfiguration) throws(RemoteCallError) {
+        let number = try library.effectiveDomain(of: configuration)
+        let process = LibraryProcess.of(library, number)
+        // Before the last property is set: an object that is complete would leave in its deinit.
+        try process.join(configuration)
         self.library = library
         self.configuration = configuration
-        effectiveDomain = try library.effectiveDomain(of: configuration)
-        process = LibraryProcess.of(library, effectiveDomain)
-        try process.join(configuration)
+        effectiveDomain = number
+        self.process = process
     }
 
     deinit {

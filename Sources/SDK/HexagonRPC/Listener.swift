@@ -169,7 +169,9 @@ private final class ListenerLoop {
 
     /// The bytes of a call's request; nil where it is too large to be had.
     private func request(of call: Call) throws(FastRPCKernelError) -> UnsafeRawBufferPointer? {
-        guard call.byteCount > room.count else { return UnsafeRawBufferPointer(rebasing: room[..<call.byteCount]) }
+        guard call.byteCount > room.count else {
+            return UnsafeRawBufferPointer(rebasing: room[..<call.byteCount])
+        }
         guard call.byteCount <= Self.maximumRequest else { return nil }
         let have = room.count
         let larger = UnsafeMutableRawBufferPointer.allocate(
@@ -191,7 +193,8 @@ private final class ListenerLoop {
     }
 
     private func argument(words first: Int, count: Int = 4) -> InvokeArgument {
-        argument(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(words)[4 * first..<4 * (first + count)]))
+        let bytes = UnsafeMutableRawBufferPointer(words)[4 * first..<4 * (first + count)]
+        return argument(UnsafeMutableRawBufferPointer(rebasing: bytes))
     }
 
     private func argument(_ bytes: UnsafeMutableRawBufferPointer) -> InvokeArgument {

@@ -47,8 +47,10 @@ final class ModuleFiles: Sendable {
         }
         let refused = record.filter { $0.error != nil && $0.error != AEEResult(rawValue: 2) }
         let reason =
-            refused.first { missing.contains($0.name) }.map { " (\($0.name): \(Self.reason($0.error)))" } ?? ""
-        return "the DSP asked for \(missing.joined(separator: ", ")), which is not there, \(searched)\(reason); "
+            refused.first { missing.contains($0.name) }.map { " (\($0.name): \(Self.reason($0.error)))" }
+            ?? ""
+        return
+            "the DSP asked for \(missing.joined(separator: ", ")), which is not there, \(searched)\(reason); "
             + "set DSP_LIBRARY_PATH (folders separated by ;) or the transport's modulePath"
             + (found.isEmpty
                 ? "" : "; it did get \(found.sorted().joined(separator: ", ")), which may need the others")

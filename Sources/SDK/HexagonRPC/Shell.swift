@@ -45,8 +45,8 @@ struct Shell {
         guard !bytes.isEmpty, bytes.count <= FastRPCDevice.shellByteLimit else {
             throw RemoteCallError(
                 .badParameter,
-                operation: "\(operation): the shell \(path) has \(bytes.isEmpty ? "no" : "more than 2 MiB of") "
-                    + "bytes",
+                operation: "\(operation): the shell \(path) "
+                    + (bytes.isEmpty ? "is empty" : "has more than 2 MiB"),
                 advice: "it is no DSP shell: install the one of this board (hexagon-dsp-binaries)")
         }
         self.bytes = bytes

@@ -17,6 +17,7 @@
 #include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -133,6 +134,17 @@ long clinux_process_read(int process, unsigned long long address, void *bytes, u
 long clinux_process_write(int process, unsigned long long address, const void *bytes, unsigned long size) {
     struct iovec here = {(void *)bytes, size}, there = {(void *)(uintptr_t)address, size};
     return process_vm_writev(process, &here, 1, &there, 1, 0);
+}
+
+int clinux_descriptor_limit(int process, const unsigned long *new_limit, unsigned long *old_limit,
+                            unsigned long *maximum) {
+    struct rlimit old;
+    if (prlimit(process, RLIMIT_NOFILE, 0, &old) != 0) return -1;
+    if (old_limit) *old_limit = old.rlim_cur;
+    if (maximum) *maximum = old.rlim_max;
+    if (!new_limit) return 0;
+    old.rlim_cur = *new_limit;
+    return prlimit(process, RLIMIT_NOFILE, &old, 0);
 }
 
 int clinux_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }

@@ -47,14 +47,16 @@ enum DeviceList {
 
     /// Loads a model onto the devices. Where `auto` finds a DSP that does not work, it says so and takes the
     /// CPU.
-    func load(_ path: String, _ options: LanguageModel.Options) throws -> LanguageModel {
+    func load(
+        _ path: String, _ options: LanguageModel.Options, through transport: TransportChoice
+    ) throws -> LanguageModel {
         var options = options
         switch self {
         case .sessions(let names):
             let simulator = SimulatorTransport()
-            options.devices = try names.map { try Self.device($0, simulator) }
+            options.devices = try names.map { try Self.device($0, simulator, transport) }
         case .automatic:
-            if let hardware = try? Self.device(.hardware(0), SimulatorTransport()) {
+            if let hardware = try? Self.device(.hardware(0), SimulatorTransport(), transport) {
                 options.devices = [hardware]
                 do {
                     return try LanguageModel(path: path, options: options)
@@ -67,7 +69,9 @@ enum DeviceList {
         return try LanguageModel(path: path, options: options)
     }
 
-    private static func device(_ name: Name, _ simulator: SimulatorTransport) throws -> InferenceDevice {
+    private static func device(
+        _ name: Name, _ simulator: SimulatorTransport, _ transport: TransportChoice
+    ) throws -> InferenceDevice {
         switch name {
         case .simulator(let index):
             return InferenceDevice(
@@ -76,7 +80,7 @@ enum DeviceList {
         case .hardware(let index):
             do {
                 return InferenceDevice(
-                    name: "htp\(index)", kind: "hardware", transport: try LibraryTransport(),
+                    name: "htp\(index)", kind: "hardware", transport: try transport.transport(),
                     configuration: SessionConfiguration(index: index))
             } catch {
                 throw EngineError(.deviceUnavailable, "device htp\(index): \(error)")
@@ -84,3 +88,5 @@ enum DeviceList {
         }
     }
 }
+
+extension TransportChoice: ExpressibleByArgument {}

@@ -30,10 +30,10 @@ struct Devices: ParsableCommand {
             let level = String(cString: cpu_kernels_name(cpu_kernels_best()))
             var devices = [Device(name: "cpu", kind: "cpu", available: true, detail: "kernels: \(level)")]
             do {
-                let library = try LibraryTransport()
+                let transport = try TransportChoice.automatic.transport()
+                let way = transport is KernelTransport ? "the kernel's driver" : transport.name
                 devices.append(
-                    Device(name: "htp0", kind: "hardware", available: true, detail: "through \(library.name)")
-                )
+                    Device(name: "htp0", kind: "hardware", available: true, detail: "through \(way)"))
             } catch {
                 devices.append(Device(name: "htp0", kind: "hardware", available: false, detail: "\(error)"))
             }

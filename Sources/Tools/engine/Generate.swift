@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
 import Foundation
+import HexagonRPC
 
 struct Generate: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -41,6 +42,9 @@ struct Generate: ParsableCommand {
     var ignoreEos = false
     @Option(help: DeviceList.help, transform: DeviceList.init(argument:))
     var device = DeviceList.automatic
+    @Option(
+        help: "How htp0…htp3 are reached: the kernel's driver, the vendor's library, or what there is.")
+    var transport = TransportChoice.automatic
     @Flag(name: .customLong("no-display-prompt"), help: "Do not print the prompt before the text.")
     var hidesPrompt = false
     @Flag(help: "Print one JSON object instead of text.")
@@ -69,7 +73,7 @@ struct Generate: ParsableCommand {
             // Read before loading: a missing prompt should not cost the time.
             let input = try readPrompt()
             if let logits { try LanguageModel.checkLogitsPath(logits) }
-            let model = try device.load(model, options)
+            let model = try device.load(model, options, through: transport)
             let ids = try promptTokens(input, model)
             // Before any output.
             try model.check(ids)

@@ -3,9 +3,9 @@ import HexagonRPC
 /// Is the DSP's process shell where libcdsprpc looks for it? DSP_LIBRARY_PATH has no say in this search.
 extension Prober {
     func shellCheck() -> Check {
-        let search = shellSearch
-        let board = search.boards
-        let name = search.names[0]
+        let places = shellSearch
+        let board = places.boards
+        let name = places.names[0]
         if let found = findShell() {
             if let refusal = machine.refusal(found) {
                 return Check(
@@ -17,8 +17,8 @@ extension Prober {
                 evidence: ([found] + board.evidence).joined(separator: "\n"))
         }
         let evidence =
-            (["no \(name) in \((search.folders + ["/vendor/dsp"]).joined(separator: ", "))"] + board.evidence)
-        let elsewhere = Self.shellArchives.flatMap { self.search(for: name, in: $0, depth: 7) }
+            (["no \(name) in \((places.folders + ["/vendor/dsp"]).joined(separator: ", "))"] + board.evidence)
+        let elsewhere = Self.shellArchives.flatMap { search(for: name, in: $0, depth: 7) }
         if let first = elsewhere.first {
             let choice = elsewhere.count == 1 ? "" : "  # of these the one of this board"
             return Check(

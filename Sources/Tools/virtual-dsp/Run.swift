@@ -30,7 +30,7 @@ struct Run: ParsableCommand {
     @Option(help: ArgumentHelp("Hexagon version that the DSP reports.", valueName: "version"))
     var arch = "v68"
 
-    @Option(help: "How programs on the DSP run: as code for this machine (native), or Hexagon code under qemu.")
+    @Option(help: "How the DSP's programs run: built for this machine (native), or Hexagon code (qemu).")
     var dsp = DSPKind.native
 
     @Option(

@@ -130,10 +130,11 @@ final class DRMFile: VirtualFile {
     /// `DRM_IOCTL_MSM_GEM_NEW`
     private func createBuffer(_ argument: UInt64, _ caller: any Caller) throws(SystemError) {
         var request = try caller.read(argument, as: NewBuffer.self)
-        // MSM_BO_SCANOUT, MSM_BO_GPU_READONLY, how it is cached, MSM_BO_NO_SHARE
-        guard request.flags & ~(0x0000_0003 | 0x000f_0000 | 0x0010_0000 | 0x0000_0004) == 0 else {
-            throw SystemError(EINVAL)
-        }
+        // MSM_BO_SCANOUT, MSM_BO_GPU_READONLY, MSM_BO_NO_SHARE, and how it is cached: MSM_BO_CACHED, MSM_BO_WC
+        // or MSM_BO_CACHED_COHERENT.
+        guard request.flags & ~0x000f_0007 == 0,
+            [0x0001_0000, 0x0002_0000, 0x0008_0000].contains(request.flags & 0x000f_0000)
+        else { throw SystemError(EINVAL) }
         let page = UInt64(SystemCalls.pageSize)
         let byteCount = (request.byteCount &+ page &- 1) & ~(page - 1)
         guard byteCount > 0 else { throw SystemError(EINVAL) }

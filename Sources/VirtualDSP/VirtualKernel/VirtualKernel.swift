@@ -16,6 +16,8 @@ package final class VirtualKernel: Sendable {
     private let counter = CPUAccessCounter()
     private let mappings = ClientMappings()
     private let state: Mutex<State>
+    /// Held while an observer is told, so that the last tree it sees is the latest.
+    private let announcing = Mutex(())
 
     private struct State: Sendable {
         var scenario: Scenario
@@ -90,7 +92,8 @@ package final class VirtualKernel: Sendable {
         return VirtualTree(configuration, scenario.kind, running: running)
     }
 
-    /// Calls `body` whenever nodes come or go, from any thread. One observer; a new one replaces it.
+    /// Calls `body` whenever nodes come or go, from any thread, before whoever caused that goes on. One observer;
+    /// a new one replaces it. It must not select a scenario.
     package func onTreeChange(_ body: @escaping @Sendable (VirtualTree) -> Void) {
         state.withLock { $0.observer = body }
     }
@@ -141,7 +144,7 @@ package final class VirtualKernel: Sendable {
 
     /// Makes the DSPs run that should, and no others.
     private func reconcile() {
-        let (gone, observer) = state.withLock { state in
+        let gone = state.withLock { state in
             let isDown = [.noNode, .dspOffline].contains(state.scenario.kind)
             var gone: [DSPChannel] = []
             for domain in configuration.domains {
@@ -151,10 +154,14 @@ package final class VirtualKernel: Sendable {
                     state.channels[domain.name] = DSPChannel(domain, sessions: configuration.sessions)
                 }
             }
-            return (gone, state.observer)
+            return gone
+        }
+        // Programs that see their files die find the nodes gone.
+        announcing.withLock { _ in
+            let observer = state.withLock { $0.observer }
+            observer?(tree)
         }
         for channel in gone { channel.remove() }
-        observer?(tree)
     }
 
     // MARK: For nodes and files

@@ -52,7 +52,8 @@ final class CallingThread: Caller {
     }
 
     func duplicate(_ descriptor: CInt) throws(SystemError) -> CInt {
-        let threadItself = CUnsignedInt(O_EXCL)  // PIDFD_THREAD, Linux 6.9: a thread may have a table of its own.
+        // PIDFD_THREAD, since Linux 6.9: a thread may have a table of its own.
+        let threadItself = CUnsignedInt(O_EXCL)
         var target = clinux_pidfd_open(thread, threadItself)
         if target < 0, errno == EINVAL { target = clinux_pidfd_open(process, 0) }
         guard target >= 0 else { throw SystemError(EBADF) }

@@ -66,13 +66,16 @@ package enum Entrance {
         let root = clinux_open("/proc/\(keeper)/root", O_PATH | O_DIRECTORY | O_CLOEXEC)
         guard root >= 0 else { throw Step(operation: "open the root folder", code: errno) }
         defer { close(root) }
+        let workingFolder = clinux_open("/proc/\(keeper)/cwd", O_PATH | O_DIRECTORY | O_CLOEXEC)
+        defer { if workingFolder >= 0 { close(workingFolder) } }
         guard clinux_setns(process, joinsUser ? newUser | newMounts : newMounts) == 0 else {
             throw Step(operation: "enter the namespaces", code: errno)
         }
         guard fchdir(root) == 0, chroot(".") == 0 else {
             throw Step(operation: "enter the root folder", code: errno)
         }
-        guard chdir(folder) == 0 else {
+        // By its path, so that an emulated folder is what is seen there; else the folder itself.
+        guard chdir(folder) == 0 || workingFolder >= 0 && fchdir(workingFolder) == 0 else {
             throw Step(operation: "enter the working folder \(folder)", code: errno)
         }
     }

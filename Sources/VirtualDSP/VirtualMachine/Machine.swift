@@ -52,6 +52,8 @@ package final class Machine: Sendable {
     /// Runs the program until it and everything that it started have ended.
     package func run() throws(MachineError) -> Ending {
         let signals = configuration.forwardsSignals ? SignalForwarding() : nil
+        let limits = DescriptorLimit.raised()
+        defer { limits.restore() }
         let keeper = try startKeeper()
         defer { Child.reap(keeper.process) }
         let view = ViewClient(owning: keeper.socket)
@@ -68,15 +70,19 @@ package final class Machine: Sendable {
         } catch {
             throw MachineError(.unavailable, "cannot watch files: \(error)")
         }
-        kernel.onTreeChange { [weak supervisor] tree in
+        let update: @Sendable (VirtualTree) -> Void = { [weak supervisor] tree in
             guard let supervisor else { return }
             for problem in view.show(ScenarioSwitch.adding(to: tree)) {
                 Child.printError("virtual-dsp: \(problem)")
             }
             supervisor.update(tree)
         }
+        kernel.onTreeChange(update)
+        // What changed before anybody was told.
+        update(kernel.tree)
         supervisor.start()
         signals?.start(command.process)
+        limits.lower(for: command.process)
         try? ViewPacket.send(command.socket, "go")
         let ending = Child.wait(command.process)
         signals?.commandEnded()

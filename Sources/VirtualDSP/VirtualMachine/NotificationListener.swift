@@ -23,9 +23,7 @@ final class NotificationListener: Sendable {
         self.descriptor = descriptor
         // Caller and supervisor take turns, so each should wake the other on its own CPU (Linux 6.6).
         let synchronousWakeUp = UnsafeMutableRawPointer(bitPattern: 1)
-        if getenv("VIRTUAL_DSP_NO_SYNC_WAKE") == nil {
-            _ = clinux_ioctl(descriptor, Request.setFlags, synchronousWakeUp)
-        }
+        _ = clinux_ioctl(descriptor, Request.setFlags, synchronousWakeUp)
     }
 
     deinit { close(descriptor) }

@@ -19,7 +19,7 @@ package enum PathNormalization {
         return "/" + parts.joined(separator: "/")
     }
 
-    /// The last part of a path, up to the bytes that `isEnd` names.
+    /// What follows the last slash of a path.
     package static func lastPart(of path: [UInt8]) -> ArraySlice<UInt8> {
         guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return path[...] }
         return path[(slash + 1)...]

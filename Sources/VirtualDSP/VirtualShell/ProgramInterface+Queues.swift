@@ -20,7 +20,8 @@ private enum CBuffer {
         pointer.storeBytes(of: UInt32(clamping: buffer.bytes.count), toByteOffset: 4, as: UInt32.self)
         pointer.storeBytes(of: reference.offset, toByteOffset: 8, as: UInt32.self)
         pointer.storeBytes(of: reference.flags.rawValue, toByteOffset: 12, as: UInt32.self)
-        pointer.storeBytes(of: UInt64(UInt(bitPattern: buffer.bytes.baseAddress)), toByteOffset: 16, as: UInt64.self)
+        pointer.storeBytes(
+            of: UInt64(UInt(bitPattern: buffer.bytes.baseAddress)), toByteOffset: 16, as: UInt64.self)
     }
 }
 
@@ -43,7 +44,8 @@ private func perform(
             return try attempt(queue) == nil ? AEEResult.wouldBlock.status : 0
         case .upTo(let microseconds):
             let timeout: Duration? = microseconds == .max ? nil : .microseconds(Int64(microseconds))
-            try queue.waiting(timeout, isReading: isReading) { () throws(DSPQueueError) in try attempt(queue) }
+            try queue.waiting(timeout, isReading: isReading) { () throws(DSPQueueError) in try attempt(queue)
+            }
             return 0
         }
     } catch {
@@ -54,7 +56,8 @@ private func perform(
 /// `dspqueue_import`: opens a queue by the number that the client exported.
 @_cdecl("dspqueue_import")
 public func dspqueueImport(
-    _ id: UInt64, _ packetCallback: (@convention(c) (UnsafeMutableRawPointer?, CInt, UnsafeMutableRawPointer?) -> Void)?,
+    _ id: UInt64,
+    _ packetCallback: (@convention(c) (UnsafeMutableRawPointer?, CInt, UnsafeMutableRawPointer?) -> Void)?,
     _ errorCallback: (@convention(c) (UnsafeMutableRawPointer?, CInt, UnsafeMutableRawPointer?) -> Void)?,
     _ context: UnsafeMutableRawPointer?, _ queue: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
 ) -> CInt {

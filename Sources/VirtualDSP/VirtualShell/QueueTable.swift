@@ -194,7 +194,9 @@ final class QueueTable: Sendable {
     /// Takes back a queue that a program has closed.
     func closed(_ queue: ProgramQueue) {
         state.withLock { state in
-            for (id, entry) in state.queues where entry.imported === queue { state.queues[id]?.imported = nil }
+            for (id, entry) in state.queues where entry.imported === queue {
+                state.queues[id]?.imported = nil
+            }
         }
     }
 }

@@ -27,6 +27,8 @@ package final class Shell: Sendable {
         var behaviour = Behaviour.healthy
         var process = ProcessDescription()
         var userCalls: Int64 = 0
+        /// The client has asked for the end; until the log has gone, calls are served.
+        var isExiting = false
         var isEnding = false
     }
 
@@ -176,8 +178,8 @@ package final class Shell: Sendable {
 
     private func exit() {
         let isFirst = state.withLock { state in
-            defer { state.isEnding = true }
-            return !state.isEnding
+            defer { state.isExiting = true }
+            return !state.isExiting && !state.isEnding
         }
         guard isFirst else { return }
         log.end(timeout: .milliseconds(200))

@@ -63,7 +63,10 @@ enum FixtureLibrary {
         let library = "\(scratch.path)/\(name).so"
         let result = try run(
             compiler,
-            ["-shared", "-fPIC", "-pthread", "-Wall", "-Werror", "-Wno-unused-function"]
+            [
+                "-shared", "-fPIC", "-pthread", "-Wall", "-Werror", "-Wno-unused-function",
+                "-Wno-misleading-indentation",
+            ]
                 + (soname.map { ["-Wl,-soname,\($0)"] } ?? []) + ["-o", library, source])
         try #require(result.status == 0, "\(result.errors)")
         return library

@@ -69,7 +69,8 @@ struct SessionFixture: @unchecked Sendable {
             case 1: if (n != 12) return 0xe; LOG("threads %d %d %d;", domain, words[1], words[2]); return 0;
             case 2: if (n != 8) return 0xe;
                 LOG("unsigned %d %d;", domain, words[1]);
-                for (int i = 0; i < 16; i++) if (handles[i] && domains[i] == domain) return 5;
+                for (int i = 0; i < 16; i++)
+                    if (handles[i] && domains[i] == domain) return 5;
                 unsigned_modules[domain] = words[1]; return 0;
             case 6: LOG("kill %d %u;", domain, n); return 0x14;
             case 7: if (n != 4) return 0xe; LOG("end %d;", domain); reserved[domain] = 0;
@@ -86,7 +87,8 @@ struct SessionFixture: @unchecked Sendable {
             case 14: { struct effective *p = data; if (n != sizeof *p) return 0xe;
                 int d = domain_of(p->domain, p->domain_len); if (d < 0) return 0xe;
                 p->effective = d + 8 * p->session; return 0; }
-            case 15: { struct uri *p = data; if (n != sizeof *p || strlen(p->module) != p->module_len) return 0xe;
+            case 15: { struct uri *p = data;
+                if (n != sizeof *p || strlen(p->module) != p->module_len) return 0xe;
                 int used = snprintf(p->uri, p->uri_len, "%s&_dom=%s&_session=%u", p->module, p->domain,
                                     p->session);
                 return used < (int)p->uri_len ? 0 : 0x4d; }

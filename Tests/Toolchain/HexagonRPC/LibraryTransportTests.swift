@@ -107,8 +107,10 @@ import Testing
         try #expect(transport.isUnsigned(SessionConfiguration()) == false)
         signed.close()
         // What is left of the closed sessions asks the library for nothing.
-        #expect(throws: RemoteCallError.self) { try other.close() }
-        #expect(throws: RemoteCallError.self) { try handle.close() }
+        var refusals: [AEEResult] = []
+        do throws(RemoteCallError) { try other.close() } catch { refusals.append(error.result) }
+        do throws(RemoteCallError) { try handle.close() } catch { refusals.append(error.result) }
+        #expect(refusals == [.invalidHandle, .invalidHandle])
         #expect(fixture.log() == "end 3;")
     }
 

@@ -58,7 +58,9 @@ private enum TestMachine {
     }
 
     private static let clients: Mutex<Clients> = {
-        guard let folder = try? TemporaryFolder() else { fatalError("there is no folder for temporary files") }
+        guard let folder = try? TemporaryFolder() else {
+            fatalError("there is no folder for temporary files")
+        }
         return Mutex(Clients(folder: folder))
     }()
 }
@@ -152,7 +154,7 @@ struct VirtualMachineTests {
         }
         #expect(try ending("sh", "-c", "exit 5") == .exit(5))
         #expect(try ending("sh", "-c", "kill -TERM $$") == .signal(SIGTERM))
-        #expect(try ending("a-program-that-is-not-there") == .exit(127))
+        #expect(try ending("/a-program-that-is-not-there") == .exit(127))
         #expect(try ending("/dev/null") == .exit(126))
     }
 
@@ -165,7 +167,7 @@ struct VirtualMachineTests {
             cat slow-dsp=x || echo refused
             ls | wc -l
             """
-        let result = try TestMachine.run(kernel, ["sh", "-c", script + " 2>/dev/null"])
+        let result = try TestMachine.run(kernel, ["sh", "-c", "exec 2>/dev/null\n" + script])
         #expect(
             result.lines == [
                 Scenario.Kind.noShell.summary, Scenario.Kind.slowDSP.summary, Scenario.Kind.healthy.summary,
@@ -184,11 +186,12 @@ struct VirtualMachineTests {
         _ = try TestMachine.run(
             TestKernel(), [TestMachine.client(isStatic: false), "threads"], trace: Trace(path: path))
         let text = String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
-        let calls = try text.split(separator: "\n").map { line in
+        var calls = try text.split(separator: "\n").map { line in
             try #require(
                 try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: any Sendable])
         }
-        #expect(Set(calls.compactMap { $0["sequence"] as? Int }) == Set(1...18))
+        calls.sort { ($0["sequence"] as? Int ?? 0) < ($1["sequence"] as? Int ?? 0) }
+        #expect(calls.compactMap { $0["sequence"] as? Int } == Array(1...18))
         #expect(calls.compactMap { $0["call"] as? String }.filter { $0 == "ioctl" }.count == 16)
         #expect(calls.first?["call"] as? String == "open")
         #expect(calls.last?["call"] as? String == "close")

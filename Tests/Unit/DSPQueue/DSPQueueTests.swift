@@ -213,4 +213,26 @@ import Testing
             _ = try await queue.nextPacket(deadline: .now + .seconds(20))
         }
     }
+
+    /// A task is cancelled while its packet comes: either it has the packet, or the queue still has it.
+    @Test func cancellationWithADeadlineLosesNoPacket() async throws {
+        let made = try domain.makeQueue(requestByteCount: 64, responseByteCount: 64)
+        let queue: any MessageQueue = made
+        let (memory, _) = try dsp.rings(queue.exportedID)
+        var writer = QueueWriter(memory.response)
+        for round in 0..<200 {
+            let task = Task { try await queue.nextPacket(deadline: .now + .seconds(20)) }
+            for _ in 0..<round % 7 { await Task.yield() }
+            _ = try writer.write([UInt8(round)])
+            dsp.signalHost()
+            if round % 3 != 0 { for _ in 0..<round % 5 { await Task.yield() } }
+            task.cancel()
+            do {
+                #expect(try await task.value.message == [UInt8(round)])
+            } catch is CancellationError {
+                #expect(try queue.read()?.message == [UInt8(round)])
+            }
+        }
+        try queue.close()
+    }
 }

@@ -39,7 +39,9 @@ struct SystemCallFilterTests {
     private let x86: UInt32 = 0xc000_003e
     private let arm64: UInt32 = 0xc000_00b7
 
-    private func isNotified(_ architecture: UInt32, _ number: UInt32, _ arguments: [UInt64] = []) throws -> Bool {
+    private func isNotified(_ architecture: UInt32, _ number: UInt32, _ arguments: [UInt64] = []) throws
+        -> Bool
+    {
         let result = try execute(SystemCallFilter.program, systemCall(architecture, number, arguments))
         try #require([0x7fff_0000, 0x7fc0_0000].contains(result))
         return result == 0x7fc0_0000

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import HTPDevice
 import RemoteCalls
 import ReverseTunnel
 import TestSupport
@@ -62,6 +63,40 @@ import VirtualShell
         #expect(kernel.close(handle) == 0)
         #expect(kernel.exit() == 0)
         #expect(kernel.ends())
+        #expect(ended.wait(timeout: .now() + 10) == .success)
+    }
+
+    @Test(.enabled(if: isBuilt, "the dynamic libraries are not beside the tests")) func multiplies() throws {
+        let (kernel, ended) = try Self.start()
+        #expect(kernel.create() == 0)
+        kernel.listen(try Self.server())
+        let handle = kernel.open(Self.uri).handle
+        var random = SeededGenerator(17)
+        let (rows, columns, count) = (100, 512, 3)
+        let matrix = try RandomMatrix(.q8_0, rows: rows, columns: columns, random: &random)
+        let source = random.normals(columns * count)
+        let buffer = try kernel.mapped(1 << 20, descriptor: 333)
+        try matrix.withWeights { weights in
+            let base = try #require(buffer.bytes.baseAddress) + 4096
+            for index in 0..<weights.rowTileCount {
+                try weights.writeRowTile(
+                    index, to: base + index * weights.kind.rowTileBytes(columns: columns))
+            }
+        }
+        #expect(kernel.invoke(handle, 0x0201_0000, [TestKernel.words([2])]).status == 0)
+        #expect(kernel.invoke(handle, 0x0501_0000, [TestKernel.words([333, 0, 1 << 20, 0])]).status == 0)
+        let numbers = [333, 0, 4096, 0, 8, rows, columns, count, columns * count, rows * count]
+        let product = kernel.invoke(
+            handle, 0x0802_0100,
+            [
+                TestKernel.words(numbers.map { UInt32($0) }),
+                source.withUnsafeBytes { Array($0) },
+            ], [rows * count * 4])
+        #expect(product.status == 0)
+        let results = (0..<rows * count).map { Float(bitPattern: product.word(0, 4 * $0)) }
+        #expect(matrix.error(of: results, with: source) < 2e-4)
+        #expect(kernel.close(handle) == 0)
+        #expect(kernel.exit() == 0)
         #expect(ended.wait(timeout: .now() + 10) == .success)
     }
 }

@@ -35,6 +35,9 @@ int clinux_pidfd_open(int process, unsigned int flags);
 int clinux_pidfd_getfd(int process, int descriptor);
 long clinux_process_read(int process, unsigned long long address, void *bytes, unsigned long size);
 long clinux_process_write(int process, unsigned long long address, const void *bytes, unsigned long size);
+/* prlimit(RLIMIT_NOFILE) of a process (0: this one): sets the soft limit unless null, tells both as they were. */
+int clinux_descriptor_limit(int process, const unsigned long *new_limit, unsigned long *old_limit,
+                            unsigned long *maximum);
 /* epoll for nothing but EPOLLHUP; wait returns how many descriptors it has put into the array (at most 16). */
 int clinux_epoll_create(void);
 int clinux_epoll_add_hangup(int epoll, int descriptor);
