@@ -26,7 +26,7 @@ struct ForeignClientTests {
     @Test("Qualcomm's library", .needsQualcommLibrary)
     func qualcommLibrary() throws {
         let programs = try ForeignPrograms()
-        expectGood(try programs.runOnVirtualDSP([try programs.qualcommClient()]), steps: 180)
+        expectGood(try programs.runOnVirtualDSP([try programs.qualcommClient()]), steps: 145)
     }
 
     @Test("What calls cost Qualcomm's library", .needsQualcommLibrary)
