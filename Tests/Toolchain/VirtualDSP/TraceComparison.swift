@@ -5,11 +5,14 @@ import Foundation
 ///
 /// Reduced means: only the driver's requests, from the creation of the process on; in the order in which they
 /// began, separately for the listener's thread and for all others; handles that the DSP gave out numbered in the
-/// order of their use; the listener's waiting as one step, however often it was woken.
+/// order of their use; waiting as one step, however often it was woken; the signals of message queues as one step,
+/// as they are sent only when the other side sleeps.
 struct TraceComparison {
     /// Who makes a request. Between roles the order is chance.
     enum Role: String, CaseIterable {
         case listener, client
+        /// `dspqueue_rpc.wait_signal` and `.signal`, by whatever thread.
+        case queueWaits, queueSignals
     }
 
     /// One request.
@@ -53,10 +56,10 @@ struct TraceComparison {
     }
 
     /// A difference that the protocol allows.
-    struct Allowance {
+    struct Allowance: Sendable {
         var name: String
         var reason: String
-        var covers: (Difference) -> Bool
+        var covers: @Sendable (Difference) -> Bool
     }
 
     /// What the protocol leaves open.
@@ -79,6 +82,10 @@ struct TraceComparison {
             name: "get_in_bufs2",
             reason: "a listener with room enough gets a call at once; libcdsprpc begins without any room"
         ) { $0.isOneSided("INVOKE listener 0x7010200") },
+        Allowance(
+            name: "session in the URI",
+            reason: "libcdsprpc needs &_session= to tell its sessions apart; the DSP sees one process"
+        ) { $0.first?.name == "INVOKE remotectl1 0x2020200" && $0.fields == ["buffer 1 length"] },
         Allowance(
             name: "room for the reason",
             reason: "remotectl writes the reason of a failure into as many bytes as the client has"
@@ -125,7 +132,17 @@ struct TraceComparison {
         var modules: [String: String] = [:]
         for call in calls {
             let step = step(call, &modules)
-            let role = listeners.contains(call["thread"] as? Int ?? 0) ? Role.listener : .client
+            var role = listeners.contains(call["thread"] as? Int ?? 0) ? Role.listener : .client
+            if step.name.hasPrefix("INVOKE module"), let suffix = step.name.split(separator: " ").last {
+                if suffix == "0x6000100" { role = .queueWaits }
+                if suffix == "0x8000000" { role = .queueSignals }
+            }
+            if role == .queueWaits || role == .queueSignals, let last = steps[role]?.last,
+                last.name == step.name
+            {
+                steps[role] = [step]
+                continue
+            }
             if step.name == waiting, let place = waitingPlace(steps[role] ?? []) {
                 // Woken for one more call of the DSP: the last answer is the one that ends it.
                 steps[role]?[place].result = step.result
