@@ -9,7 +9,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Empty calls; a tenth as many of the others.") var count = 2000
 
     func run() throws {
-        let transport = try options.transport.transport()
+        let transport = try options.chosen
         let session = try Session(transport, SessionConfiguration(index: options.session))
         let echo = Echo(try session.open(ModuleURI(interface: "echo")))
         let size = 1 << 20

@@ -95,7 +95,7 @@ final class KernelSession: TransportSession {
         requestByteCount: Int, responseByteCount: Int
     ) throws(DSPQueueError) -> any MessageQueue {
         let domain = try queues.withLock { (made: inout QueueDomain?) throws(DSPQueueError) -> QueueDomain in
-            if let made { return made }
+            if let made, !made.isClosed { return made }
             let domain = try makeQueueDomain()
             made = domain
             return domain
@@ -110,7 +110,8 @@ final class KernelSession: TransportSession {
         } catch {
             throw .remote(error)
         }
-        return try QueueDomain(transport: transport, memory: allocator, buffers: queueBuffers)
+        return try QueueDomain(
+            transport: transport, memory: allocator, buffers: queueBuffers, closesWithLastQueue: true)
     }
 
     /// Asks the process to end, waits for the listener, and closes the node. Does not wait longer than

@@ -24,6 +24,7 @@ struct ScenarioTests {
         /// Milliseconds that the first attempt takes at least.
         var least = 0.0
         var unsignedSupport: UInt32 = 1
+        var architecture: UInt32 = 0x68
         /// Whether the DSP can be asked for its architecture.
         var answers = true
 
@@ -110,10 +111,11 @@ struct ScenarioTests {
     }
 
     /// Through Qualcomm's library an error may come with another code, and says less; but there is one, and
-    /// there is a way back. Its own listener crashes on malformed calls.
+    /// there is a way back. Left out is what crashes the library itself: malformed calls in its listener, and a
+    /// process that ends with an open queue, which is the end of one that hangs.
     @Test(.needsQualcommLibrary, arguments: ScenarioTests.expectations)
     func libraryTransport(expectation: Expectation) throws {
-        guard expectation.kind != .malformedReverseCalls else { return }
+        guard expectation.kind != .malformedReverseCalls, expectation.kind != .queueHang else { return }
         let report = try Self.report(expectation, "library")
         // It goes on without a shell, and the DSP refuses then; of nodes it says only that there is no way.
         let others: [Scenario.Kind: UInt32] = [
@@ -123,7 +125,11 @@ struct ScenarioTests {
         ]
         var expected = expectation
         if let code = expectation.kind.flatMap({ others[$0] }) { expected.code = code }
-        // A library asks through a node of its own, which a signed session must not have opened before.
+        if expectation.kind == .oldCapabilityReply {
+            // It looks at offset 8 only.
+            expected.architecture = 0
+            expected.unsignedSupport = 0
+        }
         Self.check(report, expected)
         #expect(report.text?.contains("; ") ?? (expected.code == nil), "no advice: \(report.text ?? "")")
     }
@@ -147,7 +153,7 @@ struct ScenarioTests {
         #expect(report.afterwards == nil, "after the scenario")
         #expect(report.milliseconds >= expectation.least)
         #expect(report.milliseconds < 10_000)
-        #expect(report.architecture == (expectation.answers ? 0x68 : nil))
+        #expect(report.architecture == (expectation.answers ? expectation.architecture : nil))
         #expect(report.unsignedSupport == (expectation.answers ? expectation.unsignedSupport : nil))
     }
 }
