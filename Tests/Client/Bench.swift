@@ -57,6 +57,7 @@ struct BenchCommand: ParsableCommand {
             if index >= 0 { times.append((ContinuousClock.now - start) / .microseconds(1)) }
         }
         times.sort()
-        return "{\"calls\": \(times.count), \"median_us\": \(times[times.count / 2]), \"least_us\": \(times[0])}"
+        return
+            "{\"calls\": \(times.count), \"median_us\": \(times[times.count / 2]), \"least_us\": \(times[0])}"
     }
 }

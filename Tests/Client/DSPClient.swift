@@ -53,6 +53,9 @@ struct ScenarioCommand: ParsableCommand {
         var text: String?
         /// How long the first attempt took.
         var milliseconds: Double
+        /// The DSP's architecture and its word on unsigned processes, where it could be asked.
+        var architecture: UInt32?
+        var unsignedSupport: UInt32?
         /// What the attempt after the scenario's end failed with, or nil.
         var afterwards: String?
     }
@@ -60,8 +63,11 @@ struct ScenarioCommand: ParsableCommand {
     func run() throws {
         var configuration = SessionConfiguration(index: options.session)
         configuration.unsignedModules = !signed
-        let start = ContinuousClock.now
         var report = Report(milliseconds: 0)
+        let capabilities = try? options.transport.transport().capabilities(of: .compute)
+        report.architecture = capabilities?[.architectureVersion]
+        report.unsignedSupport = capabilities?[.unsignedProcessSupport]
+        let start = ContinuousClock.now
         do {
             try options.tour.run(configuration)
         } catch {

@@ -7,7 +7,7 @@ import VirtualKernel
 import VirtualMachine
 
 /// Runs programs on a machine with ``MachineTestKernel``.
-private enum TestMachine {
+enum TestMachine {
     /// Why no machine can be had here, or nil.
     static let problem: String? = {
         do {
