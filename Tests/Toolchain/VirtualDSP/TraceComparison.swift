@@ -59,6 +59,8 @@ struct TraceComparison {
     struct Allowance: Sendable {
         var name: String
         var reason: String
+        /// Whether the step must be in both traces, only at another place.
+        var isMove = false
         var covers: @Sendable (Difference) -> Bool
     }
 
@@ -67,9 +69,7 @@ struct TraceComparison {
         Allowance(
             name: "capability questions",
             reason: "what a client wants to know of a DSP, and when, is its own affair"
-        ) {
-            ($0.first ?? $0.second)?.name.hasPrefix("FASTRPC_IOCTL_GET_DSP_INFO") == true && $0.fields.isEmpty
-        },
+        ) { $0.isOneSided("FASTRPC_IOCTL_GET_DSP_INFO") },
         Allowance(
             name: "thread_exit",
             reason: "adsp_current_process1.thread_exit is a courtesy: the DSP may forget the thread's stack"
@@ -77,11 +77,27 @@ struct TraceComparison {
         Allowance(
             name: "close of the last handle",
             reason: "libcdsprpc leaves it to the end of the process, which it asks for right after"
-        ) { $0.isOneSided("INVOKE remotectl1 0x3010200") },
+        ) { $0.first == nil && $0.isOneSided("INVOKE remotectl1 0x3010200") },
         Allowance(
             name: "get_in_bufs2",
             reason: "a listener with room enough gets a call at once; libcdsprpc begins without any room"
         ) { $0.isOneSided("INVOKE listener 0x7010200") },
+        Allowance(
+            name: "end of all queues",
+            reason: "libcdsprpc takes down what queues share with the last of them, we with the session",
+            isMove: true
+        ) { $0.isOneSided("INVOKE module 2 0x7000000") },
+        Allowance(
+            name: "length within a page",
+            reason: "the driver maps whole dma-bufs, and their sizes are multiples of a page"
+        ) { difference in
+            guard difference.fields == ["length"],
+                let lengths = [difference.first, difference.second].map({ $0?.arguments["length"] })
+                    as? [String]
+            else { return false }
+            let pages = lengths.map { ((Int($0.dropFirst(2), radix: 16) ?? 0) + 4095) / 4096 }
+            return pages[0] == pages[1]
+        },
         Allowance(
             name: "session in the URI",
             reason: "libcdsprpc needs &_session= to tell its sessions apart; the DSP sees one process"
@@ -99,7 +115,7 @@ struct TraceComparison {
     private(set) var allowed: [(difference: Difference, allowance: Allowance)] = []
     private(set) var unexplained: [Difference] = []
 
-    /// Compares two traces of `virtual-dsp run --trace`.
+    /// Compares two traces of `virtual-dsp run --trace`, the first of a program that uses libcdsprpc.
     init(_ first: String, _ second: String) throws {
         let steps = (try Self.steps(first), try Self.steps(second))
         for role in Role.allCases {
@@ -110,6 +126,14 @@ struct TraceComparison {
                     unexplained.append(difference)
                 }
             }
+        }
+        for allowance in Self.allowances where allowance.isMove {
+            let moves = allowed.filter { $0.allowance.name == allowance.name }.map(\.difference)
+            guard moves.count(where: { $0.second == nil }) != moves.count(where: { $0.first == nil }) else {
+                continue
+            }
+            allowed.removeAll { $0.allowance.name == allowance.name }
+            unexplained += moves
         }
     }
 

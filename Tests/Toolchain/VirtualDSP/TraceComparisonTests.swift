@@ -66,6 +66,20 @@ struct TraceComparisonTests {
         #expect(try Self.compare(missing).unexplained.map(\.first?.name) == ["INVOKE process 0x2000000"])
     }
 
+    @Test func whatMayMoveMayNotVanish() throws {
+        // With a second module, whose method 7 comes before or after a mapping.
+        let other = Self.invoke(8, 10, "0x5678", "0x6020200", [])
+        let cancel = { (sequence: Int) in Self.invoke(sequence, 10, "0x5678", "0x7000000", []) }
+        let early = (Self.first + [other, cancel(8)]).joined(separator: "\n")
+        let late = (Self.first + [other, cancel(10)]).joined(separator: "\n")
+        let none = (Self.first + [other]).joined(separator: "\n")
+        let moved = try TraceComparison(early, late)
+        #expect(moved.unexplained.isEmpty)
+        #expect(moved.allowed.map(\.allowance.name) == ["end of all queues", "end of all queues"])
+        #expect(
+            try TraceComparison(early, none).unexplained.map(\.first?.name) == ["INVOKE module 2 0x7000000"])
+    }
+
     @Test func whatTheProtocolLeavesOpenIsNamed() throws {
         var second = Self.first.map { $0.replacing("\"length\":\"255\"", with: "\"length\":\"256\"") }
         second.insert(Self.request(3, 10, "GET_DSP_INFO", #""attribute_id":"0x81""#), at: 3)
