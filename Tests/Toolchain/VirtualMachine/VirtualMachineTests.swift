@@ -7,7 +7,7 @@ import VirtualKernel
 import VirtualMachine
 
 /// Runs programs on a machine with ``MachineTestKernel``.
-enum TestMachine {
+private enum TestMachine {
     /// Why no machine can be had here, or nil.
     static let problem: String? = {
         do {
