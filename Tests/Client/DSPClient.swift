@@ -1,13 +1,16 @@
 import ArgumentParser
 import Foundation
 import HexagonRPC
+import Logging
 import VirtualDSP
 
 /// What the tests run under a virtual DSP, as a program of somebody who uses `HexagonRPC`.
 @main
 struct DSPClient: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dsp-client", subcommands: [TourCommand.self, ScenarioCommand.self, BenchCommand.self])
+        commandName: "dsp-client", subcommands: [
+            TourCommand.self, ScenarioCommand.self, BenchCommand.self, GPUCommand.self, LogCommand.self,
+        ])
 }
 
 struct TransportOptions: ParsableArguments {
@@ -55,6 +58,29 @@ struct TourCommand: ParsableCommand {
     func run() throws {
         try options.tour.run(SessionConfiguration(index: options.session))
         print("ok")
+    }
+}
+
+/// Shares buffers between the DSP and a graphics driver.
+struct GPUCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "gpu")
+    @OptionGroup var options: TransportOptions
+
+    func run() throws {
+        try options.tour.shareWithGPU()
+        print("ok")
+    }
+}
+
+/// Lets the DSP log something, and prints what swift-log gets.
+struct LogCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "log")
+    @Argument var text: String
+
+    func run() throws {
+        var options = KernelTransport.Options()
+        options.logger = Logger(label: "dsp") { StreamLogHandler.standardOutput(label: $0) }
+        try Tour(transport: KernelTransport(options)).say(text)
     }
 }
 
