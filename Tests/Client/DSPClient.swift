@@ -8,7 +8,8 @@ import VirtualDSP
 @main
 struct DSPClient: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dsp-client", subcommands: [
+        commandName: "dsp-client",
+        subcommands: [
             TourCommand.self, ScenarioCommand.self, BenchCommand.self, GPUCommand.self, LogCommand.self,
         ])
 }
