@@ -4,9 +4,12 @@ import HexagonRPC
 
 /// What the tests run under a virtual DSP, as a program of somebody who uses `HexagonRPC`.
 @main
-struct DSPClient: ParsableCommand {
+struct DSPClient: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dsp-client", subcommands: [TourCommand.self, ScenarioCommand.self, BenchCommand.self])
+        commandName: "dsp-client",
+        subcommands: [
+            TourCommand.self, ScenarioCommand.self, BenchCommand.self, PropertiesCommand.self,
+        ])
 }
 
 struct TransportOptions: ParsableArguments {
