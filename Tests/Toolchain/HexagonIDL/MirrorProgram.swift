@@ -81,7 +81,9 @@ struct MirrorProgram {
         case .sequence(let element):
             let count = "smaller(\(from.length), \(to.length))"
             guard element.isComplex else {
-                return ["if (\(count)) memcpy(\(to.value), \(from.value), \(count) * (size_t)\(from.unitSize));"]
+                return [
+                    "if (\(count)) memcpy(\(to.value), \(from.value), \(count) * (size_t)\(from.unitSize));"
+                ]
             }
             let index = "i\(depth)"
             return ["for (int \(index) = 0; \(index) < \(count); \(index)++) {"]
