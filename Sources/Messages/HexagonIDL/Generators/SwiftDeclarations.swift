@@ -12,10 +12,6 @@ struct SwiftDeclarations {
         self.unit = unit
         self.interfaces = interfaces
         self.types = types
-    }
-
-    /// The file's own types, and those of included files that they or the methods use.
-    mutating func write(_ out: inout SourceWriter) throws(IDLError) {
         for interface in interfaces {
             for method in interface.methods {
                 for parameter in method.parameters { visit(parameter.type) }
@@ -24,8 +20,24 @@ struct SwiftDeclarations {
         for item in unit.items where !item.isIncluded {
             if case .structure(let type) = item.declaration { visit(.structure(type)) }
         }
+    }
+
+    /// The file's own types, and those of included files that they or the methods use.
+    private var items: [IDLUnit.Item] {
+        unit.items.filter { !$0.isIncluded || used.contains($0.declaration.name) }
+    }
+
+    /// The structs that hold sequences, strings or handles.
+    var complexStructs: [(StructType, Location)] {
+        items.compactMap { item in
+            guard case .structure(let type) = item.declaration, type.isComplex else { return nil }
+            return (type, item.location)
+        }
+    }
+
+    func write(_ out: inout SourceWriter) throws(IDLError) {
         var names = Set(types.interfaces.map(\.name))
-        for item in unit.items where !item.isIncluded || used.contains(item.declaration.name) {
+        for item in items {
             switch item.declaration {
             case .structure(let type):
                 try claim(types.name(type.name), at: item.location, &names)

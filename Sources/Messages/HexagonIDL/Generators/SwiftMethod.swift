@@ -136,15 +136,15 @@ struct SwiftMethod {
     private var labelled: [String] { results.map { "\(SwiftNames.escaped($0.name)): \($0.type)" } }
 
     /// The method's first line, wrapped as swift-format would.
-    private func signature(_ out: inout SourceWriter) {
+    private func signature(_ out: inout SourceWriter, begin: String, end: String) {
         let limit = SwiftStub.lineLimit
-        let opening = "public func \(SwiftNames.escaped(SwiftNames.lowerCamel(method.name)))("
-        let end = ") \(effects)\(returnType) {"
+        let opening = "\(begin)\(SwiftNames.escaped(SwiftNames.lowerCamel(method.name)))("
+        let closing = ") \(effects)\(returnType)\(end)"
         let whole = opening + parameters.joined(separator: ", ")
-        if out.margin + end.count <= limit,
-            !parameters.isEmpty || out.margin + whole.count + end.count <= limit
+        if out.margin + closing.count <= limit,
+            !parameters.isEmpty || out.margin + whole.count + closing.count <= limit
         {
-            out.list(opening, parameters, end, limit: limit)
+            out.list(opening, parameters, closing, limit: limit)
             return
         }
         let arrow = ") \(effects) -> ("
@@ -156,7 +156,13 @@ struct SwiftMethod {
             out.line(arrow)
         }
         out.wrapped(labelled, limit: limit)
-        out.line(") {")
+        out.line(")\(end)")
+    }
+
+    /// The method as the requirement of a protocol.
+    func writeRequirement(_ out: inout SourceWriter) {
+        out.doc(method.doc.isEmpty ? ["Answers `\(method.name)`, method \(method.index)."] : method.doc)
+        signature(&out, begin: "func ", end: "")
     }
 
     private var doc: [String] {
@@ -168,7 +174,7 @@ struct SwiftMethod {
     func write(_ out: inout SourceWriter) throws(IDLError) {
         let wire = try MethodWire(method)
         out.doc(doc)
-        signature(&out)
+        signature(&out, begin: "public func ", end: " {")
         let replySize = wire.primROutSent == 0 ? "" : ", replySize: \(wire.primROutSent)"
         var lines = [
             "var \(call) = RemoteCall(\"\(interface.name).\(method.name)\", method: \(method.index)\(replySize))"
@@ -185,11 +191,5 @@ struct SwiftMethod {
         }
         for line in lines { out.line("    " + line) }
         out.line("}")
-    }
-}
-
-extension IDLType {
-    fileprivate var isHandle: Bool {
-        if case .dmaHandle = resolved { true } else { false }
     }
 }

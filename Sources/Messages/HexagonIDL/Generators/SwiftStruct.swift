@@ -150,4 +150,39 @@ struct SwiftStruct {
             for member in members { out.line("\(member.value) = \(types.read(member.type, from: "call"))") }
         }
     }
+
+    // MARK: For a skel
+
+    /// The extension by which a struct with data of its own can be served.
+    func writeServed(_ out: inout SourceWriter) throws(IDLError) {
+        try out.block("extension \(types.name(type.name)): ServedValue {") { (out) throws(IDLError) in
+            out.doc(["Takes the members that were sent."])
+            try out.block("public init(sentIn call: inout IncomingCall) throws(RemoteCallError) {") { (out) in
+                for member in members {
+                    out.line("\(member.value) = \(types.take(member.type, from: "call"))")
+                }
+            }
+            out.line()
+            out.doc(["Takes the room for the members."])
+            out.line("public static func capacity(")
+            out.line("    in call: inout IncomingCall")
+            try out.block(") throws(RemoteCallError) -> Capacity {") { (out) in
+                let sized = members.compactMap { member in
+                    types.takeCapacity(member.type, from: "call").map { (member, $0) }
+                }
+                for (member, capacity) in sized { out.line("let \(member.escaped) = \(capacity)") }
+                out.list(
+                    "return Capacity(", sized.map { "\($0.0.name): \($0.0.escaped)" }, ")",
+                    limit: SwiftStub.lineLimit)
+            }
+            out.line()
+            out.doc(["Returns the members."])
+            try out.block("public func answer(_ call: inout IncomingCall) throws(RemoteCallError) {") { (out) in
+                // The callee has written handles itself.
+                for member in members where !member.type.isHandle {
+                    out.line(types.answer(member.type, member.value, to: "call"))
+                }
+            }
+        }
+    }
 }

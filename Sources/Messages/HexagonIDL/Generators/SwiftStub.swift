@@ -16,11 +16,7 @@ package struct SwiftStub {
         _ unit: IDLUnit, name: String? = nil, importing module: String = "HexagonRPC"
     ) throws(IDLError) -> String {
         let interfaces = [try requireInterface(unit, for: "a Swift stub")]
-        let types = SwiftTypes(
-            interfaces: interfaces.map { interface in
-                let own = SwiftNames.upperCamel(interface.name)
-                return (interface.name, interfaces.count == 1 ? name ?? own : own)
-            })
+        let types = SwiftTypes(interfaces, name: name)
         return try SwiftStub(unit: unit, interfaces: interfaces, types: types, module: module).text()
     }
 
@@ -32,8 +28,7 @@ package struct SwiftStub {
         for (interface, name) in zip(interfaces, types.interfaces.map(\.name)) {
             try stub(interface, name, &out)
         }
-        var declarations = SwiftDeclarations(unit: unit, interfaces: interfaces, types: types)
-        try declarations.write(&out)
+        try SwiftDeclarations(unit: unit, interfaces: interfaces, types: types).write(&out)
         return out.text
     }
 

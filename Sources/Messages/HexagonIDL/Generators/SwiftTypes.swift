@@ -3,6 +3,14 @@ struct SwiftTypes {
     /// The C name of each interface, and what its stub is called.
     let interfaces: [(cName: String, name: String)]
 
+    /// - Parameter name: what the stub of a single interface is called; nil makes it from the interface's name.
+    init(_ interfaces: [Interface], name: String?) {
+        self.interfaces = interfaces.map { interface in
+            let own = SwiftNames.upperCamel(interface.name)
+            return (interface.name, interfaces.count == 1 ? name ?? own : own)
+        }
+    }
+
     /// A type of an interface is called after its stub: `htp_Mode` → `HTPMode`.
     func name(_ cName: String) -> String {
         for interface in interfaces where cName.hasPrefix(interface.cName + "_") {
@@ -54,11 +62,14 @@ struct SwiftTypes {
     }
 
     /// What is appended to a name to call its capacity.
-    func capacitySuffix(_ type: IDLType) -> String {
+    ///
+    /// - Parameter isHandles: whether it is a parameter of handles alone, which are named themselves.
+    func capacitySuffix(_ type: IDLType, ofHandles isHandles: Bool = false) -> String {
+        if isHandles { return "" }
         switch type.resolved {
-        case .sequence(let inner): inner.isComplex ? "Capacities" : "Count"
-        case .dmaHandle: ""
-        default: "Capacity"
+        case .sequence(let inner): return inner.isComplex ? "Capacities" : "Count"
+        case .dmaHandle: return ""
+        default: return "Capacity"
         }
     }
 
@@ -116,9 +127,44 @@ struct SwiftTypes {
         default: "try \(call).read()"
         }
     }
+
+    // MARK: Statements of a skel
+
+    /// The expression that takes what was sent.
+    func take(_ type: IDLType, from call: String) -> String { read(type, from: call) }
+
+    /// The expression that takes the room for what is returned; nil where it lies in a record.
+    func takeCapacity(_ type: IDLType, from call: String) -> String? {
+        switch type.resolved {
+        case .string: "try \(call).stringCapacity()"
+        case .wideString: "try \(call).wideStringCapacity()"
+        case .sequence(let inner): "try \(call).capacity(sequence: \(element(inner)).self)"
+        case .dmaHandle: "try \(call).lentHandle()"
+        case .structure(let type):
+            type.isComplex ? "try \(call).capacity(record: \(name(type.name)).self)" : nil
+        default: nil
+        }
+    }
+
+    /// Returns a value.
+    func answer(_ type: IDLType, _ value: String, to call: String) -> String {
+        switch type.resolved {
+        case .array(_, let count): "try \(call).write(\(value), count: \(count))"
+        case .sequence: "try \(call).write(sequence: \(value))"
+        case .string: "try \(call).write(string: \(value))"
+        case .wideString: "try \(call).write(wide: \(value))"
+        case .structure(let type):
+            type.isComplex ? "try \(call).write(record: \(value))" : "try \(call).write(\(value))"
+        default: "try \(call).write(\(value))"
+        }
+    }
 }
 
 extension IDLType {
+    var isHandle: Bool {
+        if case .dmaHandle = resolved { true } else { false }
+    }
+
     /// The element of a sequence that C and Swift hold the same way, so that it travels without a copy.
     var sharedElement: IDLType? {
         guard case .sequence(let element) = resolved else { return nil }
