@@ -6,11 +6,12 @@ import VirtualDSP
 
 /// What the tests run under a virtual DSP, as a program of somebody who uses `HexagonRPC`.
 @main
-struct DSPClient: ParsableCommand {
+struct DSPClient: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dsp-client",
         subcommands: [
             TourCommand.self, ScenarioCommand.self, BenchCommand.self, GPUCommand.self, LogCommand.self,
+            PropertiesCommand.self,
         ])
 }
 
