@@ -239,7 +239,7 @@ struct Lexer {
             value = sum
         }
         guard digits < position else { return .invalid("'\(text)', which is no number") }
-        return .integer(value)
+        return .integer(value, isDecimal: radix == 10)
     }
 
     private mutating func string(wide: Bool) -> Token.Kind {

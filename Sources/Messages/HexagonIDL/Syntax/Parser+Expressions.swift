@@ -4,9 +4,19 @@ extension Parser {
         ["|"], ["^"], ["&"], ["<<", ">>"], ["+", "-"], ["*", "/", "%"],
     ]
 
+    private static let expressionLimit = 1000
+
     /// A constant expression. Inside `<…>` a shift to the right needs parentheses.
     mutating func expression(inAngles: Bool = false) throws(IDLError) -> Expression {
-        try nested { (parser) throws(IDLError) in try parser.expression(level: 0, inAngles: inAngles) }
+        try nested { (parser) throws(IDLError) in
+            let first = parser.position
+            let expression = try parser.expression(level: 0, inAngles: inAngles)
+            // A tree that leans to one side would be as deep as it has operators.
+            guard parser.position - first <= Self.expressionLimit else {
+                throw IDLError(at: expression.location, "the expression is too long")
+            }
+            return expression
+        }
     }
 
     private mutating func expression(level: Int, inAngles: Bool) throws(IDLError) -> Expression {
@@ -33,9 +43,8 @@ extension Parser {
 
     private mutating func unary() throws(IDLError) -> Expression {
         let location = current.location
-        for symbol in ["-", "~", "+"] where take(symbol) {
-            let operand = try nested { (parser) throws(IDLError) in try parser.unary() }
-            return symbol == "+" ? operand : .unary(symbol, operand, location)
+        for symbol in ["-", "~"] where take(symbol) {
+            return .unary(symbol, try nested { (parser) throws(IDLError) in try parser.unary() }, location)
         }
         if take("(") {
             let inner = try expression()
@@ -43,7 +52,8 @@ extension Parser {
             return inner
         }
         switch current.kind {
-        case .integer(let value): return literal(.integer(value))
+        case .integer(let value, let isDecimal):
+            return literal(.integer(value, isDecimal: isDecimal))
         case .float(let digits): return literal(.float(digits))
         case .string(let text, let wide): return literal(.string(text, wide: wide))
         case .character(let value, let wide): return literal(.character(value, wide: wide))
