@@ -133,12 +133,7 @@ struct Parser {
             declaration = try interface()
         case .identifier("typedef"): declaration = try typedef()
         case .identifier("struct"), .identifier("enum"), .identifier("union"):
-            // In an interface these may also be the result of a method.
             declaration = try constructedType()
-            if inInterface, !isAt(";") {
-                let type = TypeSyntax.declared(declaration, declaration.name.location)
-                declaration = try operation(isAsync: false, result: type)
-            }
         case .identifier("native"):
             advance()
             declaration = DeclarationSyntax(name: try name("a type's name"), content: .native, doc: [])
