@@ -27,7 +27,7 @@ struct CompatibilityTests {
             ("in long v", "in float v", ["was int32 and is float"]),
             ("in long v", "rout long v", ["was in and is rout"]),
             ("in long v", "in long v, in long w", ["had 1 parameters and has 2"]),
-            ("in color k, in string s", "in string s, in color k", ["was color and is string"]),
+            ("in color k, in string s", "in string s, in color k", ["was color and is string", "was string and is color"]),
             ("rout sequence<octet>", "rout sequence<short>", ["sequence"]),
             ("long x; long y;", "long y; long x;", ["'x' was member 1 and is 2"]),
             ("long x; long y;", "long x; long y; long z;", ["'z' is new"]),

@@ -23,8 +23,8 @@ struct LintTests {
             rule: "in-result", bad: "interface i { long m(in sequence<float> x, in sequence<float> y); };", column: 63,
             good: "interface i { long m(in sequence<float> x, in sequence<float> y, rout sequence<float> z); };"),
         Case(
-            rule: "in-scalar-result", bad: "interface i { long m(in long out); };", column: 30,
-            good: "interface i { long m(rout long out, in long result, in long output_width); };"),
+            rule: "in-scalar-result", bad: "interface i { long m(in long retval); };", column: 30,
+            good: "interface i { long m(rout long retval, in long result, in long output_width); };"),
         Case(
             rule: "rout-input", bad: "interface i { long m(rout sequence<octet> src_data); };", column: 43,
             good: "interface i { long m(inrout sequence<octet> src_data, rout sequence<octet> in_bufs); };"),

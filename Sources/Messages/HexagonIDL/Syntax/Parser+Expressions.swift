@@ -9,23 +9,22 @@ extension Parser {
     /// A constant expression. Inside `<…>` a shift to the right needs parentheses.
     mutating func expression(inAngles: Bool = false) throws(IDLError) -> Expression {
         try nested { (parser) throws(IDLError) in
-            let first = parser.position
-            let expression = try parser.expression(level: 0, inAngles: inAngles)
-            // A tree that leans to one side would be as deep as it has operators.
-            guard parser.position - first <= Self.expressionLimit else {
-                throw IDLError(at: expression.location, "the expression is too long")
-            }
-            return expression
+            try parser.expression(level: 0, inAngles: inAngles)
         }
     }
 
     private mutating func expression(level: Int, inAngles: Bool) throws(IDLError) -> Expression {
         guard level < Self.levels.count else { return try unary() }
+        let first = position
         var left = try expression(level: level + 1, inAngles: inAngles)
         while true {
             let location = current.location
             guard let symbol = Self.levels[level].first(where: { isOperator($0, inAngles: inAngles) }) else {
                 return left
+            }
+            // The tree leans to one side, and so is as deep as it has operators.
+            guard position - first <= Self.expressionLimit else {
+                throw IDLError(at: location, "the expression is too long", hint: "name parts of it by const")
             }
             for _ in symbol { advance() }
             let right = try expression(level: level + 1, inAngles: inAngles)
