@@ -95,6 +95,11 @@ enum PropertyHost {
         void fill_text(void *memory, size_t size, int capacity) {
             for (size_t i = 0; i < (size_t)capacity * size; i++) ((uint8_t *)memory)[i] = (uint8_t)(next() % 255 + 1);
         }
+        /// Whether a skel terminates what its implementation did not is its own affair.
+        void fill_answer(void *memory, size_t size, int capacity) {
+            fill_text(memory, size, capacity);
+            if (capacity > 0) memset((uint8_t *)memory + (size_t)(capacity - 1) * size, 0, size);
+        }
         void *text(size_t size, int *capacity) {
             int count = length();
             int room = count + 1;
@@ -135,8 +140,11 @@ enum PropertyHost {
             for (unsigned i = 0; i < count; i++) free(copy[i].buf.pv);
             free(copy);
         }
+        static const char *damaged;
+        static unsigned damaged_at, damaged_to;
         static int call_damaged(int callee, uint32_t sc, const remote_arg *pra) {
             uint64_t saved = state;
+            damaged = "nothing";
             remote_arg *copy = copied(sc, pra);
             unsigned in = REMOTE_SCALARS_INBUFS(sc), out = REMOTE_SCALARS_OUTBUFS(sc);
             uint32_t given = sc;
@@ -144,14 +152,17 @@ enum PropertyHost {
             unsigned which = in + out ? (unsigned)(next() % (in + out)) : 0;
             size_t *size = &copy[which].buf.nLen;
             switch (in + out ? next() % 4 : 3) {
-            case 0: if (*size) *size -= 1; break;
-            case 1: if (*size) *size = next() % *size; break;
+            case 0: damaged = "length less one"; damaged_at = which; if (*size) *size -= 1; break;
+            case 1: damaged = "length"; damaged_at = which; if (*size) *size = next() % *size; damaged_to = (unsigned)*size; break;
             case 2:
                 // A count or length in the first buffer is another one.
                 if (in && copy[0].buf.nLen >= 4) {
                     size_t at = next() % (copy[0].buf.nLen / 4) * 4;
                     static const uint32_t odd[] = {0, 1, 0xffffffff, 0x80000000, 0x7fffffff, 0x40000001, 2, 3};
-                    memcpy((char *)copy[0].buf.pv + at, &odd[next() % 8], 4);
+                    damaged = "word";
+                    damaged_at = (unsigned)at;
+                    damaged_to = odd[next() % 8];
+                    memcpy((char *)copy[0].buf.pv + at, &damaged_to, 4);
                 }
                 break;
             case 3: {
@@ -161,6 +172,7 @@ enum PropertyHost {
                 uint32_t mask = step == 1 || step == 1 << 4 ? 0xf : step == 1 << 24 ? 0x1f : 0xff;
                 uint32_t shift = step == 1 ? 0 : step == 1 << 4 ? 4 : step == 1 << 8 ? 8 : step == 1 << 16 ? 16 : 24;
                 uint32_t field = sc >> shift & mask;
+                damaged = "scalars";
                 if (field) given = (sc & ~(mask << shift)) | ((field - 1) << shift);
                 break;
             }
@@ -177,7 +189,6 @@ enum PropertyHost {
             discard(sc, copy);
             return r;
         }
-        static int describe_damage;
         static int served(uint32_t sc, remote_arg *pra) {
             unsigned in = REMOTE_SCALARS_INBUFS(sc), out = REMOTE_SCALARS_OUTBUFS(sc);
             unsigned all = REMOTE_SCALARS_LENGTH(sc);
@@ -206,8 +217,8 @@ enum PropertyHost {
                         if (first == 0) accepted++; else refused++;
                     } else {
                         differences++;
-                        describe_damage = 1;
-                        printf("damaged %08x seed %llu: status %d and %d\n", sc, (unsigned long long)damage, first, other);
+                        printf(
+                            "damaged %08x, %s %u %x: status %d and %d\n", sc, damaged, damaged_at, damaged_to, first, other);
                     }
                 }
             }
@@ -233,6 +244,10 @@ enum PropertyHost {
         int remote_handle_invoke(remote_handle h, uint32_t sc, remote_arg *pra) {
             handle(h);
             return served(sc, pra);
+        }
+        int remote_handle_invoke_async(remote_handle h, fastrpc_async_descriptor_t *d, uint32_t sc, remote_arg *pra) {
+            handle(h);
+            return d ? 1 : served(sc, pra);
         }
         int remote_handle_open(const char *name, remote_handle *h) { (void)name; *h = 77; return 0; }
         int remote_handle_close(remote_handle h) { (void)h; return 0; }
@@ -280,6 +295,7 @@ enum PropertyHost {
             for (int i = 3; i + 1 < argc; i += 2, count++) {
                 void *caller = dlopen(argv[i], RTLD_NOW | RTLD_LOCAL), *callee = dlopen(argv[i + 1], RTLD_NOW | RTLD_LOCAL);
                 if (!caller || !callee) {
+                    dlopen(argv[i], RTLD_NOW | RTLD_LOCAL) && dlopen(argv[i + 1], RTLD_NOW | RTLD_LOCAL);
                     printf("%s\n", dlerror());
                     return 3;
                 }

@@ -38,8 +38,6 @@ struct PropertyProgram {
         case answered
     }
 
-    private static let keywords: Set<String> = ["class", "new", "this", "template"]
-
     private static func cType(_ type: IDLType) -> String {
         switch type {
         case .scalar(let scalar):
@@ -122,7 +120,7 @@ struct PropertyProgram {
                     "\(indent)\(length) = length();",
                     "\(indent)\(value) = grab((size_t)\(length) * sizeof *\(value));",
                 ]
-            case .answer: return ["\(indent)fill_text(\(value), sizeof *\(value), \(length));"]
+            case .answer: return ["\(indent)fill_answer(\(value), sizeof *\(value), \(length));"]
             case .sent: return ["\(indent)note_text(\(value), sizeof *\(value));"]
             case .asked: return ["\(indent)note(&\(length), sizeof \(length));"]
             case .answered: return ["\(indent)note_capacity(\(value), sizeof *\(value), \(length));"]
@@ -152,7 +150,7 @@ struct PropertyProgram {
                 result.append("static void \(verb.rawValue)_\(type.name)(\(type.name) *v) {")
                 result.append("    (void)v;")
                 for member in type.members {
-                    let name = "v->" + (Self.keywords.contains(member.name) ? "_cxx_" : "") + member.name
+                    let name = "v->" + member.name
                     var place = Place(type: member.type, value: name, length: name + "Len")
                     if case .dmaHandle = member.type.resolved {
                         place = Self.element(member.type, name, ofSequence: true)
@@ -324,7 +322,7 @@ struct PropertyProgram {
         uint32_t handle_length(int fd);
         void fill(void *memory, size_t size);
         void fill_boolean(void *memory, size_t size);
-        void fill_text(void *memory, size_t size, int capacity);
+        void fill_answer(void *memory, size_t size, int capacity);
         void note(const void *memory, size_t size);
         void note_text(const void *memory, size_t size);
         void note_capacity(const void *memory, size_t size, int capacity);

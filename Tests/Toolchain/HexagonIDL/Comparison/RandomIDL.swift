@@ -14,6 +14,7 @@ struct RandomIDL {
         var name: String
         /// Whether it holds sequences, strings or handles.
         var isComplex = false
+        var hasHandle = false
         var isArray = false
         var isSequence = false
     }
@@ -22,6 +23,7 @@ struct RandomIDL {
     private struct Written {
         var text: String
         var isComplex = false
+        var hasHandle = false
         var isArray = false
         /// A sequence that is written out, which nothing but a typedef, a member or a parameter may hold.
         var isDirectSequence = false
@@ -36,16 +38,23 @@ struct RandomIDL {
     private var constants: [String] = []
     private var counter = 0
 
-    init(seed: UInt64) {
+    /// Whether handles may be anywhere. The reference compiler's stubs misplace them in the argument list
+    /// where a method also has nested sequences or results; without this, handles stay clear of those.
+    private let nestsHandles: Bool
+
+    init(seed: UInt64, nestsHandles: Bool = false) {
         random = SeededGenerator(seed)
+        self.nestsHandles = nestsHandles
         let style = Int.random(in: 0..<4, using: &random)
-        // Handles cannot be everywhere at once: a call carries 15 of them.
         base = "#include \"remote.idl\"\n#include \"AEEStdDef.idl\"\n"
         base += declarations(Int.random(in: 0..<5, using: &random), indent: "")
         let derives = chance(30)
         if derives {
             base += "interface base\(style == 0 ? "" : " : remote_handle64") {\n"
+            let outside = known
             base += body(Int.random(in: 0..<3, using: &random)) + "};\n"
+            // The reference compiler's C does not compile where inherited types are named.
+            known = outside
         }
         main = "#include \"remote.idl\"\n#include \"AEEStdDef.idl\"\n#include \"base.idl\"\n"
         if chance(20) { main += "const string IDL_VERSION = \"\(number(20)).\(number(1000)).\(number(5))\";\n" }
@@ -53,7 +62,10 @@ struct RandomIDL {
         let isInModule = chance(25)
         if isInModule {
             main += "module M {\n"
+            let outside = known
             main += declarations(Int.random(in: 0..<3, using: &random), indent: "  ")
+            // The same holds for a module's types in its interface.
+            known = outside
         }
         let parent = derives ? " : base" : style == 0 ? "" : " : remote_handle64"
         let methods = chance(10) ? Int.random(in: 28..<40, using: &random) : Int.random(in: 1..<7, using: &random)
@@ -73,12 +85,8 @@ struct RandomIDL {
         return "\(prefix)\(counter)"
     }
 
-    /// The name of a member or parameter; sometimes one that C or C++ cannot have.
-    private mutating func fieldName() -> String {
-        let name = fresh("f")
-        guard chance(4) else { return name }
-        return pick(["class", "new", "this", "template"])
-    }
+    /// The name of a member or parameter.
+    private mutating func fieldName() -> String { fresh("f") }
 
     /// A name as a file may say it in any scope after its declaration.
     private func reference(_ known: Known) -> String {
@@ -109,13 +117,13 @@ struct RandomIDL {
         return ", " + (constants.isEmpty || chance(50) ? "\(number(100) + 1)" : pick(constants))
     }
 
-    private mutating func type(handles: Bool = true) -> Written {
+    private mutating func type(handles: Bool) -> Written {
         switch number(100) {
         case 0..<35: return simple()
         case 35..<45: return Written(text: "string", isComplex: true)
         case 45..<50: return Written(text: "wstring", isComplex: true)
         case 50..<54 where handles:
-            return Written(text: "dmahandle", isComplex: true, isExchangeable: false)
+            return Written(text: "dmahandle", isComplex: true, hasHandle: true, isExchangeable: false)
         case 54..<70:
             let element = simple()
             return Written(
@@ -125,13 +133,14 @@ struct RandomIDL {
             var element = type(handles: handles)
             while element.isDirectSequence { element = type(handles: handles) }
             return Written(
-                text: "sequence<\(element.text)\(bound())>", isComplex: true, isDirectSequence: true,
-                isExchangeable: !element.isComplex, isFlatSequence: !element.isComplex)
+                text: "sequence<\(element.text)\(bound())>", isComplex: true, hasHandle: element.hasHandle,
+                isDirectSequence: true, isExchangeable: !element.isComplex, isFlatSequence: !element.isComplex)
         default:
-            guard !known.isEmpty else { return simple() }
-            let type = pick(known)
+            let choices = known.filter { handles || !$0.hasHandle }
+            guard !choices.isEmpty else { return simple() }
+            let type = pick(choices)
             return Written(
-                text: reference(type), isComplex: type.isComplex, isArray: type.isArray,
+                text: reference(type), isComplex: type.isComplex, hasHandle: type.hasHandle, isArray: type.isArray,
                 isExchangeable: !type.isComplex)
         }
     }
@@ -153,16 +162,18 @@ struct RandomIDL {
             let name = fresh("S")
             var members = ""
             var isComplex = false
+            var hasHandle = false
             for index in 0...number(5) {
                 // A struct of nothing but handles is too much for the reference compiler.
-                let type = index == 0 || chance(50) ? simple() : self.type()
+                let type = index == 0 || chance(50) ? simple() : self.type(handles: nestsHandles)
                 isComplex = isComplex || type.isComplex
+                hasHandle = hasHandle || type.hasHandle
                 var member = fieldName()
                 while members.contains(" \(member);") || members.contains(" \(member)[") { member = fieldName() }
                 let length = !type.isComplex && !type.isArray && chance(15) ? "[\(arrayLength())]" : ""
                 members += "\(type.text) \(member)\(length); "
             }
-            known.append(Known(name: name, isComplex: isComplex))
+            known.append(Known(name: name, isComplex: isComplex, hasHandle: hasHandle))
             return "struct \(name) { \(members)};"
         case 45..<60:
             let name = fresh("E")
@@ -170,12 +181,12 @@ struct RandomIDL {
             known.append(Known(name: name))
             return "enum \(name) { \(cases.joined(separator: ", ")) };"
         case 60..<80:
-            let type = type()
+            let type = type(handles: nestsHandles)
             let name = fresh("A")
             let isArray = !type.isComplex && chance(40)
             known.append(
                 Known(
-                    name: name, isComplex: type.isComplex, isArray: isArray || type.isArray,
+                    name: name, isComplex: type.isComplex, hasHandle: type.hasHandle, isArray: isArray || type.isArray,
                     isSequence: type.isDirectSequence))
             return "typedef \(type.text) \(name)\(isArray ? "[\(arrayLength())]" : "");"
         default:
@@ -224,10 +235,19 @@ struct RandomIDL {
             return "\(chance(50) ? "readonly " : "")attribute \(attributeType()) \(fresh("a"));"
         }
         let isAsync = chance(8)
+        let hasHandles = chance(15)
         var parameters: [String] = []
         var names: Set<String> = []
         for _ in 0..<number(7) {
-            let type = type()
+            var type = type(handles: nestsHandles)
+            if hasHandles, !nestsHandles {
+                // Beside handles nothing but scalars and flat sequences.
+                if chance(50) {
+                    type = Written(text: "dmahandle", isComplex: true, hasHandle: true, isExchangeable: false)
+                } else {
+                    while type.isComplex && !type.isFlatSequence { type = self.type(handles: false) }
+                }
+            }
             var direction = pick(["in", "in", "rout", "rout", "inrout"])
             if direction == "inrout", !type.isExchangeable { direction = "rout" }
             if isAsync, direction != "in" { direction = type.isFlatSequence ? "rout" : "in" }
