@@ -24,7 +24,8 @@ struct PropertyRun {
         try FileManager.default.createDirectory(atPath: shims, withIntermediateDirectories: true)
         let files = [
             "host.c": PropertyHost.source,
-            "shims/AEEStdDef.h": "#include <stdint.h>\ntypedef int AEEResult;\n",
+            "shims/zeroed.h":
+                "#include <stdlib.h>\n#define malloc(n) calloc(1, n)\ntypedef int AEEResult;\n",
             "shims/HAP_farf.h": "#define HAP_debug_v2 0\n#define FARF(...) ((void)0)\n",
             "shims/AEEStdDef.idl": "#ifndef STANDARD\n#define STANDARD\ntypedef long AEEResult;\n#endif\n",
             "shims/remote.idl": """
@@ -68,9 +69,9 @@ struct PropertyRun {
             origin == .ours
             ? ["-DIDL_BOOLEAN=uint8_t"]
             // What its code leaves uninitialized are gaps; here they are zero.
-            : ["-DIDL_BOOLEAN=bool", "-ftrivial-auto-var-init=zero", "-DMALLOC(n)=calloc(1,n)", "-w"]
+            : ["-DIDL_BOOLEAN=bool", "-ftrivial-auto-var-init=zero", "-w"]
         let common = ["-O0", "-shared", "-fPIC", "-Wl,-Bsymbolic", "-I" + generated, "-I" + Self.includes]
-        let shims = origin == .ours ? [] : ["-I\(folder)/shims", "-include", "AEEStdDef.h"]
+        let shims = origin == .ours ? [] : ["-I\(folder)/shims", "-include", "zeroed.h"]
         for (side, part) in [("caller", "stub"), ("callee", "skel")] {
             try Toolchain.run(
                 compiler,

@@ -37,6 +37,7 @@ struct RandomIDL {
     private var known: [Known] = []
     private var constants: [String] = []
     private var counter = 0
+    private var hasConstants = true
 
     /// Whether handles may be anywhere. The reference compiler's stubs misplace them in the argument list
     /// where a method also has nested sequences or results; without this, handles stay clear of those.
@@ -51,10 +52,9 @@ struct RandomIDL {
         let derives = chance(30)
         if derives {
             base += "interface base\(style == 0 ? "" : " : remote_handle64") {\n"
-            let outside = known
-            base += body(Int.random(in: 0..<3, using: &random)) + "};\n"
             // The reference compiler's C does not compile where inherited types are named.
-            known = outside
+            for _ in 0..<number(4) { base += "  " + member() + "\n" }
+            base += "};\n"
         }
         main = "#include \"remote.idl\"\n#include \"AEEStdDef.idl\"\n#include \"base.idl\"\n"
         if chance(20) { main += "const string IDL_VERSION = \"\(number(20)).\(number(1000)).\(number(5))\";\n" }
@@ -62,13 +62,15 @@ struct RandomIDL {
         let isInModule = chance(25)
         if isInModule {
             main += "module M {\n"
-            let outside = known
+            let outside = (known, constants)
             main += declarations(Int.random(in: 0..<3, using: &random), indent: "  ")
             // The same holds for a module's types in its interface.
-            known = outside
+            (known, constants) = outside
         }
         let parent = derives ? " : base" : style == 0 ? "" : " : remote_handle64"
         let methods = chance(10) ? Int.random(in: 28..<40, using: &random) : Int.random(in: 1..<7, using: &random)
+        // In a module, an interface's constants are out of the reference compiler's sight.
+        hasConstants = !isInModule
         main += "/** The interface. */\ninterface t\(parent) {\n"
         main += body(methods) + "};\n"
         if isInModule { main += "};\n" }
@@ -157,7 +159,7 @@ struct RandomIDL {
     }
 
     private mutating func declaration() -> String {
-        switch number(100) {
+        switch number(hasConstants ? 100 : 80) {
         case 0..<45:
             let name = fresh("S")
             var members = ""
