@@ -69,8 +69,8 @@ struct RandomIDL {
         }
         let parent = derives ? " : base" : style == 0 ? "" : " : remote_handle64"
         let methods = chance(10) ? Int.random(in: 28..<40, using: &random) : Int.random(in: 1..<7, using: &random)
-        // In a module, an interface's constants are out of the reference compiler's sight.
-        hasConstants = !isInModule
+        // In a module or with a base, an interface's constants are out of the reference compiler's sight.
+        hasConstants = !isInModule && !derives
         main += "/** The interface. */\ninterface t\(parent) {\n"
         main += body(methods) + "};\n"
         if isInModule { main += "};\n" }
