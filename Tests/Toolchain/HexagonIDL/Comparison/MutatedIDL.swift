@@ -11,23 +11,28 @@ enum MutatedIDL {
         "0", "1", "x", "\"text\"", "1.5",
     ]
 
-    /// The text with one to three words removed, doubled, exchanged or replaced.
+    /// The text with a word or two removed, doubled, exchanged or replaced.
     static func mutated(_ text: String, seed: UInt64) -> String {
         var random = SeededGenerator(seed)
         var tokens = split(text)
         // Include lines are no words.
         guard tokens.count > 4 else { return text }
-        for _ in 0..<Int.random(in: 1...2, using: &random) {
+        for _ in 0..<(Int.random(in: 0..<4, using: &random) == 0 ? 2 : 1) {
             let at = Int.random(in: 0..<tokens.count, using: &random)
             guard !tokens[at].hasPrefix("#") else { continue }
-            switch Int.random(in: 0..<5, using: &random) {
+            switch Int.random(in: 0..<10, using: &random) {
             case 0: tokens.remove(at: at)
             case 1: tokens.insert(tokens[at], at: at)
             case 2: tokens[at] = words.randomElement(using: &random) ?? ""
             case 3:
                 let other = Int.random(in: 0..<tokens.count, using: &random)
                 if !tokens[other].hasPrefix("#") { tokens.swapAt(at, other) }
-            default: tokens[at] = tokens[Int.random(in: 0..<tokens.count, using: &random)]
+            default:
+                // A name or keyword for another, which the grammar often allows.
+                let named = tokens.indices.filter { tokens[$0].first?.isLetter == true }
+                guard let from = named.randomElement(using: &random), let to = named.randomElement(using: &random)
+                else { continue }
+                tokens[to] = tokens[from]
             }
         }
         return tokens.map { $0.hasPrefix("#") ? "\n\($0)\n" : "\($0) " }.joined()
@@ -58,9 +63,9 @@ enum MutatedIDL {
                 } else {
                     if !word.isEmpty { tokens.append(word) }
                     word = ""
-                    if character == ":", rest.first == ":" {
+                    if [":", "<", ">"].contains(character), rest.first == character {
                         rest.removeFirst()
-                        tokens.append("::")
+                        tokens.append("\(character)\(character)")
                     } else if !character.isWhitespace {
                         tokens.append(String(character))
                     }
