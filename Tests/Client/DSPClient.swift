@@ -149,3 +149,5 @@ struct ScenarioCommand: ParsableCommand {
         }
     }
 }
+
+extension TransportChoice: ExpressibleByArgument {}
