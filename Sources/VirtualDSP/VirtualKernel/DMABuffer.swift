@@ -49,7 +49,9 @@ package final class VirtualDMABuffer: Sendable {
         to caller: any Caller, flags: CInt, registry: FileRegistry, counts: CPUAccessCounter
     ) throws(SystemError) -> CInt {
         try gifts.withLock { gifts throws(SystemError) in
-            if !gifts.isGiven, gifts.underWay == 0 {
+            // Not there before the first gift, and not any more after a release.
+            if !(registry.file(descriptor) is VirtualDMABufferFile) {
+                gifts.isGiven = false
                 try registry.register(
                     VirtualDMABufferFile(self, registry: registry, counts: counts), for: descriptor)
             }

@@ -86,7 +86,7 @@ import Testing
                     case 2: (ring.data + 4, [0x10, 0x1_0012].randomElement(using: &random) ?? 0)
                     default: (ring.data + 4 * Int.random(in: 0..<128, using: &random), Self.value(&random))
                     }
-                SharedWord(fixture.bytes.baseAddress! + offset).store(value)
+                SharedWord(fixture.mirror.baseAddress! + offset).store(value)
             }
             isDone.store(0)
         }
