@@ -44,7 +44,8 @@ struct Compile: ParsableCommand {
     @Option(name: .customLong("swift"), help: "The Swift stub.")
     var swiftOutput: String?
 
-    @Option(name: .customLong("swift-skel"), help: "The Swift skel, which serves calls; needs the stub's file.")
+    @Option(
+        name: .customLong("swift-skel"), help: "The Swift skel, which serves calls; needs the stub's file.")
     var swiftSkelOutput: String?
 
     @Option(

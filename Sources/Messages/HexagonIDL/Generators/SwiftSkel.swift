@@ -25,6 +25,7 @@ package struct SwiftSkel {
             try service(interface, name, &out)
             out.line()
             try skel(interface, name, &out)
+            try conformances(name, &out)
         }
         let declarations = SwiftDeclarations(unit: unit, interfaces: interfaces, types: types)
         for (type, location) in declarations.complexStructs {
@@ -71,6 +72,23 @@ package struct SwiftSkel {
             for method in interface.methods {
                 out.line()
                 try SwiftServedMethod(method, types).write(&out)
+            }
+        }
+    }
+
+    /// What a skel needs to stand in for a DSP.
+    private func conformances(_ name: String, _ out: inout SourceWriter) throws(IDLError) {
+        out.line()
+        out.line("extension \(name)Skel: Sendable where Service: Sendable & ~Copyable {}")
+        out.line()
+        out.doc(["For stubs in the same program: the task itself answers its call."])
+        try out.block("extension \(name)Skel: AsyncRemoteInvoker where Service: Sendable & ~Copyable {") {
+            (out) throws(IDLError) in
+            out.doc(["Answers a call."])
+            out.line("public func invokeAsync(")
+            out.line("    _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>")
+            try out.block(") async throws(RemoteCallError) {") {
+                $0.line("try self.invoke(scalars, arguments)")
             }
         }
     }
