@@ -144,7 +144,7 @@ public protocol EveryService: ~Copyable {
 ///
 /// Every count and size is checked before a method runs: `AEE_EBADPARM` where a call does not fit the
 /// interface, `AEE_EUNSUPPORTED` where the method is unknown. A stub may call a skel directly.
-public struct EverySkel<Service: EveryService & ~Copyable>: RemoteInvoker, ~Copyable {
+public struct EverySkel<Service: EveryService & ~Copyable>: AsyncRemoteInvoker, ~Copyable {
     /// What answers the calls.
     public let service: Service
 
@@ -196,6 +196,13 @@ public struct EverySkel<Service: EveryService & ~Copyable>: RemoteInvoker, ~Copy
         default:
             throw RemoteCallError(.unsupported, operation: "\(scalars) of every")
         }
+    }
+
+    /// Answers a call of a task, which does the work itself.
+    public func invokeAsync(
+        _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
+    ) async throws(RemoteCallError) {
+        try self.invoke(scalars, arguments)
     }
 
     private func answerNone(
@@ -679,17 +686,8 @@ public struct EverySkel<Service: EveryService & ~Copyable>: RemoteInvoker, ~Copy
     }
 }
 
+/// A skel goes where its service may go.
 extension EverySkel: Sendable where Service: Sendable & ~Copyable {}
-
-/// For stubs in the same program: the task itself answers its call.
-extension EverySkel: AsyncRemoteInvoker where Service: Sendable & ~Copyable {
-    /// Answers a call.
-    public func invokeAsync(
-        _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
-    ) async throws(RemoteCallError) {
-        try self.invoke(scalars, arguments)
-    }
-}
 
 extension EveryBaseNamed: ServedValue {
     /// Takes the members that were sent.

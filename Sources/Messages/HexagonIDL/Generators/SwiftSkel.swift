@@ -25,7 +25,9 @@ package struct SwiftSkel {
             try service(interface, name, &out)
             out.line()
             try skel(interface, name, &out)
-            try conformances(name, &out)
+            out.line()
+            out.doc(["A skel goes where its service may go."])
+            out.line("extension \(name)Skel: Sendable where Service: Sendable & ~Copyable {}")
         }
         let declarations = SwiftDeclarations(unit: unit, interfaces: interfaces, types: types)
         for (type, location) in declarations.complexStructs {
@@ -60,7 +62,7 @@ package struct SwiftSkel {
             "interface, `AEE_EUNSUPPORTED` where the method is unknown. A stub may call a skel directly.",
         ])
         let constraint = "Service: \(name)Service & ~Copyable"
-        try out.block("public struct \(name)Skel<\(constraint)>: RemoteInvoker, ~Copyable {") {
+        try out.block("public struct \(name)Skel<\(constraint)>: AsyncRemoteInvoker, ~Copyable {") {
             (out) throws(IDLError) in
             out.doc(["What answers the calls."])
             out.line("public let service: Service")
@@ -69,6 +71,7 @@ package struct SwiftSkel {
             try out.block("public init(_ service: consuming Service) {") { $0.line("self.service = service") }
             out.line()
             try dispatch(interface, &out)
+            try dispatchAsync(&out)
             for method in interface.methods {
                 out.line()
                 try SwiftServedMethod(method, types).write(&out)
@@ -76,21 +79,13 @@ package struct SwiftSkel {
         }
     }
 
-    /// What a skel needs to stand in for a DSP.
-    private func conformances(_ name: String, _ out: inout SourceWriter) throws(IDLError) {
+    /// For stubs in the same program.
+    private func dispatchAsync(_ out: inout SourceWriter) throws(IDLError) {
         out.line()
-        out.line("extension \(name)Skel: Sendable where Service: Sendable & ~Copyable {}")
-        out.line()
-        out.doc(["For stubs in the same program: the task itself answers its call."])
-        try out.block("extension \(name)Skel: AsyncRemoteInvoker where Service: Sendable & ~Copyable {") {
-            (out) throws(IDLError) in
-            out.doc(["Answers a call."])
-            out.line("public func invokeAsync(")
-            out.line("    _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>")
-            try out.block(") async throws(RemoteCallError) {") {
-                $0.line("try self.invoke(scalars, arguments)")
-            }
-        }
+        out.doc(["Answers a call of a task, which does the work itself."])
+        out.line("public func invokeAsync(")
+        out.line("    _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>")
+        try out.block(") async throws(RemoteCallError) {") { $0.line("try self.invoke(scalars, arguments)") }
     }
 
     private func dispatch(_ interface: Interface, _ out: inout SourceWriter) throws(IDLError) {
