@@ -20,7 +20,11 @@ package struct IDLCompiler {
         var preprocessor = Preprocessor(includePaths: includePaths, defines: defines, read: read)
         try preprocessor.process(path: path)
         var parser = Parser(preprocessor.tokens)
-        return try Checker.check(try parser.file(), path: path, includes: preprocessor.includedFiles)
+        var unit = try Checker.check(
+            try parser.file(), path: path, includes: preprocessor.includedFiles,
+            includesRemote: preprocessor.includesRemote)
+        unit.warnings = Lint.check(unit)
+        return unit
     }
 
     /// Parses and checks text that includes nothing but the files that are built in.

@@ -6,31 +6,7 @@ struct HexagonIDLTool: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hexagon-idl",
         abstract: "Compiles Hexagon interface definitions (IDL).",
-        subcommands: [Compile.self, Describe.self])
-}
-
-struct Input: ParsableArguments {
-    @Argument(help: "The interface definition.")
-    var file: String
-
-    @Option(name: .customShort("I"), parsing: .singleValue, help: "A folder that #include searches.")
-    var includePaths: [String] = []
-
-    @Option(name: .customShort("D"), parsing: .singleValue, help: "A name that #ifdef finds defined.")
-    var defines: [String] = []
-
-    /// Prints diagnostics to stderr, `error` last.
-    func unit() throws -> IDLUnit {
-        do throws(IDLError) {
-            let unit = try IDLCompiler(includePaths: includePaths, defines: defines, read: Files.read)
-                .compile(file)
-            for warning in unit.warnings { Files.printError(warning.description) }
-            return unit
-        } catch {
-            Files.printError(error.description)
-            throw ExitCode.failure
-        }
-    }
+        subcommands: [Compile.self, LintCommand.self, Describe.self])
 }
 
 struct Compile: ParsableCommand {
@@ -40,6 +16,14 @@ struct Compile: ParsableCommand {
             "Without an output only checks. '-' writes to stdout. Nothing is written if anything fails.")
 
     @OptionGroup var input: Input
+
+    @OptionGroup var warnings: WarningOptions
+
+    @Option(
+        help:
+            "The interface to generate code from, in a file that defines several. Swift takes all without it."
+    )
+    var interface: String?
 
     @Option(name: .customLong("swift"), help: "The Swift stub.")
     var swiftOutput: String?
@@ -67,7 +51,11 @@ struct Compile: ParsableCommand {
     var stubOutput: String?
 
     func run() throws {
-        let unit = try input.unit()
+        let all = try input.unit()
+        let found = warnings.warnings(of: all)
+        input.print(found)
+        if warnings.areErrors, !found.isEmpty { throw ExitCode.failure }
+        let unit = try selected(of: all)
         var outputs: [(path: String, text: String)] = []
         do throws(IDLError) {
             if let swiftOutput {
@@ -84,10 +72,23 @@ struct Compile: ParsableCommand {
             if let stubOutput { outputs.append((stubOutput, try CStub.generate(unit))) }
             if let skelOutput { outputs.append((skelOutput, try CSkel.generate(unit))) }
         } catch {
-            Files.printError(error.description)
+            input.print(error.diagnostics)
             throw ExitCode.failure
         }
         try Files.write(outputs)
+    }
+
+    /// The unit with what code is generated from: one interface, or several for Swift alone.
+    private func selected(of unit: IDLUnit) throws -> IDLUnit {
+        let names = unit.interfaces.map(\.name).joined(separator: ", ")
+        if let interface {
+            if let unit = unit.selecting(interface: interface) { return unit }
+            throw ValidationError("\(input.file) defines no interface '\(interface)', but: \(names)")
+        }
+        let isGeneratingC = [headerOutput, stubOutput, skelOutput].contains { $0 != nil }
+        guard isGeneratingC, unit.interfaces.count > 1 else { return unit }
+        throw ValidationError(
+            "\(input.file) defines several interfaces; say which C is for with --interface: \(names)")
     }
 }
 
@@ -100,9 +101,9 @@ struct Describe: ParsableCommand {
     func run() throws {
         let unit = try input.unit()
         do throws(IDLError) {
-            print(try JSONDescription.generate(unit), terminator: "")
+            Swift.print(try JSONDescription.generate(unit), terminator: "")
         } catch {
-            Files.printError(error.description)
+            input.print(error.diagnostics)
             throw ExitCode.failure
         }
     }

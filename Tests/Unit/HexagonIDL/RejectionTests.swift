@@ -11,7 +11,14 @@ struct RejectionTests {
         arguments: [
             ("interface i { long m(out long a); };", 1, 22, "direction"),
             ("interface i { long m(inout long a); };", 1, 22, "direction"),
-            ("union u { long a; };", 1, 7, "union is not supported"),
+            ("union u { long a; };", 1, 9, "'switch'"),
+            ("union u switch(long) { case 1: long a; }; struct s { u x; };", 1, 54, "a union"),
+            ("native n; typedef n t;", 1, 19, "a native type"),
+            ("typedef notnil long t;", 1, 9, "notnil"),
+            ("local interface i { long m(); };", 1, 17, "local"),
+            ("module m { };", 1, 12, "is empty"),
+            ("interface i { struct s { long a; } m(); };", 1, 36, "expected ';'"),
+            ("interface i { long m();", 1, 24, "never closed"),
             ("struct s {};", 1, 8, "no members"),
             ("enum e { A, };", 1, 13, "an enum's case"),
             ("enum e { A = 1 };", 1, 12, "no values"),
@@ -28,6 +35,8 @@ struct RejectionTests {
             ("interface i { long m(inrout dmahandle a); };", 1, 39, "inrout"),
             ("interface i { async long m(rout long a); };", 1, 38, "async"),
             ("interface i { async long m(rout string a); };", 1, 40, "async"),
+            ("interface i { async long m(inrout long a); };", 1, 40, "async"),
+            ("interface i { async long m(rout sequence<string> a); };", 1, 50, "async"),
             ("ext_params interface i { long m(); };", 1, 22, "ext_params"),
             ("interface i { attribute long x; };", 1, 30, "AEEResult"),
             ("interface i { AEEResult m(); };", 1, 15, "'AEEResult' is not declared"),
@@ -45,8 +54,23 @@ struct RejectionTests {
             ),
             ("interface i { long m() };", 1, 24, "expected ';'"),
             ("interface i { long m(in long long); };", 1, 34, "parameter's name"),
-            ("interface a { long m(); }; interface b { long m(); };", 1, 38, "second interface"),
             ("const octet c = 300;", 1, 17, "does not fit"),
+            ("const octet c = -1;", 1, 17, "does not fit"),
+            ("const unsigned long c = ~0;", 1, 25, "does not fit"),
+            ("const long c = 4294967295;", 1, 16, "does not fit"),
+            ("const long c = 1 << 31;", 1, 18, "does not fit"),
+            ("const double c = 1;", 1, 18, "does not go with"),
+            ("const double c = 1.5 / 2;", 1, 22, "do"),
+            ("const long c = 'a';", 1, 16, "does not go with"),
+            ("const char c = 65;", 1, 16, "does not go with"),
+            ("enum e { A, B }; const long c = B;", 1, 33, "does not go with"),
+            ("enum e { A, B }; const e c = 1;", 1, 30, "does not go with"),
+            ("enum e { A }; enum f { B }; const e c = B;", 1, 41, "does not go with"),
+            ("enum e { A, B }; typedef long t[B];", 1, 33, "array's length"),
+            ("const long c = +1;", 1, 16, "expected a value"),
+            ("const double c = 5.;", 1, 18, "no number"),
+            ("const float c = 1e39;", 1, 17, "too large"),
+            ("const sequence<long> c = 3;", 1, 26, "no constants"),
             ("const long c = 1 / 0;", 1, 18, "division by zero"),
             ("const long c = 1 << 64;", 1, 18, "shift"),
             ("const long c = d;", 1, 16, "not declared"),
@@ -57,13 +81,12 @@ struct RejectionTests {
             ("#include \"missing.idl\"", 1, 1, "not found"),
             ("#ifdef X\nstruct s { long a; };", 1, 1, "#endif"),
             ("#endif", 1, 1, "#endif without"),
-            ("#define F(x) x\n", 1, 1, "parameters"),
+            ("#define F(x) x\ninterface i { long m(in F a); };", 2, 25, "parameters"),
             ("#frobnicate", 1, 1, "not supported"),
             ("struct s { long a; } /* open", 1, 22, "never closed"),
             ("const string s = \"abc", 1, 18, "not closed"),
             ("struct s { long a'b; };", 1, 17, "apostrophe"),
             ("struct s { long @; };", 1, 17, "'@'"),
-            ("native n;", 1, 8, "native"),
             ("const long c = 99999999999999999999;", 1, 16, "64 bits"),
             ("long m();", 1, 1, "expected a declaration"),
         ])
@@ -89,14 +112,53 @@ struct RejectionTests {
         }
     }
 
-    @Test(
-        "A result-like name that is declared in is worth a warning", arguments: ["dst", "output", "Result"])
-    func lint(name: String) throws {
-        let idl = "interface i { long m(in sequence<octet> \(name)); };"
-        let warning = try #require(try IDLCompiler.compile(text: idl).warnings.first)
-        #expect(warning.severity == .warning && warning.location.column == 41)
-        let fixed = try IDLCompiler.compile(text: idl.replacing("(in", with: "(rout"))
-        #expect(fixed.warnings.isEmpty)
+    @Test("All errors of a file are reported, each once, and what follows from one is not")
+    func several() throws {
+        let text = """
+            interface i : nothing { long m(); };
+            struct s { unknown a; };
+            interface j {
+              long a(in s x);
+              long b(in missing x, out long y);
+              long c(in int x, in bool y, in s z);
+              struct t { };
+            };
+            """
+        let error = #expect(throws: IDLError.self) { try IDLCompiler.compile(text: text) }
+        // The grammar comes first; names are looked up when it is right.
+        #expect(error?.diagnostics.map(\.location.line) == [5, 7])
+        let fixed = text.replacing("out long y", with: "in long y").replacing("struct t { };", with: "")
+        let rest = #expect(throws: IDLError.self) { try IDLCompiler.compile(text: fixed) }
+        #expect(rest?.diagnostics.map(\.location.line) == [1, 2, 5, 6, 6])
+        #expect(rest?.diagnostics.map(\.location.column) == [15, 12, 13, 13, 23])
+    }
+
+    @Test("So many errors and no more")
+    func bounded() throws {
+        let text = String(repeating: "struct s { };\n", count: 100)
+        let error = #expect(throws: IDLError.self) { try IDLCompiler.compile(text: text) }
+        #expect(error?.diagnostics.count == 21)
+        #expect(error?.diagnostics.last?.message.contains("too many") == true)
+    }
+
+    @Test("An error shows its line with a caret below the place")
+    func excerpt() throws {
+        let text = "\nstruct s {\tint a; };\r\n"
+        let error = #expect(throws: IDLError.self) { try IDLCompiler.compile(text: text) }
+        let diagnostic = try #require(error?.diagnostics.first)
+        #expect(
+            diagnostic.text(withExcerptFrom: Array(text.utf8)) == """
+                input.idl:2:12: error: the type 'int' is not declared
+                    struct s {\tint a; };
+                              \t^
+                    write long or int32_t
+                """)
+        #expect(diagnostic.text(withExcerptFrom: nil) == diagnostic.description)
+        #expect(diagnostic.text(withExcerptFrom: []) == diagnostic.description)
+        let long = String(repeating: " ", count: 5000) + "struct s { int a; };"
+        let far = #expect(throws: IDLError.self) { try IDLCompiler.compile(text: long) }
+        let shown = try #require(far?.diagnostics.first).text(withExcerptFrom: Array(long.utf8))
+        #expect(shown.utf8.count < 600 && shown.contains("struct s { int a; };"))
     }
 
     @Test("Generators refuse what they do not support")

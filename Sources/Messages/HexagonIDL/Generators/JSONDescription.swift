@@ -1,30 +1,43 @@
-/// Describes an interface's calls as JSON: every method with its scalars, every buffer, every field.
+/// Describes interfaces' calls as JSON: every method with its scalars, every buffer, every field.
 package enum JSONDescription {
+    /// The version of the format. It grows when a key changes its meaning or goes away.
+    package static let formatVersion = 2
+
     package static func generate(_ unit: IDLUnit) throws(IDLError) -> String {
-        var items: [(String, JSON)] = [("version", .int(1)), ("file", .string(unit.path))]
-        if let interface = unit.interface {
-            var methods: [JSON] = []
-            if interface.hasHandle { methods += openAndClose }
-            for method in interface.methods { methods.append(try describe(method)) }
-            items.append(
-                (
-                    "interface",
-                    .object([
-                        ("name", .string(interface.name)), ("handle", .bool(interface.hasHandle)),
-                        ("uri", .string(interface.uri(version: unit.version))),
-                        ("module", .string(interface.moduleFile)), ("symbol", .string(interface.skelSymbol)),
-                        ("doc", .string(interface.doc.joined(separator: "\n"))), ("methods", .array(methods)),
-                    ])
-                ))
-        }
-        items.append(("types", .array(unit.items.compactMap(describe))))
-        return JSON.object(items).text() + "\n"
+        var interfaces: [JSON] = []
+        for interface in unit.interfaces { interfaces.append(try describe(interface, of: unit)) }
+        return JSON.object([
+            ("version", .int(formatVersion)), ("file", .string(unit.path)),
+            ("idl_version", unit.version.map(JSON.string) ?? .null), ("interfaces", .array(interfaces)),
+            ("types", .array(unit.items.map(JSONTypes.describe))),
+        ]).text() + "\n"
     }
+
+    private static func describe(_ interface: Interface, of unit: IDLUnit) throws(IDLError) -> JSON {
+        var methods: [JSON] = []
+        if interface.hasHandle { methods += openAndClose }
+        for method in interface.methods { methods.append(try describe(method)) }
+        return .object([
+            ("name", .string(interface.name)), ("base", interface.base.map(JSON.string) ?? .null),
+            ("handle", .bool(interface.hasHandle)),
+            ("uri", .string(interface.uri(version: unit.version))),
+            ("module", .string(interface.moduleFile)), ("symbol", .string(interface.skelSymbol)),
+            ("doc", doc(interface.doc)), ("methods", .array(methods)),
+        ])
+    }
+
+    static func doc(_ lines: [String]) -> JSON { .string(lines.joined(separator: "\n")) }
 
     /// What the loader on the DSP sends; a stub on the host asks the session instead.
     private static let openAndClose: [JSON] = [
-        .object([("name", .string("open")), ("index", .int(0)), ("scalars", .string("0x00020001"))]),
-        .object([("name", .string("close")), ("index", .int(1)), ("scalars", .string("0x01000010"))]),
+        .object([
+            ("name", .string("open")), ("index", .int(0)), ("scalars", .string("0x00020001")),
+            ("loader", .bool(true)),
+        ]),
+        .object([
+            ("name", .string("close")), ("index", .int(1)), ("scalars", .string("0x01000010")),
+            ("loader", .bool(true)),
+        ]),
     ]
 
     private static func hexadecimal(_ word: UInt32) -> String {
@@ -32,132 +45,119 @@ package enum JSONDescription {
         return "0x" + String(repeating: "0", count: 8 - digits.count) + digits
     }
 
+    // MARK: Methods
+
     private static func describe(_ method: Method) throws(IDLError) -> JSON {
         let wire = try MethodWire(method)
-        var items: [(String, JSON)] = [
-            ("name", .string(method.name)), ("index", .int(method.index)),
-            ("scalars", .string(hexadecimal(wire.scalars(method: method.index)))),
-            // Otherwise the scalars are those of a call whose sequences of sequences are empty.
-            ("scalars_fixed", .bool(wire.isFixed)),
-        ]
-        if method.isAsync { items.append(("async", .bool(true))) }
-        if !method.doc.isEmpty { items.append(("doc", .string(method.doc.joined(separator: "\n")))) }
-        items.append(
-            (
-                "parameters",
-                .array(
-                    method.parameters.map {
-                        .object([
-                            ("name", .string($0.name)), ("direction", .string($0.direction.rawValue)),
-                            ("type", .string($0.type.spelling)),
-                        ])
-                    })
-            ))
         let primIn = primitive(wire.primIn, wire.primInSize, wire.primInSent, method)
         let primROut = primitive(wire.primROut, wire.primROutSize, wire.primROutSent, method)
-        items.append(("in", .array(primIn + wire.inBuffers.map(describe))))
-        items.append(("out", .array(primROut + wire.outBuffers.map(describe))))
-        items.append(("in_handles", .int(wire.inHandles)))
-        items.append(("out_handles", .int(wire.outHandles)))
-        return .object(items)
+        let handles = { (isReturned: Bool) in
+            JSON.array(
+                wire.handles.filter { $0.isReturned == isReturned }.map {
+                    .object([("path", .string($0.path)), ("repeated", .bool($0.isRepeated))])
+                })
+        }
+        return .object([
+            ("name", .string(method.name)), ("index", .int(method.index)),
+            ("async", .bool(method.isAsync)), ("doc", doc(method.doc)),
+            ("parameters", .array(method.parameters.map(describe))),
+            // Of a method that is not fixed, the scalars of a call whose outer sequences are empty.
+            ("scalars", .string(hexadecimal(wire.scalars(method: method.index)))),
+            ("scalars_fixed", .bool(wire.isFixed)),
+            ("counts", counts(wire)),
+            ("in", .array(primIn + wire.inBuffers.map { describe($0, isReturned: false) })),
+            ("out", .array(primROut + wire.outBuffers.map { describe($0, isReturned: true) })),
+            ("in_handles", handles(false)), ("out_handles", handles(true)),
+        ])
     }
+
+    private static func describe(_ parameter: Parameter) -> JSON {
+        .object([
+            ("name", .string(parameter.name)), ("direction", .string(parameter.direction.rawValue)),
+            ("type", .string(parameter.type.spelling)),
+        ])
+    }
+
+    /// How many buffers and handles a call has: a fixed number, and so many for each element of the sequences
+    /// named by a path.
+    private static func counts(_ wire: MethodWire) -> JSON {
+        func rule(_ fixed: Int, _ repeated: [String]) -> JSON {
+            var paths: [String] = []
+            var each: [String: Int] = [:]
+            for path in repeated {
+                // `a[].b` repeats with the elements `a[]`.
+                let end = path.lastRange(of: "[]") ?? path.endIndex
+                let element = String(path[..<end])
+                if each[element] == nil { paths.append(element) }
+                each[element, default: 0] += 1
+            }
+            return .object([
+                ("fixed", .int(fixed)),
+                (
+                    "per_element",
+                    .array(paths.map { .object([("of", .string($0)), ("count", .int(each[$0] ?? 0))]) })
+                ),
+            ])
+        }
+        func handles(isReturned: Bool) -> [String] {
+            wire.handles.filter { $0.isReturned == isReturned && $0.isRepeated }.map(\.path)
+        }
+        return .object([
+            ("in", rule(wire.inBufferCount, wire.inBuffers.filter(\.isRepeated).map(\.path))),
+            ("out", rule(wire.outBufferCount, wire.outBuffers.filter(\.isRepeated).map(\.path))),
+            ("in_handles", rule(wire.inHandles, handles(isReturned: false))),
+            ("out_handles", rule(wire.outHandles, handles(isReturned: true))),
+        ])
+    }
+
+    // MARK: Buffers
 
     private static func primitive(
         _ fields: [MethodWire.Field], _ size: Int, _ sent: Int, _ method: Method
     ) -> [JSON] {
         guard !fields.isEmpty else { return [] }
-        let described = fields.flatMap { field -> [JSON] in
+        let described = fields.map { field -> JSON in
             guard let index = field.parameter else {
-                return [self.field("method index", field.role, "uint32", field.offset, 4)]
+                return JSONTypes.field("method index", field.role.rawValue, "uint32", nil, 0, field.extent)
             }
             let parameter = method.parameters[index]
-            return describe(parameter.type, parameter.name, field)
+            let type = parameter.type
+            return JSONTypes.field(
+                parameter.name, field.role.rawValue, type.isCounted ? "uint32" : type.spelling,
+                type.recordPart(field.part), field.offset, field.extent)
         }
         return [
             .object([
                 ("kind", .string("primitives")), ("size", .int(size)), ("size_sent", .int(sent)),
+                ("alignment", .int(fields.map(\.extent.alignment).max() ?? 1)),
                 ("fields", .array(described)),
             ])
         ]
     }
 
-    private static func field(
-        _ name: String, _ role: MethodWire.Field.Role, _ type: String, _ offset: Int, _ size: Int
-    ) -> JSON {
-        .object([
-            ("name", .string(name)), ("role", .string(role.rawValue)), ("type", .string(type)),
-            ("offset", .int(offset)), ("size", .int(size)),
-        ])
-    }
-
-    /// One line for a scalar or count; a struct's members are listed under "types".
-    private static func describe(_ type: IDLType, _ name: String, _ field: MethodWire.Field) -> [JSON] {
-        let role: MethodWire.Field.Role = field.role
-        let spelling = type.isCounted ? "uint32" : type.spelling
-        return [self.field(name, role, spelling, field.offset, field.extent.size)]
-    }
-
-    private static func describe(_ buffer: MethodWire.Buffer) -> JSON {
-        .object([
+    private static func describe(_ buffer: MethodWire.Buffer, isReturned: Bool) -> JSON {
+        let part: RecordPart? =
+            switch buffer.content {
+            case .elements: nil
+            case .counts: .counts
+            case .records: isReturned ? .scalars : .full
+            }
+        return .object([
             ("kind", .string(buffer.content.rawValue)), ("path", .string(buffer.path)),
             ("element", .string(buffer.element)), ("element_size", .int(buffer.elementSize)),
-            ("repeated", .bool(buffer.isRepeated)),
+            ("part", part.map { .string($0.jsonName) } ?? .null), ("repeated", .bool(buffer.isRepeated)),
         ])
     }
+}
 
-    private static func describe(_ item: IDLUnit.Item) -> JSON? {
-        switch item.declaration {
-        case .structure(let type):
-            let records = RecordPart.allCases.compactMap { part -> (String, JSON)? in
-                let layout = type.layout(part)
-                guard layout.extent.size > 0, part == .full || type.isComplex else { return nil }
-                let fields = zip(type.members, layout.offsets).compactMap { member, offset -> JSON? in
-                    guard let offset else { return nil }
-                    let isCount = member.type.isCounted
-                    return .object([
-                        ("name", .string(member.name)),
-                        ("role", .string(!isCount ? "value" : part == .counts ? "capacity" : "count")),
-                        ("type", .string(isCount ? "uint32" : member.type.spelling)),
-                        ("offset", .int(offset)),
-                        ("size", .int(member.type.extent(part).size)),
-                    ])
-                }
-                let name = part == .full ? "in" : part == .counts ? "rout_counts" : "rout_scalars"
-                return (
-                    name,
-                    .object([
-                        ("size", .int(layout.extent.size)), ("alignment", .int(layout.extent.alignment)),
-                        ("fields", .array(fields)),
-                    ])
-                )
-            }
-            return .object([("name", .string(type.name)), ("kind", .string("struct"))] + records)
-        case .enumeration(let type):
-            let cases = type.cases.map { JSON.string($0.name) }
-            return .object([
-                ("name", .string(type.name)), ("kind", .string("enum")), ("size", .int(4)),
-                ("cases", .array(cases)),
-            ])
-        case .alias(let type):
-            return .object([
-                ("name", .string(type.name)), ("kind", .string("typedef")),
-                ("type", .string(type.written.spelling)),
-            ])
-        case .constant(let constant):
-            return .object([
-                ("name", .string(constant.name)), ("kind", .string("const")),
-                ("type", .string(constant.type.spelling)), ("value", value(constant)),
-            ])
+extension String {
+    /// Where the last occurrence of a text ends.
+    fileprivate func lastRange(of text: String) -> Index? {
+        var end = endIndex
+        while end > startIndex {
+            if self[..<end].hasSuffix(text) { return end }
+            end = index(before: end)
         }
-    }
-
-    private static func value(_ constant: Constant) -> JSON {
-        switch constant.value {
-        case .boolean(let value): .bool(value)
-        case .string(let text, _): .string(text)
-        case .float(let value): .string("\(value)")
-        // JSON's readers keep 53 bits.
-        case .integer(let value): value.magnitude < 1 << 53 ? .int(Int(value)) : .string("\(value)")
-        }
+        return nil
     }
 }

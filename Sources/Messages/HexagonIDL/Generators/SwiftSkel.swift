@@ -10,9 +10,9 @@ package struct SwiftSkel {
     package static func generate(
         _ unit: IDLUnit, name: String? = nil, importing module: String = "HexagonRPC"
     ) throws(IDLError) -> String {
-        let interfaces = [try requireInterface(unit, for: "a Swift skel")]
-        let types = SwiftTypes(interfaces, name: name)
-        return try SwiftSkel(unit: unit, interfaces: interfaces, types: types, module: module).text()
+        _ = try requireInterface(unit, for: "a Swift skel")
+        let types = SwiftTypes(unit.interfaces, name: name)
+        return try SwiftSkel(unit: unit, interfaces: unit.interfaces, types: types, module: module).text()
     }
 
     private func text() throws(IDLError) -> String {

@@ -1,18 +1,27 @@
 extension Checker {
-    static func unknownType(_ name: ScopedName) -> IDLError {
-        IDLError(
-            at: name.location, "the type '\(name.text)' is not declared",
-            hint: name.text == "AEEResult" ? "add #include \"AEEStdDef.idl\"" : "declare it before its use")
+    func unknownType(_ name: ScopedName, in scope: [String]) -> IDLError {
+        IDLError(at: name.location, "the type '\(name.text)' is not declared", hint: hint(for: name, in: scope))
+    }
+
+    private func hint(for name: ScopedName, in scope: [String]) -> String {
+        let known = [
+            "AEEResult": "add #include \"AEEStdDef.idl\"", "remote_handle64": "add #include \"remote.idl\"",
+            "int": "write long or int32_t", "signed": "write long, int32_t or another signed type",
+            "size_t": "write uint32_t or uint64_t", "bool": "write boolean", "byte": "write octet",
+            "any": "write sequence<octet>",
+        ]
+        return known[name.text] ?? "declare it before its use"
     }
 
     /// What a type in the source stands for. Declares structs and enums that are written in its place.
     mutating func resolve(_ syntax: TypeSyntax, in scope: [String]) throws(IDLError) -> IDLType {
         if case .declared(let declaration, let location) = syntax {
             try declareInPlace(declaration, in: scope)
-            guard case .type(let type)? = entity(named: declaration.name.text, in: scope) else {
-                throw IDLError(at: location, "'\(declaration.name.text)' is no type")
+            switch entity(named: declaration.name.text, in: scope) {
+            case .type(let type)?: return type
+            case .unusable(let what)?: throw Self.unusable(declaration.name, what)
+            default: throw IDLError(at: location, "'\(declaration.name.text)' is no type")
             }
-            return type
         }
         return try resolveUsed(syntax, in: scope)
     }
@@ -61,15 +70,22 @@ extension Checker {
         case .interface?: throw Self.handlesUnsupported(at: name.location)
         case .constant?, .module?:
             throw IDLError(at: name.location, "'\(name.text)' is no type")
-        case nil: throw Self.unknownType(name)
+        case .unusable(let what)?: throw Self.unusable(Name(text: name.text, location: name.location), what)
+        case .broken?: throw Self.alreadyReported
+        case nil: throw unknownType(name, in: scope)
         }
+    }
+
+    private static func unusable(_ name: Name, _ what: String) -> IDLError {
+        IDLError(
+            at: name.location, "'\(name.text)' is \(what), which cannot be passed",
+            hint: "use a struct, with a field that says which of its members counts")
     }
 
     /// Bounds have no effect on the wire, but must be numbers.
     private func check(_ bound: Expression?, in scope: [String]) throws(IDLError) {
         guard let bound else { return }
-        let value = try ConstantEvaluator(checker: self, scope: scope).evaluate(bound)
-        guard case .integer(let count) = value, count >= 0, count <= Int128(UInt32.max) else {
+        guard let count = try ConstantEvaluator(checker: self, scope: scope).count(bound), count >= 0 else {
             throw IDLError(at: bound.location, "a bound must be a whole number that fits 32 bits")
         }
     }
@@ -80,8 +96,9 @@ extension Checker {
     ) throws(IDLError) -> IDLType {
         var type = element
         for length in declarator.lengths.reversed() {
-            let value = try ConstantEvaluator(checker: self, scope: scope).evaluate(length)
-            guard case .integer(let count) = value, count >= 1, count <= Int128(Extent.sizeLimit) else {
+            guard let count = try ConstantEvaluator(checker: self, scope: scope).count(length), count >= 1,
+                count <= Extent.sizeLimit
+            else {
                 throw IDLError(
                     at: length.location, "an array's length must be a whole number from 1 on")
             }
@@ -91,7 +108,7 @@ extension Checker {
                     "'\(declarator.name.text)' is an array of elements that hold sequences, strings or handles",
                     hint: "use a sequence")
             }
-            let (size, overflow) = type.extent(.full).size.multipliedReportingOverflow(by: Int(count))
+            let (size, overflow) = type.extent(.full).size.multipliedReportingOverflow(by: count)
             guard !overflow, size <= Extent.sizeLimit else {
                 throw IDLError(
                     at: declarator.name.location,
@@ -102,7 +119,7 @@ extension Checker {
                     at: declarator.name.location,
                     "'\(declarator.name.text)' nests more than \(Self.depthLimit) deep")
             }
-            type = .array(of: type, count: Int(count))
+            type = .array(of: type, count: count)
         }
         return type
     }

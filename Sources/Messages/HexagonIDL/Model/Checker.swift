@@ -6,6 +6,15 @@ struct Checker {
         case constant(Constant)
         case interface(InterfaceInfo)
         case module
+        /// Something that may be declared but not used, with what it is: a union, a native type.
+        case unusable(String)
+        /// A declaration that is wrong, which has been reported.
+        case broken
+    }
+
+    /// The names that anything refers to.
+    final class Uses {
+        var keys: Set<String> = []
     }
 
     /// What later interfaces need to know of an interface.
@@ -14,7 +23,10 @@ struct Checker {
         var isForward: Bool
         /// Methods with their inherited ones, without open and close.
         var methods: [(declaration: OperationDeclaration, scope: [String])]
+        var names: Set<String> = []
         var scope: [String]
+        /// How many interfaces it derives from.
+        var depth = 0
     }
 
     /// A method, before its types are resolved for the interface that carries it.
@@ -25,13 +37,17 @@ struct Checker {
     }
 
     static let depthLimit = 32
+    static let aliasLimit = 64
+    /// Thrown where an error follows from one that has been noted.
+    static let alreadyReported = IDLError([])
 
     let path: String
     private(set) var entities: [String: Entity] = [:]
     var items: [IDLUnit.Item] = []
-    private(set) var warnings: [Diagnostic] = []
-    private var interface: Interface?
+    private var interfaces: [Interface] = []
     private var version: String?
+    private var errors = ErrorList()
+    let uses = Uses()
     /// The file of the interface whose body is being declared: what is included there belongs to it.
     private var owner: String?
     /// Interfaces a scope inherits names from.
@@ -42,13 +58,39 @@ struct Checker {
     }
 
     static func check(
-        _ declarations: [DeclarationSyntax], path: String, includes: [String]
+        _ declarations: [DeclarationSyntax], path: String, includes: [String], includesRemote: Bool
     ) throws(IDLError) -> IDLUnit {
         var checker = Checker(path: path)
-        for declaration in declarations { try checker.declare(declaration, in: []) }
+        for declaration in declarations { try checker.declareOrNote(declaration, in: []) }
+        try checker.errors.check()
+        let used = checker.uses.keys
         return IDLUnit(
-            path: path, items: checker.items, interface: checker.interface, version: checker.version,
-            includes: includes.filter { BuiltinFiles.text(of: $0) == nil }, warnings: checker.warnings)
+            path: path,
+            items: checker.items.map { item in
+                var item = item
+                item.isUsed = used.contains(item.key)
+                return item
+            },
+            interfaces: checker.interfaces, version: checker.version,
+            includes: includes.filter { BuiltinFiles.text(of: $0) == nil }, includesRemote: includesRemote,
+            warnings: [])
+    }
+
+    /// Declares something, or notes what is wrong with it and keeps its names from being called unknown.
+    private mutating func declareOrNote(
+        _ declaration: DeclarationSyntax, in scope: [String]
+    ) throws(IDLError) {
+        do throws(IDLError) {
+            try declare(declaration, in: scope)
+        } catch {
+            try errors.addOrThrow(error)
+            var names = [declaration.name]
+            if case .typedef(_, let declarators) = declaration.content { names = declarators.map(\.name) }
+            if case .enumeration(let cases) = declaration.content { names += cases.map(\.name) }
+            for name in names where entities[Self.key(scope, name.text)] == nil {
+                entities[Self.key(scope, name.text)] = .broken
+            }
+        }
     }
 
     // MARK: Names
@@ -85,12 +127,19 @@ struct Checker {
     /// Looks a name up from the innermost scope outwards; an interface's scope includes its bases'.
     func find(_ name: ScopedName, in scope: [String]) -> Entity? {
         let path = name.parts.map(\.text).joined(separator: "::")
-        if name.isGlobal { return entities[path] }
+        if name.isGlobal {
+            uses.keys.insert(path)
+            return entities[path]
+        }
         var scope = scope
         while true {
             var chain: [String]? = scope
             while let current = chain {
-                if let entity = entities[Self.key(current, path)] { return entity }
+                let key = Self.key(current, path)
+                if let entity = entities[key] {
+                    uses.keys.insert(key)
+                    return entity
+                }
                 chain = bases[current.joined(separator: "::")]
             }
             if scope.isEmpty { return nil }
@@ -100,10 +149,11 @@ struct Checker {
 
     // MARK: Declarations
 
-    private mutating func add(_ declaration: Declaration, at location: Location) {
+    private mutating func add(_ declaration: Declaration, _ name: Name, in scope: [String]) {
         items.append(
             IDLUnit.Item(
-                declaration: declaration, location: location, isIncluded: (owner ?? location.file) != path))
+                declaration: declaration, key: Self.key(scope, name.text), location: name.location,
+                isIncluded: (owner ?? name.location.file) != path))
     }
 
     private mutating func declare(_ declaration: DeclarationSyntax, in scope: [String]) throws(IDLError) {
@@ -111,25 +161,29 @@ struct Checker {
         switch declaration.content {
         case .module(let members):
             try define(name, .module, in: scope)
-            for member in members { try declare(member, in: scope + [name.text]) }
+            for member in members { try declareOrNote(member, in: scope + [name.text]) }
         case .typedef(let type, let declarators):
             let base = try resolve(type, in: scope)
             for declarator in declarators {
                 let written = try array(of: base, declarator, in: scope)
+                guard written.aliasDepth < Self.aliasLimit else {
+                    throw IDLError(
+                        at: declarator.name.location,
+                        "the typedef '\(declarator.name.text)' is the end of a chain of more than \(Self.aliasLimit)")
+                }
                 let alias = AliasType(
                     name: Self.cName(scope, declarator.name.text), written: written, doc: declaration.doc)
                 try define(declarator.name, .type(.alias(alias)), in: scope)
-                add(.alias(alias), at: declarator.name.location)
+                add(.alias(alias), declarator.name, in: scope)
             }
         case .structure(let members):
             try declareStructure(name, members, declaration.doc, in: scope)
         case .enumeration(let cases):
             try declareEnumeration(name, cases, declaration.doc, in: scope)
         case .union:
-            throw IDLError(at: name.location, "union is not supported")
+            try define(name, .unusable("a union"), in: scope)
         case .native:
-            throw IDLError(
-                at: name.location, "native types are not supported", hint: "use a type that has a wire form")
+            try define(name, .unusable("a native type"), in: scope)
         case .constant(let type, let expression):
             try declareConstant(name, type, expression, declaration.doc, in: scope)
         case .interface(let syntax):
@@ -173,7 +227,7 @@ struct Checker {
                 at: name.location, "the struct '\(name.text)' nests more than \(Self.depthLimit) deep")
         }
         try define(name, .type(.structure(type)), in: scope)
-        add(.structure(type), at: name.location)
+        add(.structure(type), name, in: scope)
     }
 
     private mutating func declareEnumeration(
@@ -188,20 +242,19 @@ struct Checker {
                 name: item.name.text, type: .enumeration(type), value: .integer(Int128(index)), doc: item.doc)
             try define(item.name, .constant(constant), in: scope)
         }
-        add(.enumeration(type), at: name.location)
+        add(.enumeration(type), name, in: scope)
     }
 
     private mutating func declareConstant(
         _ name: Name, _ type: TypeSyntax, _ expression: Expression, _ doc: [String], in scope: [String]
     ) throws(IDLError) {
         let resolved = try resolve(type, in: scope)
-        let value = try ConstantEvaluator(checker: self, scope: scope).evaluate(expression)
-        let fitted = try ConstantEvaluator.fit(value, to: resolved, at: expression.location)
+        let fitted = try ConstantEvaluator(checker: self, scope: scope).evaluate(expression, as: resolved)
         let constant = Constant(
             name: Self.cName(scope, name.text), type: resolved, value: fitted, doc: doc)
         try define(name, .constant(constant), in: scope)
-        add(.constant(constant), at: name.location)
-        if scope.isEmpty, name.text == "IDL_VERSION", name.location.file == path {
+        add(.constant(constant), name, in: scope)
+        if scope.isEmpty, name.text == "IDL_VERSION", name.location.file == path, case .string = fitted {
             version = try Self.checkedVersion(fitted, at: expression.location)
         }
     }
@@ -211,7 +264,8 @@ struct Checker {
         _ value: Constant.Value, at location: Location
     ) throws(IDLError) -> String {
         guard case .string(let text, wide: false) = value else {
-            throw IDLError(at: location, "IDL_VERSION must be a string", hint: "write \"1.0.0\"")
+            throw IDLError(
+                at: location, "IDL_VERSION must be a string of characters", hint: "write \"1.0.0\"")
         }
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 3,
@@ -239,6 +293,11 @@ struct Checker {
                 at: name.location, "ext_params interfaces are not supported",
                 hint: "their 64-bit scalars exist neither in the public library nor in the mainline kernel")
         }
+        guard !syntax.isLocal else {
+            throw IDLError(
+                at: name.location, "the interface '\(name.text)' is local: it has no remote calls",
+                hint: "remove 'local'")
+        }
         let scope = outer + [name.text]
         guard let members = syntax.members else {
             let info = InterfaceInfo(hasHandle: false, isForward: true, methods: [], scope: scope)
@@ -252,27 +311,36 @@ struct Checker {
         }
         var info = InterfaceInfo(hasHandle: false, isForward: false, methods: [], scope: scope)
         if let base = syntax.base {
-            guard case .interface(let parent)? = find(base, in: outer), !parent.isForward else {
+            let entity = find(base, in: outer)
+            if case .broken? = entity { throw Self.alreadyReported }
+            guard case .interface(let parent)? = entity, !parent.isForward else {
+                let isStandard = ["remote_handle", "remote_handle64"].contains(base.text)
                 throw IDLError(
                     at: base.location, "the base '\(base.text)' is no interface that is known here",
-                    hint: base.text == "remote_handle64" ? "add #include \"remote.idl\"" : "")
+                    hint: isStandard ? "add #include \"remote.idl\"" : "")
+            }
+            guard parent.depth < Self.depthLimit else {
+                throw IDLError(
+                    at: base.location, "more than \(Self.depthLimit) interfaces derive from each other")
             }
             info.hasHandle = parent.hasHandle
             info.methods = parent.methods
+            info.names = parent.names
+            info.depth = parent.depth + 1
             bases[scope.joined(separator: "::")] = parent.scope
         }
         try define(name, .interface(info), in: outer)
         owner = name.location.file
-        for member in members { try declareMember(member, &info, in: scope) }
-        owner = nil
+        defer { owner = nil }
+        for member in members {
+            do throws(IDLError) { try declareMember(member, &info, in: scope) } catch {
+                try errors.addOrThrow(error)
+            }
+        }
         redefine(name, .interface(info), in: outer)
 
         guard name.location.file == path else { return }
-        guard interface == nil else {
-            throw IDLError(
-                at: name.location, "a second interface in one file", hint: "one file generates one interface")
-        }
-        interface = try build(name, info, doc, in: outer)
+        interfaces.append(try build(name, info, doc, base: syntax.base?.text, in: outer))
     }
 
     private mutating func declareMember(
@@ -300,49 +368,62 @@ struct Checker {
                 operations.append(OperationDeclaration(name: name, content: content, doc: member.doc))
             }
         default:
-            return try declare(member, in: scope)
+            return try declareOrNote(member, in: scope)
         }
         for operation in operations {
             if case .declared(let type, _) = operation.content.result { try declare(type, in: scope) }
-            let isDuplicate = info.methods.contains { $0.declaration.name.text == operation.name.text }
+            let isDuplicate = info.names.contains(operation.name.text)
             let isReserved = info.hasHandle && ["open", "close"].contains(operation.name.text)
             guard !isDuplicate, !isReserved else {
                 throw IDLError(
                     at: operation.name.location, "the method '\(operation.name.text)' is declared twice",
                     hint: isReserved ? "remote_handle64 declares open and close" : "")
             }
+            info.names.insert(operation.name.text)
             info.methods.append((operation, scope))
         }
     }
 
     /// Resolves and checks the methods of the interface that is compiled.
     private mutating func build(
-        _ name: Name, _ info: InterfaceInfo, _ doc: [String], in outer: [String]
+        _ name: Name, _ info: InterfaceInfo, _ doc: [String], base: String?, in outer: [String]
     ) throws(IDLError) -> Interface {
         var methods: [Method] = []
         for (operation, scope) in info.methods {
-            try checkResult(operation.content.result, in: scope)
-            var parameters: [Parameter] = []
-            for syntax in operation.content.parameters {
-                guard let direction = Parameter.Direction(rawValue: syntax.direction.rawValue) else {
-                    continue
-                }
-                parameters.append(
-                    Parameter(
-                        name: syntax.name.text, direction: direction,
-                        type: try resolveUsed(syntax.type, in: scope),
-                        location: syntax.name.location))
+            let index = methods.count + (info.hasHandle ? 2 : 0)
+            do throws(IDLError) { methods.append(try build(operation, index, in: scope)) } catch {
+                try errors.addOrThrow(error)
             }
-            let method = Method(
-                name: operation.name.text, index: methods.count + (info.hasHandle ? 2 : 0),
-                isAsync: operation.content.isAsync, parameters: parameters, doc: operation.doc,
-                location: operation.name.location)
-            warnings += try MethodRules.check(method)
-            methods.append(method)
         }
         return Interface(
             name: Self.cName(outer, name.text), hasHandle: info.hasHandle, methods: methods, doc: doc,
-            location: name.location)
+            location: name.location, base: base)
+    }
+
+    private mutating func build(
+        _ operation: OperationDeclaration, _ index: Int, in scope: [String]
+    ) throws(IDLError) -> Method {
+        try checkResult(operation.content.result, in: scope)
+        var parameters: [Parameter] = []
+        for syntax in operation.content.parameters {
+            guard let direction = Parameter.Direction(rawValue: syntax.direction.rawValue) else { continue }
+            do throws(IDLError) {
+                parameters.append(
+                    Parameter(
+                        name: syntax.name.text, direction: direction,
+                        type: try resolveUsed(syntax.type, in: scope), location: syntax.name.location,
+                        isBounded: syntax.type.isBounded))
+            } catch {
+                try errors.addOrThrow(error)
+            }
+        }
+        // What a parameter that is left out would change has been reported with it.
+        guard parameters.count == operation.content.parameters.count else { throw Self.alreadyReported }
+        let method = Method(
+            name: operation.name.text, index: index, isAsync: operation.content.isAsync,
+            parameters: parameters, doc: operation.doc, location: operation.name.location)
+        try MethodRules.check(method)
+        return method
     }
 
     /// The result type means nothing, but its name must exist.
@@ -350,7 +431,7 @@ struct Checker {
         switch type {
         case .void, .declared, .interface: break
         case .named(let name):
-            if find(name, in: scope) == nil { throw Self.unknownType(name) }
+            if find(name, in: scope) == nil { throw unknownType(name, in: scope) }
         default: _ = try resolveUsed(type, in: scope)
         }
     }

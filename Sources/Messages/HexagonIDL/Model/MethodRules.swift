@@ -1,13 +1,10 @@
 /// The rules of the language that concern a method's parameters.
 enum MethodRules {
-    private static let outputNames: Set<String> = ["dst", "out", "output", "result", "dest", "destination"]
-
-    /// Returns warnings; throws where the method cannot be compiled.
-    static func check(_ method: Method) throws(IDLError) -> [Diagnostic] {
+    /// Throws where the method cannot be compiled.
+    static func check(_ method: Method) throws(IDLError) {
         // Names that the generated C uses itself.
         var names: Set<String> = ["_h"]
         if method.isAsync { names.insert("asyncDesc") }
-        var warnings: [Diagnostic] = []
         for parameter in method.parameters {
             guard !parameter.name.hasPrefix("_") else {
                 throw IDLError(
@@ -27,16 +24,8 @@ enum MethodRules {
                     hint: "give one of them another name")
             }
             try check(parameter, of: method)
-            if parameter.direction == .in, outputNames.contains(parameter.name.lowercased()) {
-                warnings.append(
-                    Diagnostic(
-                        .warning, at: parameter.location,
-                        "'\(parameter.name)' of '\(method.name)' is named like a result but declared in",
-                        hint: "what the callee writes into an in buffer is lost; declare it rout"))
-            }
         }
         _ = try MethodWire(method)
-        return warnings
     }
 
     private static func cNames(_ parameter: Parameter) -> [String] {
@@ -63,7 +52,7 @@ enum MethodRules {
                 }
             }
         }
-        if method.isAsync, parameter.direction != .in, !isFlatSequence || parameter.direction == .inrout {
+        if method.isAsync, parameter.direction != .in, !isFlatSequence {
             throw IDLError(
                 at: parameter.location,
                 "'\(parameter.name)' of the async method '\(method.name)' returns something else than a sequence",

@@ -40,6 +40,14 @@ package struct MethodWire: Sendable {
         package var isRepeated: Bool
     }
 
+    /// A handle slot, or one for each element of the sequences on the way to it.
+    package struct Handle: Sendable {
+        package var parameter: Int
+        package var path: String
+        package var isReturned: Bool
+        package var isRepeated: Bool
+    }
+
     package private(set) var primIn: [Field] = []
     package private(set) var primROut: [Field] = []
     /// Bytes that a skel requires.
@@ -50,6 +58,8 @@ package struct MethodWire: Sendable {
     package private(set) var primROutSent = 0
     package private(set) var inBuffers: [Buffer] = []
     package private(set) var outBuffers: [Buffer] = []
+    /// All handle slots, in the order of the parameters.
+    package private(set) var handles: [Handle] = []
     /// Handles whose number is known; those in sequences come on top.
     package private(set) var inHandles = 0
     package private(set) var outHandles = 0
@@ -162,6 +172,8 @@ package struct MethodWire: Sendable {
         case .sequence(let element):
             if case .dmaHandle = element.resolved {
                 hasHandleSequence = true
+                handles.append(
+                    Handle(parameter: parameter, path: path + "[]", isReturned: isReturned, isRepeated: true))
             } else if !element.isComplex {
                 let own = buffer(.elements, element.extent(.full).size, element.spelling)
                 if isReturned { outBuffers.append(own) } else { inBuffers.append(own) }
@@ -172,6 +184,8 @@ package struct MethodWire: Sendable {
             }
         case .dmaHandle:
             leaves += 1
+            handles.append(
+                Handle(parameter: parameter, path: path, isReturned: isReturned, isRepeated: isRepeated))
             if isRepeated {
                 hasHandleSequence = true
             } else if isReturned {

@@ -101,9 +101,11 @@ package final class AliasType: Sendable {
     /// What the typedef says, perhaps another alias.
     package let written: IDLType
     package let doc: [String]
+    fileprivate let chain: Int
 
     init(name: String, written: IDLType, doc: [String]) {
         self.name = name
+        chain = 1 + written.aliasDepth
         self.written = written
         target = written.resolved
         self.doc = doc
@@ -135,6 +137,8 @@ package struct Parameter: Sendable {
     package var direction: Direction
     package var type: IDLType
     package var location: Location
+    /// Whether its type is written with a bound, which has no effect on the wire.
+    package var isBounded = false
 }
 
 package struct Method: Sendable {
@@ -156,6 +160,8 @@ package struct Interface: Sendable {
     package var methods: [Method]
     package var doc: [String]
     package var location: Location
+    /// The interface it derives from, as written.
+    package var base: String?
 }
 
 /// Something that a file declares beside its interface.
@@ -179,21 +185,39 @@ package enum Declaration: Sendable {
 package struct IDLUnit: Sendable {
     package struct Item: Sendable {
         package var declaration: Declaration
+        /// Scopes and name joined by `::`.
+        package var key: String
         package var location: Location
         /// Whether it stands in an included file, whose own header declares it.
         package var isIncluded: Bool
+        /// Whether anything refers to it by its name.
+        package var isUsed = false
     }
 
     /// The path as it was given.
     package var path: String
     /// In the order of the source.
     package var items: [Item]
-    package var interface: Interface?
+    /// The interfaces that the file itself defines.
+    package var interfaces: [Interface]
     /// `const string IDL_VERSION`: goes into the URI and is compared when a handle is opened.
     package var version: String?
     /// The files that the file includes, without those that are built in.
     package var includes: [String]
+    /// Whether the file includes remote.idl, and so has the bases of interfaces at hand.
+    package var includesRemote: Bool
     package var warnings: [Diagnostic]
+
+    /// The interface that code is generated from: the first.
+    package var interface: Interface? { interfaces.first }
+
+    /// The unit with only one of its interfaces, or nil if there is none of that name.
+    package func selecting(interface name: String) -> IDLUnit? {
+        guard let chosen = interfaces.first(where: { $0.name == name }) else { return nil }
+        var unit = self
+        unit.interfaces = [chosen]
+        return unit
+    }
 }
 
 extension IDLType {
@@ -203,6 +227,15 @@ extension IDLType {
         case .structure(let type): type.depth
         case .alias(let alias): alias.target.depth
         case .array(let element, _), .sequence(let element): 1 + element.depth
+        default: 0
+        }
+    }
+
+    /// How many typedefs follow each other down to the first type that is none.
+    var aliasDepth: Int {
+        switch self {
+        case .alias(let alias): alias.chain
+        case .array(let element, _), .sequence(let element): element.aliasDepth
         default: 0
         }
     }

@@ -9,8 +9,12 @@ enum BuiltinFiles {
         }
     }
 
-    /// The base of interfaces whose calls go through a handle of their own.
+    /// The bases of interfaces.
     private static let remote = """
+        /// The base of interfaces whose calls go through the session's handle.
+        interface remote_handle {};
+
+        /// The base of interfaces with a handle of their own.
         interface remote_handle64 {
             /// Opens the module that a URI names.
             long open(in string uri, rout remote_handle64 h);

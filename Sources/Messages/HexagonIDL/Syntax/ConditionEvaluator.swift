@@ -35,7 +35,7 @@ struct ConditionEvaluator {
         var name = name
         for _ in 0..<64 {
             switch macros[name]?.first?.kind {
-            case .integer(let value)?: return Int64(truncatingIfNeeded: value)
+            case .integer(let value, _)?: return Int64(truncatingIfNeeded: value)
             case .identifier(let next)?: name = next
             default: return 0
             }
@@ -89,7 +89,7 @@ struct ConditionEvaluator {
         let token = tokens[position]
         position += 1
         switch token.kind {
-        case .integer(let value):
+        case .integer(let value, _):
             return Int64(truncatingIfNeeded: value)
         case .identifier("defined"):
             let parenthesized = take("(")

@@ -27,18 +27,32 @@ package struct Diagnostic: Hashable, Sendable {
     package var message: String
     /// What the author may do about it, or an empty string.
     package var hint: String
+    /// The lint rule that a warning comes from, or an empty string.
+    package var rule: String
+    /// Another place that the message is about, such as an earlier version's.
+    package var related: Location?
 
-    package init(_ severity: Severity, at location: Location, _ message: String, hint: String = "") {
+    package init(
+        _ severity: Severity, at location: Location, _ message: String, hint: String = "", rule: String = "",
+        related: Location? = nil
+    ) {
         self.severity = severity
         self.location = location
         self.message = message
         self.hint = hint
+        self.rule = rule
+        self.related = related
     }
 }
 
 extension Diagnostic: CustomStringConvertible {
     package var description: String {
-        "\(location): \(severity.rawValue): \(message)" + (hint.isEmpty ? "" : "\n    \(hint)")
+        headline + (hint.isEmpty ? "" : "\n    \(hint)")
+    }
+
+    /// Place, severity, message and rule on one line.
+    var headline: String {
+        "\(location): \(severity.rawValue): \(message)" + (rule.isEmpty ? "" : " [\(rule)]")
     }
 }
 

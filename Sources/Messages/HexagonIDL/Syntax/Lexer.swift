@@ -223,7 +223,7 @@ struct Lexer {
         }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
         if isFloat {
-            guard radix != 16, Double(text.first == "." ? "0" + text : text) != nil else {
+            guard radix != 16, text.last != ".", Double(text.first == "." ? "0" + text : text) != nil else {
                 return .invalid("'\(text)', which is no number")
             }
             return .float(text.first == "." ? "0" + text : text)
@@ -239,7 +239,7 @@ struct Lexer {
             value = sum
         }
         guard digits < position else { return .invalid("'\(text)', which is no number") }
-        return .integer(value)
+        return .integer(value, isDecimal: radix == 10)
     }
 
     private mutating func string(wide: Bool) -> Token.Kind {

@@ -30,8 +30,8 @@ extension Parser {
         case "void":
             throw IDLError(at: location, "void is no type of a value")
         case "notnil":
-            advance()
-            return .named(try scopedName())
+            throw IDLError(
+                at: location, "notnil goes with interfaces only, which cannot be passed", hint: "remove it")
         default:
             if let scalar = scalar(word) {
                 return .scalar(scalar, location)

@@ -1,8 +1,11 @@
 /// Builds the syntax tree: what the grammar allows, without knowing what names mean.
 struct Parser {
     private let tokens: [Token]
-    private var position = 0
+    private(set) var position = 0
     private var depth = 0
+    /// Braces that are open.
+    private var braces = 0
+    private var errors = ErrorList()
 
     private static let depthLimit = 64
 
@@ -14,7 +17,9 @@ struct Parser {
     var current: Token { tokens[position] }
 
     mutating func advance() {
-        if position < tokens.count - 1 { position += 1 }
+        guard position < tokens.count - 1 else { return }
+        if isAt("{") { braces += 1 } else if isAt("}") { braces -= 1 }
+        position += 1
     }
 
     /// Whether the next token is this word or mark.
@@ -44,7 +49,8 @@ struct Parser {
         guard case .identifier(let text) = current.kind else {
             throw IDLError(at: current.location, "expected \(what), found \(current.text)")
         }
-        guard !Token.keywords.contains(text) else {
+        // The reference compiler takes `dmahandle` for a name too.
+        guard !Token.keywords.contains(text) || text == "dmahandle" else {
             throw IDLError(
                 at: current.location, "expected \(what), found the reserved word '\(text)'",
                 hint: "choose another name")
@@ -76,8 +82,45 @@ struct Parser {
     /// The whole file.
     mutating func file() throws(IDLError) -> [DeclarationSyntax] {
         var declarations: [DeclarationSyntax] = []
-        while current.kind != .endOfFile { declarations.append(try declaration(inInterface: false)) }
+        while current.kind != .endOfFile { try appendDeclaration(to: &declarations, inInterface: false) }
+        try errors.check()
         return declarations
+    }
+
+    /// Parses a declaration, or notes what is wrong with it and goes on behind it.
+    private mutating func appendDeclaration(
+        to list: inout [DeclarationSyntax], inInterface: Bool
+    ) throws(IDLError) {
+        let start = position
+        let outer = braces
+        do throws(IDLError) {
+            list.append(try declaration(inInterface: inInterface))
+        } catch {
+            try errors.addOrThrow(error)
+            while current.kind != .endOfFile {
+                if braces <= outer, outer > 0, isAt("}") { break }
+                let isEnd = braces <= outer && isAt(";")
+                advance()
+                if isEnd { break }
+            }
+            braces = outer
+            if position == start { advance() }
+        }
+    }
+
+    /// The declarations up to the closing brace.
+    private mutating func members(
+        of kind: String, _ name: Name, inInterface: Bool
+    ) throws(IDLError) -> [DeclarationSyntax] {
+        var members: [DeclarationSyntax] = []
+        while !take("}") {
+            guard current.kind != .endOfFile else {
+                throw IDLError(
+                    at: current.location, "the \(kind) '\(name.text)' is never closed", hint: "add };")
+            }
+            try appendDeclaration(to: &members, inInterface: inInterface)
+        }
+        return members
     }
 
     private mutating func declaration(inInterface: Bool) throws(IDLError) -> DeclarationSyntax {
@@ -91,12 +134,7 @@ struct Parser {
             declaration = try interface()
         case .identifier("typedef"): declaration = try typedef()
         case .identifier("struct"), .identifier("enum"), .identifier("union"):
-            // In an interface these may also be the result of a method.
             declaration = try constructedType()
-            if inInterface, !isAt(";") {
-                let type = TypeSyntax.declared(declaration, declaration.name.location)
-                declaration = try operation(isAsync: false, result: type)
-            }
         case .identifier("native"):
             advance()
             declaration = DeclarationSyntax(name: try name("a type's name"), content: .native, doc: [])
@@ -120,16 +158,17 @@ struct Parser {
         advance()
         let name = try name("the module's name")
         try expect("{", "after the module's name")
+        guard !isAt("}") else {
+            throw IDLError(at: current.location, "the module '\(name.text)' is empty", hint: "declare something")
+        }
         let members = try nested { (parser) throws(IDLError) in
-            var members: [DeclarationSyntax] = []
-            repeat { members.append(try parser.declaration(inInterface: false)) } while !parser.take("}")
-            return members
+            try parser.members(of: "module", name, inInterface: false)
         }
         return DeclarationSyntax(name: name, content: .module(members), doc: [])
     }
 
     private mutating func interface() throws(IDLError) -> DeclarationSyntax {
-        _ = take("local")
+        let isLocal = take("local")
         let isExtended = take("ext_params")
         try expect("interface", "here")
         let name = try name("the interface's name")
@@ -138,11 +177,9 @@ struct Parser {
         if take(":") { base = try scopedName() }
         if base != nil || isAt("{") {
             try expect("{", "before the interface's methods")
-            var list: [DeclarationSyntax] = []
-            while !take("}") { list.append(try declaration(inInterface: true)) }
-            members = list
+            members = try self.members(of: "interface", name, inInterface: true)
         }
-        let content = InterfaceSyntax(isExtended: isExtended, base: base, members: members)
+        let content = InterfaceSyntax(isExtended: isExtended, isLocal: isLocal, base: base, members: members)
         return DeclarationSyntax(name: name, content: .interface(content), doc: [])
     }
 
@@ -161,9 +198,8 @@ struct Parser {
         advance()
         let name = try name("the type's name")
         if isUnion {
-            throw IDLError(
-                at: name.location, "union is not supported", hint: "use a struct with a field that says which"
-            )
+            try nested { (parser) throws(IDLError) in try parser.unionBody() }
+            return DeclarationSyntax(name: name, content: .union, doc: [])
         }
         try expect("{", "after the type's name")
         return try nested { (parser) throws(IDLError) in
@@ -190,6 +226,29 @@ struct Parser {
                 at: structure.location, "the struct '\(structure.text)' has no members", hint: "add one")
         }
         return members
+    }
+
+    /// What follows a union's name. Unions are read, for files that declare one, but not used.
+    private mutating func unionBody() throws(IDLError) {
+        try expect("switch", "after the union's name")
+        try expect("(", "after 'switch'")
+        _ = try type(mayDeclare: true)
+        try expect(")", "after the type that is switched over")
+        try expect("{", "before the union's cases")
+        while !take("}") {
+            if take("default") {
+                try expect(":", "after 'default'")
+            } else {
+                repeat {
+                    try expect("case", "in a union")
+                    _ = try expression()
+                    try expect(":", "after the case's value")
+                } while isAt("case")
+            }
+            _ = try type(mayDeclare: true)
+            _ = try declarators()
+            try expect(";", "after the union's member")
+        }
     }
 
     private mutating func enumCases() throws(IDLError) -> [EnumCaseSyntax] {

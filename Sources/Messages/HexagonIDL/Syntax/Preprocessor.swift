@@ -23,6 +23,8 @@ struct Preprocessor {
     }
 
     private static let depthLimit = 64
+    private static let includeLimit = 1000
+    private static let expansionLimit = 1 << 16
 
     private let includePaths: [String]
     private let read: FileReader
@@ -31,8 +33,16 @@ struct Preprocessor {
     /// Files that the first file itself includes outside of all braces, as written, in order, each once. What
     /// is included inside an interface is part of that interface.
     private(set) var includedFiles: [String] = []
+    /// Whether the first file itself includes remote.idl.
+    private(set) var includesRemote = false
     /// Braces that are open.
     private var braces = 0
+    private var includeCount = 0
+    /// Tokens that macros stood for, and macros that were replaced.
+    private var expansionCount = 0
+    /// Macros with parameters: known to conditionals, but not replaced.
+    private var functionMacros: Set<String> = []
+    private var errors = ErrorList()
 
     init(includePaths: [String], defines: [String], read: @escaping FileReader) {
         self.includePaths = includePaths
@@ -49,6 +59,7 @@ struct Preprocessor {
                 hint: "check the path and its permissions")
         }
         let end = try process(bytes, path: path, depth: 0)
+        try errors.check()
         tokens.append(end)
     }
 
@@ -61,30 +72,28 @@ struct Preprocessor {
             switch token.kind {
             case .endOfFile:
                 if let open = conditions.last {
-                    throw IDLError(
-                        at: open.location, "a conditional without its #endif", hint: "add #endif")
+                    try errors.addOrThrow(
+                        IDLError(at: open.location, "a conditional without its #endif", hint: "add #endif"))
                 }
                 return token
             case .directive(let text):
-                if let included = try directive(
-                    text, at: token.location, conditions: &conditions, lexer: &lexer, path: path)
-                {
-                    guard depth < Self.depthLimit else {
-                        throw IDLError(
-                            at: token.location, "files include each other more than \(Self.depthLimit) deep",
-                            hint: "guard included files with #ifndef")
-                    }
-                    if depth == 0, braces == 0, !includedFiles.contains(included.name) {
-                        includedFiles.append(included.name)
-                    }
-                    _ = try process(included.bytes, path: included.path, depth: depth + 1)
+                let included: IncludedFile?
+                do throws(IDLError) {
+                    included = try directive(
+                        text, at: token.location, conditions: &conditions, lexer: &lexer, path: path)
+                } catch {
+                    try errors.addOrThrow(error)
+                    continue
                 }
+                if let included { try process(included, at: token.location, depth: depth) }
             case .invalid where isSkipping:
                 continue
             case .invalid(let reason):
-                throw IDLError(at: token.location, "found \(reason)")
+                try errors.addOrThrow(IDLError(at: token.location, "found \(reason)"))
             case .identifier(let name) where !isSkipping && macros[name] != nil:
-                try expand(name, token, hiding: [])
+                do throws(IDLError) { try expand(name, token, hiding: []) } catch {
+                    try errors.addOrThrow(error)
+                }
             default:
                 guard !isSkipping else { continue }
                 if token.kind == .punctuator("{") { braces += 1 }
@@ -94,11 +103,36 @@ struct Preprocessor {
         }
     }
 
+    private mutating func process(
+        _ included: IncludedFile, at location: Location, depth: Int
+    ) throws(IDLError) {
+        includeCount += 1
+        guard depth < Self.depthLimit, includeCount <= Self.includeLimit else {
+            throw IDLError(
+                at: location,
+                depth < Self.depthLimit
+                    ? "more than \(Self.includeLimit) files are included"
+                    : "files include each other more than \(Self.depthLimit) deep",
+                hint: "guard included files with #ifndef")
+        }
+        if depth == 0 {
+            if fileName(included.name) == "remote.idl" { includesRemote = true }
+            if braces == 0, !includedFiles.contains(included.name) { includedFiles.append(included.name) }
+        }
+        _ = try process(included.bytes, path: included.path, depth: depth + 1)
+    }
+
     private mutating func expand(
         _ name: String, _ use: Token, hiding hidden: Set<String>
     ) throws(IDLError) {
-        guard tokens.count < 1 << 22, hidden.count < Self.depthLimit else {
+        expansionCount += 1 + (macros[name]?.count ?? 0)
+        guard expansionCount < Self.expansionLimit, hidden.count < Self.depthLimit else {
             throw IDLError(at: use.location, "the macro \(name) expands to too much text")
+        }
+        guard !functionMacros.contains(name) else {
+            throw IDLError(
+                at: use.location, "the macro \(name) has parameters, which are not supported",
+                hint: "use a const, or preprocess the file with a C preprocessor")
         }
         for var token in macros[name] ?? [] {
             token.location = use.location
@@ -149,7 +183,9 @@ struct Preprocessor {
         case "define":
             try define(rest, at: location)
         case "undef":
-            macros[String(rest.prefix { $0.isLetter || $0.isNumber || $0 == "_" })] = nil
+            let name = String(rest.prefix { $0.isLetter || $0.isNumber || $0 == "_" })
+            macros[name] = nil
+            functionMacros.remove(name)
         case "pragma", "ident":
             break
         case "error":
@@ -196,11 +232,12 @@ struct Preprocessor {
             throw IDLError(at: location, "#define without a name")
         }
         let body = rest.dropFirst(name.count)
-        if body.first == "(" {
-            throw IDLError(
-                at: location, "the macro \(name) has parameters, which are not supported",
-                hint: "use a const, or preprocess the file with a C preprocessor")
+        guard body.first != "(" else {
+            macros[String(name)] = []
+            functionMacros.insert(String(name))
+            return
         }
+        functionMacros.remove(String(name))
         macros[String(name)] = try Self.tokens(of: body, at: location)
     }
 

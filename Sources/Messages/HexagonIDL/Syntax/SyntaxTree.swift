@@ -35,6 +35,14 @@ indirect enum TypeSyntax {
         case .named(let name): name.location
         }
     }
+
+    /// Whether it is a sequence or string with a bound.
+    var isBounded: Bool {
+        switch self {
+        case .sequence(_, let bound, _), .string(_, let bound, _): bound != nil
+        default: false
+        }
+    }
 }
 
 /// A constant expression.
@@ -53,7 +61,7 @@ indirect enum Expression {
 }
 
 enum Literal: Hashable {
-    case integer(UInt64)
+    case integer(UInt64, isDecimal: Bool)
     case float(String)
     case boolean(Bool)
     case string(String, wide: Bool)
@@ -97,6 +105,7 @@ struct OperationSyntax {
 
 struct InterfaceSyntax {
     var isExtended: Bool
+    var isLocal: Bool
     var base: ScopedName?
     /// Nil for a forward declaration.
     var members: [DeclarationSyntax]?

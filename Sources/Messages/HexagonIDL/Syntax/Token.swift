@@ -3,7 +3,7 @@ struct Token {
     enum Kind: Equatable {
         /// Also keywords: see `Token.keywords`.
         case identifier(String)
-        case integer(UInt64)
+        case integer(UInt64, isDecimal: Bool)
         case float(String)
         case string(String, wide: Bool)
         case character(UInt32, wide: Bool)
@@ -27,7 +27,7 @@ struct Token {
     var text: String {
         switch kind {
         case .identifier(let name): "'\(name)'"
-        case .integer(let value): "'\(value)'"
+        case .integer(let value, _): "'\(value)'"
         case .float(let digits): "'\(digits)'"
         case .string: "a string"
         case .character: "a character"
