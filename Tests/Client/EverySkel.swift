@@ -661,7 +661,7 @@ public struct EverySkel<Service: EveryService & ~Copyable>: AsyncRemoteInvoker, 
     ) throws(RemoteCallError) {
         var call = try IncomingCall(scalars, arguments, hasPrimitives: true)
         let a: [DMAHandle] = try call.readSequence()
-        let b = try call.capacity(sequence: DMAHandle.self)
+        let b = try call.lentHandles()
         let c: [[DMAHandle]] = try call.readSequence()
         let dCapacities = try call.capacity(sequence: [DMAHandle].self)
         try call.requireEnd()

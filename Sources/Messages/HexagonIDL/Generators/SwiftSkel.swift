@@ -149,7 +149,8 @@ struct SwiftServedMethod {
             arguments.append("\(name): \(parameter.direction == .in ? "" : "&")\(escaped)")
         }
         guard parameter.direction != .in else { return }
-        if let capacity = types.takeCapacity(type, from: call) {
+        let handles = type.isHandleSequence ? "try \(call).lentHandles()" : nil
+        if let capacity = handles ?? types.takeCapacity(type, from: call) {
             let isCounted = parameter.direction == .inrout && type.isSequence
             let capacityName = name + types.capacitySuffix(type, ofHandles: type.isHandleSequence)
             before.append("\(isCounted ? "_" : "let \(SwiftNames.escaped(capacityName))") = \(capacity)")
