@@ -6,15 +6,21 @@ import HexagonRPC
 struct PropertiesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "properties")
     @Option(help: "The skel as a library of this host; without it a session's.") var library: String?
-    @Option var transport = TransportChoice.automatic
+    @Option(help: "auto, kernel, library.") var transport = "auto"
+    @Flag(help: "A skel in Swift, in this process.") var mirror = false
     @Option var rounds = 100
     @Flag(help: "Also call what takes handles, with descriptors that are none.") var handles = false
 
     func run() async throws {
-        if let library {
+        if mirror {
+            try await check(Every(EverySkel(EveryMirror())))
+        } else if let library {
             try await check(Every(try LoadedSkel(library, symbol: Every<LoadedSkel>.skelSymbol)))
         } else {
-            let session = try Session(try transport.transport(), SessionConfiguration())
+            guard let choice = TransportChoice(rawValue: transport) else {
+                throw ValidationError("There is no transport '\(transport)'.")
+            }
+            let session = try Session(try choice.transport(), SessionConfiguration())
             try await check(Every(try session.open(ModuleURI(interface: "every"))))
             session.close()
         }

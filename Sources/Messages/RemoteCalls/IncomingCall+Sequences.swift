@@ -96,6 +96,15 @@ extension IncomingCall {
         return DMAHandle(descriptor: argument.descriptor, offset: argument.offset, length: 0)
     }
 
+    /// Takes slices that are to be written and are no part of what is returned.
+    public mutating func lentHandles() throws(RemoteCallError) -> [DMAHandle] {
+        let count = try record.readCount()
+        guard count <= 15 else { throw failure("\(count) handles") }
+        var handles: [DMAHandle] = []
+        for _ in 0..<count { handles.append(try lentHandle()) }
+        return handles
+    }
+
     private mutating func lend(_ elementSize: Int) throws(RemoteCallError) -> Int {
         let room = try roomForSequence(elementSize: elementSize)
         lent.append(Lent(memory: room, count: room.count / elementSize))

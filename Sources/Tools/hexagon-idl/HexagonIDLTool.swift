@@ -19,13 +19,17 @@ struct Compile: ParsableCommand {
 
     @OptionGroup var warnings: WarningOptions
 
-    @Option(help: "The interface to generate code from, in a file that defines several.")
+    @Option(
+        help:
+            "The interface to generate code from, in a file that defines several. Swift takes all without it."
+    )
     var interface: String?
 
     @Option(name: .customLong("swift"), help: "The Swift stub.")
     var swiftOutput: String?
 
-    @Option(name: .customLong("swift-skel"), help: "The Swift skel, which serves calls; needs the stub's file.")
+    @Option(
+        name: .customLong("swift-skel"), help: "The Swift skel, which serves calls; needs the stub's file.")
     var swiftSkelOutput: String?
 
     @Option(
@@ -74,17 +78,17 @@ struct Compile: ParsableCommand {
         try Files.write(outputs)
     }
 
-    /// The unit with the one interface that code is generated from.
+    /// The unit with what code is generated from: one interface, or several for Swift alone.
     private func selected(of unit: IDLUnit) throws -> IDLUnit {
         let names = unit.interfaces.map(\.name).joined(separator: ", ")
         if let interface {
             if let unit = unit.selecting(interface: interface) { return unit }
             throw ValidationError("\(input.file) defines no interface '\(interface)', but: \(names)")
         }
-        let isGenerating = [swiftOutput, headerOutput, stubOutput, skelOutput].contains { $0 != nil }
-        guard isGenerating, unit.interfaces.count > 1 else { return unit }
+        let isGeneratingC = [headerOutput, stubOutput, skelOutput].contains { $0 != nil }
+        guard isGeneratingC, unit.interfaces.count > 1 else { return unit }
         throw ValidationError(
-            "\(input.file) defines several interfaces; say which with --interface: \(names)")
+            "\(input.file) defines several interfaces; say which C is for with --interface: \(names)")
     }
 }
 

@@ -97,6 +97,13 @@ struct PairingTests {
         }
     }
 
+    @Test("Swift stub and Swift skel")
+    func swiftSkel() throws {
+        let result = try Tool.run(
+            "dsp-client", ["properties", "--mirror", "--rounds", "300", "--handles"])
+        #expect(result.exitCode == 0 && result.output == "300 rounds\n", "\(result.errors)")
+    }
+
     @Test("Swift stub, through the kernel's interface of the virtual DSP")
     func kernel() throws {
         try Toolchain.withFolder { folder in
@@ -122,8 +129,21 @@ struct PairingTests {
         let library = try #require(ForeignPrograms.qualcommFolder)
         try Toolchain.withFolder { folder in
             let programs = try Self.everyPrograms(in: folder)
+            // The library's public source has no function for asynchronous calls, which stubs of `async`
+            // methods name.
+            try programs.write(
+                "async",
+                """
+                #include "every.h"
+                int remote_handle64_invoke_async(
+                    remote_handle64 h, fastrpc_async_descriptor_t *d, uint32_t sc, remote_arg *pra
+                ) {
+                    return d ? AEE_EUNSUPPORTED : remote_handle64_invoke(h, sc, pra);
+                }
+
+                """)
             let client = try programs.compile(
-                ["client", "stub"], "client",
+                ["client", "stub", "async"], "client",
                 [
                     "\(library)/libcdsprpc.so.1", "-Wl,-rpath,\(library)",
                     "-Wl,--allow-shlib-undefined",
@@ -156,5 +176,8 @@ struct PairingTests {
                 contentsOfFile: "\(Toolchain.root)/Tests/Client/\(stub)", encoding: .utf8)
             #expect(try SwiftStub.generate(unit) == text)
         }
+        let skel = try String(
+            contentsOfFile: "\(Toolchain.root)/Tests/Client/EverySkel.swift", encoding: .utf8)
+        #expect(try SwiftSkel.generate(try Self.everyUnit()) == skel)
     }
 }

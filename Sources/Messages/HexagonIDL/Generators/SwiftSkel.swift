@@ -10,9 +10,9 @@ package struct SwiftSkel {
     package static func generate(
         _ unit: IDLUnit, name: String? = nil, importing module: String = "HexagonRPC"
     ) throws(IDLError) -> String {
-        let interfaces = [try requireInterface(unit, for: "a Swift skel")]
-        let types = SwiftTypes(interfaces, name: name)
-        return try SwiftSkel(unit: unit, interfaces: interfaces, types: types, module: module).text()
+        _ = try requireInterface(unit, for: "a Swift skel")
+        let types = SwiftTypes(unit.interfaces, name: name)
+        return try SwiftSkel(unit: unit, interfaces: unit.interfaces, types: types, module: module).text()
     }
 
     private func text() throws(IDLError) -> String {
@@ -25,6 +25,9 @@ package struct SwiftSkel {
             try service(interface, name, &out)
             out.line()
             try skel(interface, name, &out)
+            out.line()
+            out.doc(["A skel goes where its service may go."])
+            out.line("extension \(name)Skel: Sendable where Service: Sendable & ~Copyable {}")
         }
         let declarations = SwiftDeclarations(unit: unit, interfaces: interfaces, types: types)
         for (type, location) in declarations.complexStructs {
@@ -59,7 +62,7 @@ package struct SwiftSkel {
             "interface, `AEE_EUNSUPPORTED` where the method is unknown. A stub may call a skel directly.",
         ])
         let constraint = "Service: \(name)Service & ~Copyable"
-        try out.block("public struct \(name)Skel<\(constraint)>: RemoteInvoker, ~Copyable {") {
+        try out.block("public struct \(name)Skel<\(constraint)>: AsyncRemoteInvoker, ~Copyable {") {
             (out) throws(IDLError) in
             out.doc(["What answers the calls."])
             out.line("public let service: Service")
@@ -68,11 +71,21 @@ package struct SwiftSkel {
             try out.block("public init(_ service: consuming Service) {") { $0.line("self.service = service") }
             out.line()
             try dispatch(interface, &out)
+            try dispatchAsync(&out)
             for method in interface.methods {
                 out.line()
                 try SwiftServedMethod(method, types).write(&out)
             }
         }
+    }
+
+    /// For stubs in the same program.
+    private func dispatchAsync(_ out: inout SourceWriter) throws(IDLError) {
+        out.line()
+        out.doc(["Answers a call of a task, which does the work itself."])
+        out.line("public func invokeAsync(")
+        out.line("    _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>")
+        try out.block(") async throws(RemoteCallError) {") { $0.line("try self.invoke(scalars, arguments)") }
     }
 
     private func dispatch(_ interface: Interface, _ out: inout SourceWriter) throws(IDLError) {
@@ -136,7 +149,8 @@ struct SwiftServedMethod {
             arguments.append("\(name): \(parameter.direction == .in ? "" : "&")\(escaped)")
         }
         guard parameter.direction != .in else { return }
-        if let capacity = types.takeCapacity(type, from: call) {
+        let handles = type.isHandleSequence ? "try \(call).lentHandles()" : nil
+        if let capacity = handles ?? types.takeCapacity(type, from: call) {
             let isCounted = parameter.direction == .inrout && type.isSequence
             let capacityName = name + types.capacitySuffix(type, ofHandles: type.isHandleSequence)
             before.append("\(isCounted ? "_" : "let \(SwiftNames.escaped(capacityName))") = \(capacity)")

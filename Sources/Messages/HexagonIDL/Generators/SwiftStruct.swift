@@ -177,7 +177,8 @@ struct SwiftStruct {
             }
             out.line()
             out.doc(["Returns the members."])
-            try out.block("public func answer(_ call: inout IncomingCall) throws(RemoteCallError) {") { (out) in
+            try out.block("public func answer(_ call: inout IncomingCall) throws(RemoteCallError) {") {
+                (out) in
                 // The callee has written handles itself.
                 for member in members where !member.type.isHandle {
                     out.line(types.answer(member.type, member.value, to: "call"))

@@ -15,9 +15,9 @@ package struct SwiftStub {
     package static func generate(
         _ unit: IDLUnit, name: String? = nil, importing module: String = "HexagonRPC"
     ) throws(IDLError) -> String {
-        let interfaces = [try requireInterface(unit, for: "a Swift stub")]
-        let types = SwiftTypes(interfaces, name: name)
-        return try SwiftStub(unit: unit, interfaces: interfaces, types: types, module: module).text()
+        _ = try requireInterface(unit, for: "a Swift stub")
+        let types = SwiftTypes(unit.interfaces, name: name)
+        return try SwiftStub(unit: unit, interfaces: unit.interfaces, types: types, module: module).text()
     }
 
     private func text() throws(IDLError) -> String {
@@ -146,7 +146,7 @@ package struct SwiftStub {
 extension SwiftStub {
     /// The stub's type for a file of its own: spelled like the file where that is the interface's name.
     package static func name(for unit: IDLUnit, writtenTo path: String) -> String? {
-        guard let interface = unit.interface else { return nil }
+        guard let interface = unit.interface, unit.interfaces.count == 1 else { return nil }
         let file = String(fileName(path).prefix { $0 != "." })
         let letters = interface.name.filter { $0 != "_" }.lowercased()
         return file.lowercased() == letters ? file : nil
