@@ -6,6 +6,7 @@ struct Lexer {
     private var line: Int
     private var column: Int
     private var atLineStart = true
+    private static let marks = Set("{}()[]<>;,:=-~*/%+&^|?!".utf8)
     private var leadingDoc: [String] = []
     private var trailingDoc: [String] = []
 
@@ -89,7 +90,7 @@ struct Lexer {
         default:
             advance()
             let mark = Unicode.Scalar(byte)
-            if "{}()[]<>;,:=-~*/%+&^|?!".unicodeScalars.contains(mark) { return .punctuator(String(mark)) }
+            if Self.marks.contains(byte) { return .punctuator(String(mark)) }
             let shown = (0x21...0x7e).contains(byte) ? "'\(mark)'" : "byte 0x\(String(byte, radix: 16))"
             return .invalid("\(shown), which no IDL token begins with")
         }
