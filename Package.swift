@@ -131,6 +131,7 @@ let package = Package(
             dependencies: [
                 "HexagonRPC", "VirtualDSP",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Client"),
         .testTarget(

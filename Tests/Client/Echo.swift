@@ -36,8 +36,17 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         var call = RemoteCall("echo.sum", method: 3, replySize: 8)
         try call.send(values)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
+    }
+
+    /// Calls `sum`, method 3.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func sum(values: [Int32]) throws(RemoteCallError) -> Int64 {
+        var call = RemoteCall("echo.sum", method: 3, replySize: 8)
+        try call.send(sequence: values)
+        try call.invoke(on: self.handle)
+        return try call.read()
     }
 
     /// Returns each value, the numbers plus one.
@@ -52,13 +61,12 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         call.send(e)
         call.send(f)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        let ra: UInt8 = try reply.read()
-        let rb: Int16 = try reply.read()
-        let rc: Int32 = try reply.read()
-        let rd: Int64 = try reply.read()
-        let re: Float = try reply.read()
-        let rf: Double = try reply.read()
+        let ra: UInt8 = try call.read()
+        let rb: Int16 = try call.read()
+        let rc: Int32 = try call.read()
+        let rd: Int64 = try call.read()
+        let re: Float = try call.read()
+        let rf: Double = try call.read()
         return (ra: ra, rb: rb, rc: rc, rd: rd, re: re, rf: rf)
     }
 
@@ -68,6 +76,17 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         call.send(seed)
         try call.receive(bytes)
         try call.invoke(on: self.handle)
+    }
+
+    /// Writes seed, seed + 1, seed + 2, …
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func fill(seed: UInt8, bytesCount: Int) throws(RemoteCallError) -> [UInt8] {
+        var call = RemoteCall("echo.fill", method: 5)
+        call.send(seed)
+        try call.receive(sequence: UInt8.self, capacity: bytesCount)
+        try call.invoke(on: self.handle)
+        return try call.readSequence()
     }
 
     /// Calls `copy`, method 6.
@@ -80,6 +99,17 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         try call.invoke(on: self.handle)
     }
 
+    /// Calls `copy`, method 6.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func copy(from: [UInt8], toCount: Int) throws(RemoteCallError) -> [UInt8] {
+        var call = RemoteCall("echo.copy", method: 6)
+        try call.send(sequence: from)
+        try call.receive(sequence: UInt8.self, capacity: toCount)
+        try call.invoke(on: self.handle)
+        return try call.readSequence()
+    }
+
     /// Calls `reverse`, method 7.
     public func reverse(values: UnsafeMutableBufferPointer<Int32>) throws(RemoteCallError) {
         var call = RemoteCall("echo.reverse", method: 7)
@@ -87,14 +117,24 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         try call.invoke(on: self.handle)
     }
 
+    /// Calls `reverse`, method 7.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func reverse(values: inout [Int32]) throws(RemoteCallError) {
+        var call = RemoteCall("echo.reverse", method: 7)
+        try call.send(sequence: values)
+        try call.receive(sequence: Int32.self, capacity: values.count)
+        try call.invoke(on: self.handle)
+        values = try call.readSequence()
+    }
+
     /// Calls `greet`, method 8.
     public func greet(name: String, greetingCapacity: Int) throws(RemoteCallError) -> String {
         var call = RemoteCall("echo.greet", method: 8)
         try call.send(name)
-        let greetingPlace = try call.receiveString(capacity: greetingCapacity)
+        try call.receiveString(capacity: greetingCapacity)
         try call.invoke(on: self.handle)
-        let greeting: String = call.string(at: greetingPlace)
-        return greeting
+        return try call.readString()
     }
 
     /// Adds one to each of the first `count` bytes of a mapped buffer and returns their sum before.
@@ -103,8 +143,7 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         call.send(fd)
         call.send(count)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
     }
 
     /// Takes a message queue and returns every packet: one added to each byte of the message and to the first of
@@ -119,8 +158,7 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
     public func endQueue() throws(RemoteCallError) -> UInt32 {
         var call = RemoteCall("echo.end_queue", method: 11, replySize: 4)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
     }
 
     /// Writes a line to the DSP's log.
@@ -154,8 +192,7 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
     public func getslot0() throws(RemoteCallError) -> Int32 {
         var call = RemoteCall("echo.Getslot0", method: 16, replySize: 4)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
     }
 
     /// Calls `Setslot0`, method 17.
@@ -169,8 +206,7 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
     public func getslot1() throws(RemoteCallError) -> Int32 {
         var call = RemoteCall("echo.Getslot1", method: 18, replySize: 4)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
     }
 
     /// Calls `Setslot1`, method 19.
@@ -184,8 +220,7 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
     public func getslot2() throws(RemoteCallError) -> Int32 {
         var call = RemoteCall("echo.Getslot2", method: 20, replySize: 4)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
     }
 
     /// Calls `Setslot2`, method 21.
@@ -199,8 +234,7 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
     public func getslot3() throws(RemoteCallError) -> Int32 {
         var call = RemoteCall("echo.Getslot3", method: 22, replySize: 4)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
     }
 
     /// Calls `Setslot3`, method 23.
@@ -214,8 +248,7 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
     public func getslot4() throws(RemoteCallError) -> Int32 {
         var call = RemoteCall("echo.Getslot4", method: 24, replySize: 4)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
     }
 
     /// Calls `Setslot4`, method 25.
@@ -229,8 +262,7 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
     public func getslot5() throws(RemoteCallError) -> Int32 {
         var call = RemoteCall("echo.Getslot5", method: 26, replySize: 4)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
     }
 
     /// Calls `Setslot5`, method 27.
@@ -244,8 +276,7 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
     public func getslot6() throws(RemoteCallError) -> Int32 {
         var call = RemoteCall("echo.Getslot6", method: 28, replySize: 4)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
     }
 
     /// Calls `Setslot6`, method 29.
@@ -259,8 +290,7 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
     public func getslot7() throws(RemoteCallError) -> Int32 {
         var call = RemoteCall("echo.Getslot7", method: 30, replySize: 4)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
     }
 
     /// Calls `Setslot7`, method 31.
@@ -276,7 +306,297 @@ public struct Echo<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         call.send(a)
         call.send(b)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
+    }
+}
+
+/// A stub goes where its handle may go.
+extension Echo: Sendable where Handle: Sendable & ~Copyable {}
+
+/// The same methods for tasks: the call runs on a thread of its own, and the task waits. Cancelling the
+/// task does not end the call; the method returns when the callee does.
+extension Echo where Handle: AsyncRemoteInvoker & ~Copyable {
+    /// Does nothing; what is left is the cost of a call.
+    public func nothing() async throws(RemoteCallError) {
+        var call = RemoteCall("echo.nothing", method: 2)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `sum`, method 3.
+    public func sum(values: UnsafeBufferPointer<Int32>) async throws(RemoteCallError) -> Int64 {
+        var call = RemoteCall("echo.sum", method: 3, replySize: 8)
+        try call.send(values)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Calls `sum`, method 3.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func sum(values: [Int32]) async throws(RemoteCallError) -> Int64 {
+        var call = RemoteCall("echo.sum", method: 3, replySize: 8)
+        try call.send(sequence: values)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Returns each value, the numbers plus one.
+    public func primitives(
+        a: UInt8, b: Int16, c: Int32, d: Int64, e: Float, f: Double
+    ) async throws(RemoteCallError) -> (ra: UInt8, rb: Int16, rc: Int32, rd: Int64, re: Float, rf: Double) {
+        var call = RemoteCall("echo.primitives", method: 4, replySize: 32)
+        call.send(a)
+        call.send(b)
+        call.send(c)
+        call.send(d)
+        call.send(e)
+        call.send(f)
+        try await call.invoke(on: self.handle)
+        let ra: UInt8 = try call.read()
+        let rb: Int16 = try call.read()
+        let rc: Int32 = try call.read()
+        let rd: Int64 = try call.read()
+        let re: Float = try call.read()
+        let rf: Double = try call.read()
+        return (ra: ra, rb: rb, rc: rc, rd: rd, re: re, rf: rf)
+    }
+
+    /// Writes seed, seed + 1, seed + 2, …
+    public func fill(seed: UInt8, bytes: UnsafeMutableBufferPointer<UInt8>) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.fill", method: 5)
+        call.send(seed)
+        try call.receive(bytes)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Writes seed, seed + 1, seed + 2, …
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func fill(seed: UInt8, bytesCount: Int) async throws(RemoteCallError) -> [UInt8] {
+        var call = RemoteCall("echo.fill", method: 5)
+        call.send(seed)
+        try call.receive(sequence: UInt8.self, capacity: bytesCount)
+        try await call.invoke(on: self.handle)
+        return try call.readSequence()
+    }
+
+    /// Calls `copy`, method 6.
+    public func copy(
+        from: UnsafeBufferPointer<UInt8>, to: UnsafeMutableBufferPointer<UInt8>
+    ) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.copy", method: 6)
+        try call.send(from)
+        try call.receive(to)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `copy`, method 6.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func copy(from: [UInt8], toCount: Int) async throws(RemoteCallError) -> [UInt8] {
+        var call = RemoteCall("echo.copy", method: 6)
+        try call.send(sequence: from)
+        try call.receive(sequence: UInt8.self, capacity: toCount)
+        try await call.invoke(on: self.handle)
+        return try call.readSequence()
+    }
+
+    /// Calls `reverse`, method 7.
+    public func reverse(values: UnsafeMutableBufferPointer<Int32>) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.reverse", method: 7)
+        try call.exchange(values)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `reverse`, method 7.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func reverse(values: inout [Int32]) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.reverse", method: 7)
+        try call.send(sequence: values)
+        try call.receive(sequence: Int32.self, capacity: values.count)
+        try await call.invoke(on: self.handle)
+        values = try call.readSequence()
+    }
+
+    /// Calls `greet`, method 8.
+    public func greet(name: String, greetingCapacity: Int) async throws(RemoteCallError) -> String {
+        var call = RemoteCall("echo.greet", method: 8)
+        try call.send(name)
+        try call.receiveString(capacity: greetingCapacity)
+        try await call.invoke(on: self.handle)
+        return try call.readString()
+    }
+
+    /// Adds one to each of the first `count` bytes of a mapped buffer and returns their sum before.
+    public func touch(fd: Int32, count: UInt32) async throws(RemoteCallError) -> UInt64 {
+        var call = RemoteCall("echo.touch", method: 9, replySize: 8)
+        call.send(fd)
+        call.send(count)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Takes a message queue and returns every packet: one added to each byte of the message and to the first of
+    /// each buffer, and the references to buffers released.
+    public func serveQueue(id: UInt64) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.serve_queue", method: 10)
+        call.send(id)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Ends the service; how many packets it returned.
+    public func endQueue() async throws(RemoteCallError) -> UInt32 {
+        var call = RemoteCall("echo.end_queue", method: 11, replySize: 4)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Writes a line to the DSP's log.
+    public func say(text: String) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.say", method: 12)
+        try call.send(text)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Allocates memory on the DSP's heap, writes to all of it, keeps it.
+    public func grow(megabytes: UInt32) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.grow", method: 13)
+        call.send(megabytes)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Fails with this code.
+    public func fail(code: Int32) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.fail", method: 14)
+        call.send(code)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Writes to address 8.
+    public func crash() async throws(RemoteCallError) {
+        var call = RemoteCall("echo.crash", method: 15)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `Getslot0`, method 16.
+    public func getslot0() async throws(RemoteCallError) -> Int32 {
+        var call = RemoteCall("echo.Getslot0", method: 16, replySize: 4)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Calls `Setslot0`, method 17.
+    public func setslot0(value: Int32) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.Setslot0", method: 17)
+        call.send(value)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `Getslot1`, method 18.
+    public func getslot1() async throws(RemoteCallError) -> Int32 {
+        var call = RemoteCall("echo.Getslot1", method: 18, replySize: 4)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Calls `Setslot1`, method 19.
+    public func setslot1(value: Int32) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.Setslot1", method: 19)
+        call.send(value)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `Getslot2`, method 20.
+    public func getslot2() async throws(RemoteCallError) -> Int32 {
+        var call = RemoteCall("echo.Getslot2", method: 20, replySize: 4)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Calls `Setslot2`, method 21.
+    public func setslot2(value: Int32) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.Setslot2", method: 21)
+        call.send(value)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `Getslot3`, method 22.
+    public func getslot3() async throws(RemoteCallError) -> Int32 {
+        var call = RemoteCall("echo.Getslot3", method: 22, replySize: 4)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Calls `Setslot3`, method 23.
+    public func setslot3(value: Int32) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.Setslot3", method: 23)
+        call.send(value)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `Getslot4`, method 24.
+    public func getslot4() async throws(RemoteCallError) -> Int32 {
+        var call = RemoteCall("echo.Getslot4", method: 24, replySize: 4)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Calls `Setslot4`, method 25.
+    public func setslot4(value: Int32) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.Setslot4", method: 25)
+        call.send(value)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `Getslot5`, method 26.
+    public func getslot5() async throws(RemoteCallError) -> Int32 {
+        var call = RemoteCall("echo.Getslot5", method: 26, replySize: 4)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Calls `Setslot5`, method 27.
+    public func setslot5(value: Int32) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.Setslot5", method: 27)
+        call.send(value)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `Getslot6`, method 28.
+    public func getslot6() async throws(RemoteCallError) -> Int32 {
+        var call = RemoteCall("echo.Getslot6", method: 28, replySize: 4)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Calls `Setslot6`, method 29.
+    public func setslot6(value: Int32) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.Setslot6", method: 29)
+        call.send(value)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `Getslot7`, method 30.
+    public func getslot7() async throws(RemoteCallError) -> Int32 {
+        var call = RemoteCall("echo.Getslot7", method: 30, replySize: 4)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Calls `Setslot7`, method 31.
+    public func setslot7(value: Int32) async throws(RemoteCallError) {
+        var call = RemoteCall("echo.Setslot7", method: 31)
+        call.send(value)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `beyond`, method 32.
+    public func beyond(a: Int32, b: Int64) async throws(RemoteCallError) -> Int64 {
+        var call = RemoteCall("echo.beyond", method: 32, replySize: 8)
+        call.send(a)
+        call.send(b)
+        try await call.invoke(on: self.handle)
+        return try call.read()
     }
 }

@@ -58,10 +58,43 @@ struct Tour {
 }
 
 extension Tour {
+    /// Memory of a graphics driver that the DSP works in, and memory of the DSP's that a graphics driver gets.
+    func shareWithGPU() throws {
+        let session = try Session(transport)
+        let echo = Echo(try session.open(ModuleURI(interface: "echo")))
+        let drawn = try DRMAllocator().allocate(byteCount: 1 << 16)
+        try drawn.withCPUAccess(.write) { _ = $0.initializeMemory(as: UInt8.self, repeating: 3) }
+        try session.map(drawn)
+        try expect(try echo.touch(fd: drawn.descriptor, count: 1 << 16) == 3 << 16, "touch of a GEM object")
+        try drawn.withCPUAccess(.read) { try expect($0[65_535] == 4, "what the DSP wrote") }
+        try session.unmap(drawn)
+
+        let own = try session.allocator.allocate(byteCount: 4096)
+        try own.withCPUAccess(.write) { $0[0] = 77 }
+        let gpu = try DRMRenderNode(path: try DRMAllocator().node)
+        let handle = try gpu.handle(for: own)
+        let again = try handle.export(byteCount: 4096)
+        try again.withCPUAccess(.read) { try expect($0[0] == 77, "import by PRIME") }
+        handle.close()
+        again.close()
+        own.close()
+        drawn.close()
+        try echo.takeHandle().close()
+        session.close()
+    }
+
+    /// A line of the DSP's log.
+    func say(_ text: String) throws {
+        let session = try Session(transport)
+        let echo = Echo(try session.open(ModuleURI(interface: "echo")))
+        try echo.say(text: text)
+        try echo.takeHandle().close()
+        session.close()
+    }
+
     /// Packets there and back, one with a reference to a buffer.
     private func queue(_ session: borrowing Session, _ echo: borrowing Echo<RemoteHandle>) throws {
-        let queues = try session.makeQueues()
-        let queue = try queues.makeQueue()
+        let queue = try session.makeQueue()
         try echo.serveQueue(id: queue.exportedID)
         for index: UInt8 in 0..<100 {
             try queue.write([index, 1, 2], deadline: .now + .seconds(2))
@@ -70,7 +103,6 @@ extension Tour {
         }
         try expect(try echo.endQueue() == 100, "endQueue")
         try queue.close()
-        try queues.close()
     }
 }
 

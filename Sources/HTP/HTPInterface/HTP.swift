@@ -47,11 +47,10 @@ public struct HTP<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
     ) {
         var call = RemoteCall("htp.hardware", method: 4, replySize: 24)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        let arch: UInt32 = try reply.read()
-        let threads: UInt32 = try reply.read()
-        let hvxUnits: UInt32 = try reply.read()
-        let vtcmBytes: UInt64 = try reply.read()
+        let arch: UInt32 = try call.read()
+        let threads: UInt32 = try call.read()
+        let hvxUnits: UInt32 = try call.read()
+        let vtcmBytes: UInt64 = try call.read()
         return (arch: arch, threads: threads, hvxUnits: hvxUnits, vtcmBytes: vtcmBytes)
     }
 
@@ -80,9 +79,8 @@ public struct HTP<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         call.send(offset)
         call.send(size)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        let executed: UInt32 = try reply.read()
-        let microseconds: UInt64 = try reply.read()
+        let executed: UInt32 = try call.read()
+        let microseconds: UInt64 = try call.read()
         return (executed: executed, microseconds: microseconds)
     }
 
@@ -102,5 +100,129 @@ public struct HTP<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         try call.send(src)
         try call.receive(dst)
         try call.invoke(on: self.handle)
+    }
+
+    /// One matrix product: dst[count][rows] = src[count][columns] x weights, with the weights repacked
+    /// into tiles of kind `type` at `offset` of the mapped buffer `fd`.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func matmul(
+        fd: Int32, offset: UInt64, type: UInt32, rows: UInt32, columns: UInt32, count: UInt32, src: [Float],
+        dstCount: Int
+    ) throws(RemoteCallError) -> [Float] {
+        var call = RemoteCall("htp.matmul", method: 8)
+        call.send(fd)
+        call.send(offset)
+        call.send(type)
+        call.send(rows)
+        call.send(columns)
+        call.send(count)
+        try call.send(sequence: src)
+        try call.receive(sequence: Float.self, capacity: dstCount)
+        try call.invoke(on: self.handle)
+        return try call.readSequence()
+    }
+}
+
+/// A stub goes where its handle may go.
+extension HTP: Sendable where Handle: Sendable & ~Copyable {}
+
+/// The same methods for tasks: the call runs on a thread of its own, and the task waits. Cancelling the
+/// task does not end the call; the method returns when the callee does.
+extension HTP where Handle: AsyncRemoteInvoker & ~Copyable {
+    /// Starts the worker threads. `threads` = 0 asks for one per HVX unit.
+    public func start(threads: UInt32) async throws(RemoteCallError) {
+        var call = RemoteCall("htp.start", method: 2)
+        call.send(threads)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Ends the worker threads. Mapped buffers stay mapped.
+    public func stop() async throws(RemoteCallError) {
+        var call = RemoteCall("htp.stop", method: 3)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// What the program runs on: architecture (0x68 for v68), worker threads, vector units, and bytes of
+    /// tightly coupled memory.
+    public func hardware() async throws(RemoteCallError) -> (
+        arch: UInt32, threads: UInt32, hvxUnits: UInt32, vtcmBytes: UInt64
+    ) {
+        var call = RemoteCall("htp.hardware", method: 4, replySize: 24)
+        try await call.invoke(on: self.handle)
+        let arch: UInt32 = try call.read()
+        let threads: UInt32 = try call.read()
+        let hvxUnits: UInt32 = try call.read()
+        let vtcmBytes: UInt64 = try call.read()
+        return (arch: arch, threads: threads, hvxUnits: hvxUnits, vtcmBytes: vtcmBytes)
+    }
+
+    /// Makes the first `size` bytes of the shared buffer `fd` known to the program.
+    public func map(fd: Int32, size: UInt64) async throws(RemoteCallError) {
+        var call = RemoteCall("htp.map", method: 5)
+        call.send(fd)
+        call.send(size)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Forgets a mapped buffer.
+    public func unmap(fd: Int32) async throws(RemoteCallError) {
+        var call = RemoteCall("htp.unmap", method: 6)
+        call.send(fd)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Runs the batch of operations at `offset` of the mapped buffer `fd`. `executed` counts operations,
+    /// `microseconds` is the time the program took. A failure is described in the batch's header.
+    public func submit(
+        fd: Int32, offset: UInt64, size: UInt64
+    ) async throws(RemoteCallError) -> (executed: UInt32, microseconds: UInt64) {
+        var call = RemoteCall("htp.submit", method: 7, replySize: 16)
+        call.send(fd)
+        call.send(offset)
+        call.send(size)
+        try await call.invoke(on: self.handle)
+        let executed: UInt32 = try call.read()
+        let microseconds: UInt64 = try call.read()
+        return (executed: executed, microseconds: microseconds)
+    }
+
+    /// One matrix product: dst[count][rows] = src[count][columns] x weights, with the weights repacked
+    /// into tiles of kind `type` at `offset` of the mapped buffer `fd`.
+    public func matmul(
+        fd: Int32, offset: UInt64, type: UInt32, rows: UInt32, columns: UInt32, count: UInt32,
+        src: UnsafeBufferPointer<Float>, dst: UnsafeMutableBufferPointer<Float>
+    ) async throws(RemoteCallError) {
+        var call = RemoteCall("htp.matmul", method: 8)
+        call.send(fd)
+        call.send(offset)
+        call.send(type)
+        call.send(rows)
+        call.send(columns)
+        call.send(count)
+        try call.send(src)
+        try call.receive(dst)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// One matrix product: dst[count][rows] = src[count][columns] x weights, with the weights repacked
+    /// into tiles of kind `type` at `offset` of the mapped buffer `fd`.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func matmul(
+        fd: Int32, offset: UInt64, type: UInt32, rows: UInt32, columns: UInt32, count: UInt32, src: [Float],
+        dstCount: Int
+    ) async throws(RemoteCallError) -> [Float] {
+        var call = RemoteCall("htp.matmul", method: 8)
+        call.send(fd)
+        call.send(offset)
+        call.send(type)
+        call.send(rows)
+        call.send(columns)
+        call.send(count)
+        try call.send(sequence: src)
+        try call.receive(sequence: Float.self, capacity: dstCount)
+        try await call.invoke(on: self.handle)
+        return try call.readSequence()
     }
 }

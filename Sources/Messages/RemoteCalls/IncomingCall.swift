@@ -7,12 +7,24 @@ public struct IncomingCall {
     public let method: Int
     private let scalars: Scalars
     private let arguments: UnsafeMutableBufferPointer<RemoteArgument>
-    private var primitives: WireReader
+    /// Where values and counts are read: the primitive buffer, or the records of a sequence.
+    var record: WireReader
+    /// Where returned values are written: the primitive buffer that goes back, or the records of a sequence.
+    var reply = WireWriter()
+    /// The room that was taken for what is returned, and how much of it is answered.
+    var lent: [Lent] = []
+    var nextAnswered = 0
     private var nextIn: Int
     private var nextOut: Int
     private var nextInHandle: Int
     private var nextOutHandle: Int
     private let replyBuffer: UnsafeMutableRawBufferPointer?
+
+    /// Room for a string or for the records of so many elements.
+    struct Lent {
+        var memory: UnsafeMutableRawBufferPointer
+        var count: Int
+    }
 
     /// Begins to unpack a call. From index 31 on the real index is read from the primitive buffer.
     ///
@@ -34,14 +46,14 @@ public struct IncomingCall {
         nextOut = scalars.inBuffers
         nextInHandle = scalars.inBuffers + scalars.outBuffers
         nextOutHandle = nextInHandle + scalars.inHandles
-        primitives = WireReader(UnsafeRawBufferPointer(start: nil, count: 0))
+        record = WireReader(UnsafeRawBufferPointer(start: nil, count: 0))
         let isExtended = scalars.method == 31
         if hasPrimitives || isExtended {
             guard scalars.inBuffers > 0 else {
                 throw RemoteCallError(
                     .badParameter, operation: "unpacking call \(scalars) without primitives")
             }
-            primitives = WireReader(UnsafeRawBufferPointer(arguments[0].buffer))
+            record = WireReader(UnsafeRawBufferPointer(arguments[0].buffer))
             nextIn = 1
         }
         if replySize > 0 {
@@ -54,10 +66,10 @@ public struct IncomingCall {
         } else {
             replyBuffer = nil
         }
-        method = isExtended ? Int(try primitives.read(UInt32.self)) : scalars.method
+        method = isExtended ? Int(try record.read(UInt32.self)) : scalars.method
     }
 
-    private func failure(_ what: String) -> RemoteCallError {
+    func failure(_ what: String) -> RemoteCallError {
         RemoteCallError(
             .badParameter, operation: "unpacking call \(scalars): \(what)",
             advice: "stub and skel were generated from different interfaces")
@@ -67,26 +79,26 @@ public struct IncomingCall {
     public mutating func read<Value: WireScalar>(
         _ type: Value.Type = Value.self
     ) throws(RemoteCallError) -> Value {
-        try primitives.read(type)
+        try record.read(type)
     }
 
     /// Takes a struct, or a `boolean`.
     public mutating func read<Value: WireValue>(
         _ type: Value.Type = Value.self
     ) throws(RemoteCallError) -> Value {
-        try primitives.read(type)
+        try record.read(type)
     }
 
     /// Takes an array by value.
     public mutating func read<Value: WireValue>(
         _ type: Value.Type = Value.self, count: Int
     ) throws(RemoteCallError) -> [Value] {
-        try primitives.read(type, count: count)
+        try record.read(type, count: count)
     }
 
     /// Takes a sequence: the bytes of its elements, which need not be aligned.
     public mutating func readSequence(elementSize: Int) throws(RemoteCallError) -> UnsafeRawBufferPointer {
-        let count = try primitives.readCount()
+        let count = try record.readCount()
         guard nextIn < scalars.inBuffers else { throw failure("an in buffer is missing") }
         let buffer = arguments[nextIn].buffer
         let (size, overflow) = count.multipliedReportingOverflow(by: elementSize)
@@ -108,7 +120,13 @@ public struct IncomingCall {
     public mutating func roomForSequence(
         elementSize: Int
     ) throws(RemoteCallError) -> UnsafeMutableRawBufferPointer {
-        let count = try primitives.readCount()
+        try nextRoom(try record.readCount(), elementSize: elementSize)
+    }
+
+    /// The next out buffer, which must hold `count` elements.
+    mutating func nextRoom(
+        _ count: Int, elementSize: Int
+    ) throws(RemoteCallError) -> UnsafeMutableRawBufferPointer {
         guard nextOut < scalars.inBuffers + scalars.outBuffers else {
             throw failure("an out buffer is missing")
         }
@@ -130,6 +148,13 @@ public struct IncomingCall {
         return (arguments[nextInHandle].descriptor, arguments[nextInHandle].offset)
     }
 
+    /// Takes a slice that the callee writes.
+    mutating func nextLentArgument() throws(RemoteCallError) -> RemoteArgument {
+        guard nextOutHandle < scalars.argumentCount else { throw failure("an out handle is missing") }
+        defer { nextOutHandle += 1 }
+        return arguments[nextOutHandle]
+    }
+
     /// Returns a handle.
     public mutating func write(handle: UInt64) throws(RemoteCallError) {
         guard nextOutHandle < scalars.argumentCount else { throw failure("an out handle is missing") }
@@ -137,11 +162,22 @@ public struct IncomingCall {
         nextOutHandle += 1
     }
 
-    /// Ends the call: checks that nothing is left over, and copies the primitives that go back.
-    public func finish(_ reply: WireWriter = WireWriter()) throws(RemoteCallError) {
+    /// Checks that all buffers and handles are taken: before the method runs, so that a call that does not fit
+    /// has no effect.
+    public func requireEnd() throws(RemoteCallError) {
+        guard nextIn == scalars.inBuffers, nextOut == scalars.inBuffers + scalars.outBuffers,
+            nextInHandle == scalars.argumentCount - scalars.outHandles, nextOutHandle == scalars.argumentCount
+        else { throw failure("there are buffers or handles left over") }
+    }
+
+    /// Ends the call: checks that no buffer is left over, and copies the primitives that go back.
+    ///
+    /// - Parameter reply: what goes back where it was not written to the call itself.
+    public func finish(_ reply: WireWriter? = nil) throws(RemoteCallError) {
         guard nextIn == scalars.inBuffers, nextOut == scalars.inBuffers + scalars.outBuffers else {
             throw failure("there are buffers left over")
         }
+        let reply = reply ?? self.reply
         let room = replyBuffer?.count ?? 0
         guard reply.bytes.count <= room else {
             throw failure("\(reply.bytes.count) bytes do not fit the reply's \(room)")

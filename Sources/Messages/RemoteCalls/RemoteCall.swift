@@ -2,18 +2,36 @@
 ///
 /// Parameters are added in the order of the interface; the call sorts them into the primitive buffer, in
 /// buffers, out buffers and handles. Memory passed as a buffer is not copied and must stay valid until the
-/// call is over; strings and structs are copied into memory that the call owns.
+/// call is over; strings, structs and arrays are copied into memory that the call owns.
+///
+/// After the call what came back is read, again in the order of the interface, but for the caller's own
+/// buffers: those are filled already.
 public struct RemoteCall: ~Copyable {
-    private let name: String
+    let name: String
     private let method: Int
     private let replySize: Int
-    private var primitives: WireWriter
+    /// Where counts and values are written: the primitive buffer, or the records of a sequence.
+    var record: WireWriter
     private var inBuffers: [RemoteArgument] = []
     private var outBuffers: [RemoteArgument] = []
     private var inHandles: [RemoteArgument] = []
     private var outHandles: [RemoteArgument] = []
     private var owned: [UnsafeMutableRawBufferPointer] = []
     private var replyBuffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    /// What comes back in memory of the call, in the order in which it is read.
+    var returned: [Returned] = []
+    var nextReturned = 0
+    /// The slices that the callee writes, which are part of what is read.
+    var lentHandles: [DMAHandle] = []
+    var nextLentHandle = 0
+    /// Where values are read: the primitive buffer that came back, or the records of a sequence.
+    var returnedRecord = WireReader(UnsafeRawBufferPointer(start: nil, count: 0))
+
+    /// Room for a string or a sequence's records, and how many elements were asked for.
+    struct Returned {
+        var memory: UnsafeMutableRawBufferPointer
+        var count: Int
+    }
 
     /// Begins a call.
     ///
@@ -25,15 +43,15 @@ public struct RemoteCall: ~Copyable {
         self.name = name
         self.method = method
         self.replySize = replySize
-        primitives = WireWriter(capacity: 64)
-        if method >= 31 { primitives.append(UInt32(truncatingIfNeeded: method)) }
+        record = WireWriter(capacity: 64)
+        if method >= 31 { record.append(UInt32(truncatingIfNeeded: method)) }
     }
 
     deinit {
         for memory in owned { memory.deallocate() }
     }
 
-    private mutating func allocate(_ count: Int) -> UnsafeMutableRawBufferPointer {
+    mutating func allocate(_ count: Int) -> UnsafeMutableRawBufferPointer {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 8)
         memory.initializeMemory(as: UInt8.self, repeating: 0)
         owned.append(memory)
@@ -43,36 +61,24 @@ public struct RemoteCall: ~Copyable {
     // MARK: In
 
     /// Adds a scalar.
-    public mutating func send(_ value: some WireScalar) { primitives.append(value) }
+    public mutating func send(_ value: some WireScalar) { record.append(value) }
 
     /// Adds a struct, or a `boolean`.
     public mutating func send<Value: WireValue>(_ value: Value) throws(RemoteCallError) {
-        try primitives.append(value)
+        try record.append(value)
     }
 
     /// Adds an array by value, whose length is part of the type.
     public mutating func send<Value: WireValue>(_ values: [Value], count: Int) throws(RemoteCallError) {
-        try primitives.append(values, count: count)
+        try record.append(values, count: count)
     }
 
     /// Adds a sequence of scalars, without a copy.
     public mutating func send<Value: WireScalar>(
         _ values: UnsafeBufferPointer<Value>
     ) throws(RemoteCallError) {
-        try primitives.append(count: values.count)
+        try record.append(count: values.count)
         inBuffers.append(RemoteArgument(reading: UnsafeRawBufferPointer(values)))
-    }
-
-    /// Adds a sequence of structs, packed into a copy.
-    public mutating func send<Value: WireValue>(sequence values: [Value]) throws(RemoteCallError) {
-        try primitives.append(count: values.count)
-        let (size, overflow) = values.count.multipliedReportingOverflow(by: Value.wireSize)
-        guard !overflow else {
-            throw RemoteCallError(.badParameter, operation: "\(name): packing \(values.count) structs")
-        }
-        var writer = WireWriter(capacity: size)
-        for value in values { try writer.append(value) }
-        addCopy(of: writer.bytes)
     }
 
     /// Adds a string with its terminating zero.
@@ -81,7 +87,7 @@ public struct RemoteCall: ~Copyable {
         guard !bytes.dropLast().contains(0) else {
             throw RemoteCallError(.badParameter, operation: "\(name): packing a string with a zero inside")
         }
-        try primitives.append(count: bytes.count)
+        try record.append(count: bytes.count)
         addCopy(of: bytes)
     }
 
@@ -91,14 +97,26 @@ public struct RemoteCall: ~Copyable {
         guard !units.dropLast().contains(0) else {
             throw RemoteCallError(.badParameter, operation: "\(name): packing a string with a zero inside")
         }
-        try primitives.append(count: units.count)
-        units.withUnsafeBytes { addCopy(of: Array($0)) }
+        try record.append(count: units.count)
+        units.withUnsafeBytes { addCopy(of: $0) }
     }
 
-    private mutating func addCopy(of bytes: [UInt8]) {
+    mutating func addCopy(of bytes: some Collection<UInt8>) {
         let memory = allocate(bytes.count)
         memory.copyBytes(from: bytes)
         inBuffers.append(RemoteArgument(writing: memory))
+    }
+
+    /// Keeps the place of an in buffer whose content is known after those that follow it.
+    mutating func reserveInBuffer() -> Int {
+        inBuffers.append(RemoteArgument(buffer: nil, count: 0))
+        return inBuffers.count - 1
+    }
+
+    mutating func fillInBuffer(at place: Int, _ bytes: [UInt8]) {
+        let memory = allocate(bytes.count)
+        memory.copyBytes(from: bytes)
+        inBuffers[place] = RemoteArgument(writing: memory)
     }
 
     // MARK: Out
@@ -108,40 +126,34 @@ public struct RemoteCall: ~Copyable {
     public mutating func receive<Value: WireScalar>(
         _ values: UnsafeMutableBufferPointer<Value>
     ) throws(RemoteCallError) {
-        try primitives.append(count: values.count)
+        try record.append(count: values.count)
         outBuffers.append(RemoteArgument(writing: UnsafeMutableRawBufferPointer(values)))
-    }
-
-    /// Adds a sequence of structs that the callee fills; `sequence(at:count:)` unpacks it after the call.
-    ///
-    /// - Returns: the buffer's place, for the unpacking call.
-    public mutating func receive<Value: WireValue>(
-        _ type: Value.Type, count: Int
-    ) throws(RemoteCallError) -> Int {
-        try primitives.append(count: count)
-        let (size, overflow) = count.multipliedReportingOverflow(by: Value.wireSize)
-        guard !overflow else {
-            throw RemoteCallError(.badParameter, operation: "\(name): reserving \(count) structs")
-        }
-        outBuffers.append(RemoteArgument(writing: allocate(size)))
-        return outBuffers.count - 1
     }
 
     /// Adds a string that the callee fills: `capacity` bytes, the terminating zero included.
     ///
     /// - Returns: the buffer's place, for `string(at:)`.
+    @discardableResult
     public mutating func receiveString(capacity: Int) throws(RemoteCallError) -> Int {
-        try primitives.append(count: capacity)
-        outBuffers.append(RemoteArgument(writing: allocate(capacity)))
-        return outBuffers.count - 1
+        try record.append(count: capacity)
+        return addReturned(count: capacity, elementSize: 1)
     }
 
     /// Adds a string of 16-bit units that the callee fills: `capacity` units, the terminating zero included.
     ///
     /// - Returns: the buffer's place, for `wideString(at:)`.
+    @discardableResult
     public mutating func receiveWideString(capacity: Int) throws(RemoteCallError) -> Int {
-        try primitives.append(count: capacity)
-        outBuffers.append(RemoteArgument(writing: allocate(capacity * 2)))
+        try record.append(count: capacity)
+        return addReturned(count: capacity, elementSize: 2)
+    }
+
+    /// Adds an out buffer of the call's own; the count was checked when it was packed.
+    @discardableResult
+    mutating func addReturned(count: Int, elementSize: Int) -> Int {
+        let memory = allocate(count * elementSize)
+        returned.append(Returned(memory: memory, count: count))
+        outBuffers.append(RemoteArgument(writing: memory))
         return outBuffers.count - 1
     }
 
@@ -167,13 +179,54 @@ public struct RemoteCall: ~Copyable {
         outHandles.append(RemoteArgument(descriptor: buffer.descriptor, offset: buffer.offset))
     }
 
+    /// Adds slices that the callee writes: their count, and a slot for each.
+    public mutating func receive(_ buffers: [DMAHandle]) throws(RemoteCallError) {
+        try record.append(count: buffers.count)
+        for buffer in buffers { receive(buffer) }
+    }
+
+    /// Adds a slice that is part of a returned value; `readHandle()` gives it back.
+    public mutating func receive(handle buffer: DMAHandle) {
+        receive(buffer)
+        lentHandles.append(buffer)
+    }
+
     // MARK: The call
 
     /// Makes the call and waits for its end.
     public mutating func invoke<Handle: RemoteInvoker & ~Copyable>(
         on handle: borrowing Handle
     ) throws(RemoteCallError) {
-        let bytes = primitives.padded
+        let (scalars, arguments) = try finishPacking()
+        do throws(RemoteCallError) {
+            try handle.invoke(scalars, arguments)
+        } catch {
+            throw named(error)
+        }
+    }
+
+    /// Makes the call while the task waits. The call itself cannot be cancelled: it runs to its end, also if
+    /// the task is cancelled meanwhile.
+    public mutating func invoke<Handle: AsyncRemoteInvoker & ~Copyable>(
+        on handle: borrowing Handle
+    ) async throws(RemoteCallError) {
+        let (scalars, arguments) = try finishPacking()
+        do throws(RemoteCallError) {
+            try await handle.invokeAsync(scalars, arguments)
+        } catch {
+            throw named(error)
+        }
+    }
+
+    private func named(_ error: RemoteCallError) -> RemoteCallError {
+        RemoteCallError(error.result, operation: "\(name): \(error.operation)", advice: error.advice)
+    }
+
+    /// Lays the arguments out in memory of the call.
+    private mutating func finishPacking() throws(RemoteCallError) -> (
+        Scalars, UnsafeMutableBufferPointer<RemoteArgument>
+    ) {
+        let bytes = record.padded
         var first: [RemoteArgument] = []
         if !bytes.isEmpty {
             let memory = allocate(bytes.count)
@@ -183,6 +236,7 @@ public struct RemoteCall: ~Copyable {
         var reply: [RemoteArgument] = []
         if replySize > 0 {
             replyBuffer = allocate(replySize)
+            returnedRecord = self.reply
             reply.append(RemoteArgument(writing: replyBuffer))
         }
         // The reference stub refuses 255 secondary buffers; the scalars word holds 255 in all.
@@ -202,16 +256,11 @@ public struct RemoteCall: ~Copyable {
             method: method, inBuffers: first.count + inBuffers.count,
             outBuffers: reply.count + outBuffers.count, inHandles: inHandles.count,
             outHandles: outHandles.count)
-        let arguments = UnsafeMutableBufferPointer<RemoteArgument>.allocate(capacity: scalars.argumentCount)
-        defer { arguments.deallocate() }
-        _ = arguments.initialize(
-            from: [first, inBuffers, reply, outBuffers, inHandles, outHandles].joined())
-        do throws(RemoteCallError) {
-            try handle.invoke(scalars, arguments)
-        } catch {
-            throw RemoteCallError(
-                error.result, operation: "\(name): \(error.operation)", advice: error.advice)
-        }
+        let list = [first, inBuffers, reply, outBuffers, inHandles, outHandles].joined()
+        let arguments = allocate(scalars.argumentCount * MemoryLayout<RemoteArgument>.stride)
+            .bindMemory(to: RemoteArgument.self)
+        _ = arguments.initialize(from: list)
+        return (scalars, arguments)
     }
 
     // MARK: After the call
@@ -220,21 +269,17 @@ public struct RemoteCall: ~Copyable {
     public var reply: WireReader { WireReader(UnsafeRawBufferPointer(replyBuffer)) }
 
     /// The string that came back in an out buffer, up to its first zero. Broken UTF-8 is repaired.
-    public func string(at place: Int) -> String {
-        String(decoding: outBuffers[place].buffer.prefix { $0 != 0 }, as: UTF8.self)
-    }
+    public func string(at place: Int) -> String { Self.text(outBuffers[place].buffer) }
 
     /// The string of 16-bit units that came back in an out buffer, up to its first zero.
-    public func wideString(at place: Int) -> String {
-        let units = outBuffers[place].buffer.bindMemory(to: UInt16.self)
-        return String(decoding: units.prefix { $0 != 0 }, as: UTF16.self)
+    public func wideString(at place: Int) -> String { Self.wideText(outBuffers[place].buffer) }
+
+    static func text(_ bytes: UnsafeMutableRawBufferPointer) -> String {
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }
 
-    /// The structs that came back in an out buffer.
-    public func sequence<Value: WireValue>(
-        _ type: Value.Type, at place: Int, count: Int
-    ) throws(RemoteCallError) -> [Value] {
-        var reader = WireReader(UnsafeRawBufferPointer(outBuffers[place].buffer))
-        return try reader.read(Value.self, count: count)
+    static func wideText(_ bytes: UnsafeMutableRawBufferPointer) -> String {
+        let units = bytes.bindMemory(to: UInt16.self)
+        return String(decoding: units.prefix { $0 != 0 }, as: UTF16.self)
     }
 }

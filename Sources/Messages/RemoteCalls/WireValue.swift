@@ -1,7 +1,7 @@
 /// A value that travels inside a call's primitive buffer, at its natural alignment.
 ///
 /// Scalars conform here; generated structs conform with explicit packing.
-public protocol WireValue {
+public protocol WireValue: ServedValue where Capacity == Void, SequenceCapacity == Int {
     /// Bytes on the wire, trailing padding included.
     static var wireSize: Int { get }
     /// The largest alignment inside the value: 1, 2, 4 or 8.

@@ -2,7 +2,7 @@
 ///
 /// The owner closes it with ``close()``, which reports what went wrong; a handle that goes out of scope is
 /// closed as well, silently.
-public struct RemoteHandle: ~Copyable, Sendable, RemoteInvoker {
+public struct RemoteHandle: ~Copyable, Sendable, AsyncRemoteInvoker {
     /// The transport's number for it.
     public let rawValue: UInt64
     private let connection: any TransportSession
@@ -28,5 +28,17 @@ public struct RemoteHandle: ~Copyable, Sendable, RemoteInvoker {
         _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
     ) throws(RemoteCallError) {
         try connection.invoke(rawValue, scalars, arguments)
+    }
+
+    /// Makes a call while the task waits. Cancelling the task does not end the call.
+    public func invokeAsync(
+        _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
+    ) async throws(RemoteCallError) {
+        let (rawValue, connection) = (rawValue, connection)
+        // Used by one thread at a time: this one waits.
+        nonisolated(unsafe) let arguments = arguments
+        try await CallThread.run { () throws(RemoteCallError) in
+            try connection.invoke(rawValue, scalars, arguments)
+        }
     }
 }

@@ -25,6 +25,9 @@ struct Compile: ParsableCommand {
     @Option(name: .customLong("swift"), help: "The Swift stub.")
     var swiftOutput: String?
 
+    @Option(name: .customLong("swift-skel"), help: "The Swift skel, which serves calls; needs the stub's file.")
+    var swiftSkelOutput: String?
+
     @Option(
         help:
             "The stub's type; by default the interface's name, spelled like the Swift file if that is the same word."
@@ -55,6 +58,11 @@ struct Compile: ParsableCommand {
                 let name = swiftName ?? SwiftStub.name(for: unit, writtenTo: swiftOutput)
                 outputs.append(
                     (swiftOutput, try SwiftStub.generate(unit, name: name, importing: swiftImport)))
+            }
+            if let swiftSkelOutput {
+                let name = swiftName ?? swiftOutput.flatMap { SwiftStub.name(for: unit, writtenTo: $0) }
+                outputs.append(
+                    (swiftSkelOutput, try SwiftSkel.generate(unit, name: name, importing: swiftImport)))
             }
             if let headerOutput { outputs.append((headerOutput, try CHeader.generate(unit))) }
             if let stubOutput { outputs.append((stubOutput, try CStub.generate(unit))) }

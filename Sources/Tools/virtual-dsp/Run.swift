@@ -66,6 +66,12 @@ struct Run: ParsableCommand {
 
     func run() throws {
         guard let scenario = Scenario(scenario), let architecture else { throw Exit.failed }
+        guard dsp == .native else {
+            Program.printError(
+                "virtual-dsp: --dsp qemu runs the DSP program as Hexagon code, which this version does not build; "
+                    + "use --dsp native")
+            throw Exit.unavailable
+        }
         var configuration = Machine.Configuration(command)
         configuration.forwardsSignals = true
         if getenv("DSP_LIBRARY_PATH") == nil, getenv("ADSP_LIBRARY_PATH") == nil {
@@ -82,7 +88,7 @@ struct Run: ParsableCommand {
         var machine = VirtualKernel.Configuration()
         machine.architecture = architecture
         machine.scenario = scenario
-        let kernel = VirtualKernel(machine, launcher: ShellLauncher(dsp: dsp))
+        let kernel = VirtualKernel(machine, launcher: ShellLauncher())
         let ending: Machine.Ending
         do throws(MachineError) {
             ending = try Machine(kernel, configuration).run()

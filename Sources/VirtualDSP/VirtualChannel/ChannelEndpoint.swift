@@ -13,13 +13,19 @@ package final class ChannelEndpoint: Sendable {
 
     /// Larger than any message: 540 arguments and what stands before them.
     private static let maximumPacket = 64 << 10
+    /// Where packets arrive; the one receiver's own.
+    private nonisolated(unsafe) let room = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: ChannelEndpoint.maximumPacket, alignment: 8)
 
     /// Takes over a socket.
     package init(owning descriptor: CInt) {
         self.descriptor = descriptor
     }
 
-    deinit { SystemCalls.close(descriptor) }
+    deinit {
+        SystemCalls.close(descriptor)
+        room.deallocate()
+    }
 
     /// Two connected ends.
     package static func pair() throws(SystemError) -> (ChannelEndpoint, ChannelEndpoint) {
@@ -48,8 +54,6 @@ package final class ChannelEndpoint: Sendable {
     /// - Returns: nil when the other end is gone.
     /// - Throws: `EBADMSG` for what is no message.
     package func receive() throws(SystemError) -> (message: ChannelMessage, file: CInt)? {
-        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.maximumPacket, alignment: 8)
-        defer { room.deallocate() }
         var file: CInt = -1
         while true {
             let count = clinux_receive_packet(descriptor, room.baseAddress, UInt(room.count), &file)

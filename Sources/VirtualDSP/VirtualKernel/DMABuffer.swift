@@ -12,6 +12,13 @@ package final class VirtualDMABuffer: Sendable {
     let descriptor: CInt
     package let byteCount: UInt64
     private let accesses = Mutex(CPUAccessCounts())
+    private let gifts = Mutex(Gifts())
+
+    /// Several threads may give a buffer at once, and one of them may fail.
+    private struct Gifts: Sendable {
+        var underWay = 0
+        var isGiven = false
+    }
 
     /// How often the host announced the begin and the end of its accesses (`DMA_BUF_IOCTL_SYNC`).
     package var cpuAccesses: CPUAccessCounts { accesses.withLock { $0 } }
@@ -41,24 +48,35 @@ package final class VirtualDMABuffer: Sendable {
     func give(
         to caller: any Caller, flags: CInt, registry: FileRegistry, counts: CPUAccessCounter
     ) throws(SystemError) -> CInt {
-        let isNew = !(registry.file(descriptor) is VirtualDMABufferFile)
-        if isNew {
-            try registry.register(
-                VirtualDMABufferFile(self, registry: registry, counts: counts), for: descriptor)
-        }
-        do throws(SystemError) {
-            let closeOnExec = flags & O_CLOEXEC != 0
-            guard flags & O_ACCMODE == O_RDWR else {
-                // The access mode is the open file's; another one needs another open file of the same inode.
-                let other = try SystemCalls.open("/proc/self/fd/\(descriptor)", flags & O_ACCMODE)
-                defer { SystemCalls.close(other) }
-                return try caller.give(other, closeOnExec: closeOnExec)
+        try gifts.withLock { gifts throws(SystemError) in
+            if !gifts.isGiven, gifts.underWay == 0 {
+                try registry.register(
+                    VirtualDMABufferFile(self, registry: registry, counts: counts), for: descriptor)
             }
-            return try caller.give(descriptor, closeOnExec: closeOnExec)
-        } catch {
-            if isNew { registry.remove(descriptor) }
-            throw error
+            gifts.underWay += 1
         }
+        var isGiven = false
+        defer {
+            gifts.withLock { gifts in
+                gifts.underWay -= 1
+                if isGiven { gifts.isGiven = true }
+                if !gifts.isGiven, gifts.underWay == 0 { registry.remove(descriptor) }
+            }
+        }
+        let number = try duplicate(for: caller, flags)
+        isGiven = true
+        return number
+    }
+
+    private func duplicate(for caller: any Caller, _ flags: CInt) throws(SystemError) -> CInt {
+        let closeOnExec = flags & O_CLOEXEC != 0
+        guard flags & O_ACCMODE == O_RDWR else {
+            // The access mode is the open file's; another one needs another open file of the same inode.
+            let other = try SystemCalls.open("/proc/self/fd/\(descriptor)", flags & O_ACCMODE)
+            defer { SystemCalls.close(other) }
+            return try caller.give(other, closeOnExec: closeOnExec)
+        }
+        return try caller.give(descriptor, closeOnExec: closeOnExec)
     }
 
     /// Copies bytes out of it, as many as there are. A mapping is not needed for that.

@@ -15,6 +15,8 @@ final class FastRPCFile: VirtualFile {
     private struct State: Sendable {
         var process: DSPProcess?
         var isStarting = false
+        /// The process that is being created.
+        var starting: DSPProcess?
         var isClosed = false
         /// Pages that the process was given.
         var pages: [PageRange] = []
@@ -53,19 +55,22 @@ final class FastRPCFile: VirtualFile {
     }
 
     func release() {
-        let process = state.withLock { state in
+        let (process, starting) = state.withLock { state in
             state.isClosed = true
             state.pages = []
-            defer { state.process = nil }
-            return state.process
+            defer { (state.process, state.starting) = (nil, nil) }
+            return (state.process, state.starting)
         }
         process?.end(.processDied)
+        starting?.end(.processDied)
         channel.close(self)
     }
 
     /// The DSP has gone away under this file.
     func channelIsGone() {
+        let (process, starting) = state.withLock { ($0.process, $0.starting) }
         process?.end(.channelGone)
+        starting?.end(.channelGone)
     }
 
     /// What the system call returns for a DSP's status: its bits as a number, except that the C library takes
@@ -100,22 +105,30 @@ final class FastRPCFile: VirtualFile {
         defer { state.withLock { $0.isStarting = false } }
         return try channel.withCall { () throws(SystemError) in
             let process = try DSPProcess(kernel.launcher.launch())
+            let isWanted = state.withLock { state in
+                if !state.isClosed { state.starting = process }
+                return !state.isClosed
+            }
+            if !isWanted { process.end(.processDied) }
+            // Between the check of the channel and now the DSP may have gone away.
+            if channel.isGone { process.end(.channelGone) }
             let description = kernel.describe(
                 process: caller.name, attributes: attributes, domain: channel.domain)
             let status: UInt32
             do throws(SystemError) {
                 status = try process.ask { .create(call: $0, description) }.status
             } catch {
+                state.withLock { $0.starting = nil }
                 process.end(.processDied)
                 throw error
             }
             let isKept = state.withLock { state in
+                state.starting = nil
                 guard status == 0, !state.isClosed else { return false }
                 state.process = process
                 return true
             }
             if !isKept { process.end(.processDied) }
-            // Between the check of the channel and now the DSP may have gone away.
             if channel.isGone {
                 process.end(.channelGone)
                 throw SystemError(EPIPE)

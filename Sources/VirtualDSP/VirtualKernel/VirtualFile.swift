@@ -9,7 +9,7 @@ package protocol VirtualFile: AnyObject, Sendable {
     func ioctl(
         _ request: IOControlRequest, _ argument: UInt64, _ caller: any Caller
     ) throws(SystemError) -> Int
-    /// The last descriptor was closed.
+    /// The last descriptor was closed, or the machine ends: requests that are still under way end now.
     func release()
 }
 

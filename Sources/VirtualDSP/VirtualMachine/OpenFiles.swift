@@ -36,7 +36,7 @@ final class OpenFiles: Sendable {
     /// Makes the descriptor for a file that was opened with `flags`; the caller gives it away and closes it.
     func adopt(_ file: any VirtualFile, path: String, _ flags: CInt) throws(SystemError) -> CInt {
         var ends: [CInt] = [-1, -1]
-        var type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+        var type = CInt(SOCK_SEQPACKET.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
         if flags & O_NONBLOCK != 0 { type |= CInt(SOCK_NONBLOCK.rawValue) }
         guard socketpair(AF_UNIX, type, 0, &ends) == 0 else {
             let code = errno
@@ -44,8 +44,10 @@ final class OpenFiles: Sendable {
             throw SystemError(code)
         }
         let (ours, theirs) = (ends[0], ends[1])
-        // Who reads from the node finds its end instead of waiting for ever.
+        // The real node has neither read nor write (EINVAL). A socket can only be kept from blocking: who reads
+        // finds the end, and what somebody writes is dropped, so that no queue fills.
         shutdown(ours, CInt(SHUT_WR))
+        Self.dropPackets(ours)
         let inode = clinux_open("/proc/self/fd/\(theirs)", O_PATH | O_CLOEXEC)
         do throws(SystemError) {
             guard inode >= 0 else { throw SystemError(errno) }
@@ -96,6 +98,23 @@ final class OpenFiles: Sendable {
     /// The node that a file belongs to.
     func path(of file: any VirtualFile) -> String? {
         entries.withLock { $0.values.first { $0.file === file }?.path }
+    }
+
+    // A filter that takes no byte of any packet. Without it, which only happens where the kernel has none, a
+    // program that writes a lot to a node would wait.
+    private static func dropPackets(_ socket: CInt) {
+        struct Program {
+            var count: UInt16
+            var instructions: UnsafePointer<SystemCallFilter.Instruction>
+        }
+        let instructions = [SystemCallFilter.Instruction(code: 0x06, operand: 0)]
+        instructions.withUnsafeBufferPointer { instructions in
+            guard let base = instructions.baseAddress else { return }
+            var program = Program(count: 1, instructions: base)
+            let attachFilter: CInt = 26  // SO_ATTACH_FILTER
+            setsockopt(
+                socket, SOL_SOCKET, attachFilter, &program, socklen_t(MemoryLayout<Program>.size))
+        }
     }
 
     private func release(_ end: CInt) {

@@ -96,6 +96,8 @@ final class Supervisor: Sendable {
                 { () throws(SystemError) in word(try caller.read(third, as: UInt64.self)) }, becomeBusy)
         case table.open:
             open(caller, in: Self.currentFolder, first, { word(second) }, becomeBusy)
+        case table.access: access(caller, in: Self.currentFolder, first, mode: word(second))
+        case table.faccessat, table.faccessat2: access(caller, in: word(first), second, mode: word(third))
         default: listener.proceed(call.id)
         }
     }
@@ -147,6 +149,17 @@ final class Supervisor: Sendable {
             trace?.ended(entry, error: error.code)
             listener.answer(id, value: 0, error: error.code)
         }
+    }
+
+    // To a superuser every node looks usable, whatever its mode; the driver's refusal is shown here.
+    private func access(_ caller: CallingThread, in folder: CInt, _ address: UInt64, mode: CInt) {
+        let id = caller.notification.id
+        guard mode != F_OK, let bytes = try? caller.path(at: address),
+            interest.withLock({ $0.names.contains(PathNormalization.lastPart(of: bytes)) }),
+            let path = absolute(String(decoding: bytes, as: UTF8.self), in: folder, caller),
+            interest.withLock({ $0.tree.nodes[path] }) == 0
+        else { return listener.proceed(id) }
+        listener.answer(id, value: 0, error: EACCES)
     }
 
     private func absolute(_ path: String, in folder: CInt, _ caller: CallingThread) -> String? {

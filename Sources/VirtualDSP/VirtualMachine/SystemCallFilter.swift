@@ -32,7 +32,12 @@ package enum SystemCallFilter {
     }
 
     /// The program.
-    package static let program: [Instruction] = {
+    package static let program = makeProgram(watchingAccess: false)
+    /// The program for a superuser, whom the kernel would let use a node of mode 0: it has `access` and its kin
+    /// looked at as well, which costs each such call a detour.
+    package static let superuserProgram = makeProgram(watchingAccess: true)
+
+    private static func makeProgram(watchingAccess: Bool) -> [Instruction] {
         var items: [Item] = [.load(4)]
         for table in SystemCallTable.all {
             items.append(.jumpIfEqual(table.architecture, to: "\(table.architecture)"))
@@ -40,7 +45,9 @@ package enum SystemCallFilter {
         items.append(.result(allow))
         for table in SystemCallTable.all {
             items += [.label("\(table.architecture)"), .load(0)]
-            for number in [table.open, table.openat, table.openat2, table.fstatfs].compactMap({ $0 }) {
+            var numbers = [table.open, table.openat, table.openat2, table.fstatfs]
+            if watchingAccess { numbers += [table.access, table.faccessat, table.faccessat2] }
+            for number in numbers.compactMap({ $0 }) {
                 items.append(.jumpIfEqual(number, to: "notify"))
             }
             items += [.jumpIfEqual(table.ioctl, to: "ioctl"), .result(allow)]
@@ -50,7 +57,7 @@ package enum SystemCallFilter {
         for type in requestTypes { items.append(.jumpIfEqual(type.value << 8, to: "notify")) }
         items += [.result(allow), .label("notify"), .result(notify)]
         return assemble(items)
-    }()
+    }
 
     private static func assemble(_ items: [Item]) -> [Instruction] {
         var labels: [String: Int] = [:]
@@ -80,7 +87,7 @@ package enum SystemCallFilter {
             var instructions: UnsafePointer<Instruction>
         }
         let (setModeFilter, newListener): (CUnsignedInt, CUnsignedInt) = (1, 1 << 3)
-        let instructions = program
+        let instructions = geteuid() == 0 ? superuserProgram : program
         let listener = instructions.withUnsafeBufferPointer { instructions -> CInt in
             guard let base = instructions.baseAddress else { return -1 }
             var program = Program(count: UInt16(instructions.count), instructions: base)
@@ -101,10 +108,15 @@ package struct SystemCallTable: Sendable {
     package var openat2: UInt32
     package var ioctl: UInt32
     package var fstatfs: UInt32
+    package var access: UInt32?
+    package var faccessat: UInt32
+    package var faccessat2: UInt32
 
     package static let x86 = SystemCallTable(
-        architecture: 0xc000_003e, open: 2, openat: 257, openat2: 437, ioctl: 16, fstatfs: 138)
+        architecture: 0xc000_003e, open: 2, openat: 257, openat2: 437, ioctl: 16, fstatfs: 138,
+        access: 21, faccessat: 269, faccessat2: 439)
     package static let arm64 = SystemCallTable(
-        architecture: 0xc000_00b7, open: nil, openat: 56, openat2: 437, ioctl: 29, fstatfs: 44)
+        architecture: 0xc000_00b7, open: nil, openat: 56, openat2: 437, ioctl: 29, fstatfs: 44,
+        access: nil, faccessat: 48, faccessat2: 439)
     package static let all = [x86, arm64]
 }

@@ -8,9 +8,25 @@ package enum ViewKeeper {
     package static func run(_ socket: CInt) {
         do throws(SystemError) {
             guard let view = try makeView(socket) else { return }
+            defer { endPrograms() }
             try serve(socket, view)
         } catch {
             // The supervisor is gone, which is the usual end.
+        }
+    }
+
+    /// Ends what is left in the namespace when the supervisor is gone, perhaps killed: no system call that is
+    /// looked at would get an answer any more.
+    private static func endPrograms() {
+        guard let ours = ProcessFiles.link("/proc/self/ns/mnt") else { return }
+        // Again, for what was started meanwhile.
+        for _ in 0..<100 {
+            let others = SystemCalls.fileNames(in: "/proc").compactMap { pid_t($0) }.filter {
+                $0 != getpid() && ProcessFiles.link("/proc/\($0)/ns/mnt") == ours
+            }
+            if others.isEmpty { return }
+            for process in others { kill(process, SIGKILL) }
+            usleep(10_000)
         }
     }
 

@@ -40,9 +40,6 @@ final class ModuleLoader: Sendable {
             }
             MalformedCalls(host, seed: seed).send()
         }
-        guard behaviour != .skelNotFound else {
-            throw RemoteCallError(.unableToLoad, operation: "\(uri.file) not found")
-        }
         if !state.withLock({ $0.hasGrownHeap }) {
             state.withLock { $0.hasGrownHeap = true }
             // Refused, the initial memory must do.
@@ -52,7 +49,9 @@ final class ModuleLoader: Sendable {
                 if host.caller.isEnded || error.result == .unableToLoad { throw error }
             }
         }
-        guard let library = try find(uri.file, behaviour, depth: 0) else {
+        // The host is asked all the same, and says what it searched for the file.
+        let name = behaviour == .skelNotFound ? Self.missingFolder + uri.file : uri.file
+        guard let library = try find(name, behaviour, depth: 0) else {
             throw RemoteCallError(.unableToLoad, operation: "\(uri.file) not found")
         }
         guard behaviour != .wrongSymbol, let entry = library.entry(uri.symbol) else {
@@ -86,6 +85,8 @@ final class ModuleLoader: Sendable {
 
     /// What the scenario of a missing dependency says a skel needs.
     private static let missingLibrary = "libhexagonrpc_missing.so.1"
+    /// Below this folder, the scenario of a missing skel looks for it.
+    private static let missingFolder = "missing-by-scenario/"
 }
 
 /// `file:///libX.so?X_skel_handle_invoke&_modver=1.0…`

@@ -16,12 +16,16 @@ struct GeneratedFilesTests {
         #expect(try CSkel.generate(unit) == Repository.text("Sources/HTP/HTPProgram/htp_skel.c"))
     }
 
-    @Test("The stub that these tests call is what the compiler generates today")
-    func worked() throws {
-        let unit = try IDLCompiler.compile(text: WorkedExamples.flat + "\n", path: "worked.idl")
+    @Test(
+        "The stubs that these tests call are what the compiler generates today",
+        arguments: [
+            (WorkedExamples.flat, "worked.idl", "Worked"), (WorkedExamples.nested, "nested.idl", "Nested"),
+        ])
+    func worked(text: String, file: String, name: String) throws {
+        let unit = try IDLCompiler.compile(text: text + "\n", path: file)
         #expect(
-            try SwiftStub.generate(unit, name: "Worked", importing: "RemoteCalls")
-                == Repository.text("Tests/Unit/HexagonIDL/WorkedExamplesStub.swift"))
+            try SwiftStub.generate(unit, name: name, importing: "RemoteCalls")
+                == Repository.text("Tests/Unit/HexagonIDL/\(name)ExamplesStub.swift"))
     }
 
     @Test("The description is JSON with every method and field")

@@ -1,6 +1,6 @@
 /// Signatures whose bytes are known from runs of the reference compiler.
 enum WorkedExamples {
-    /// What the Swift stub supports: `WorkedExamplesStub.swift` is generated from this.
+    /// Flat signatures; `WorkedExamplesStub.swift` is generated from this.
     static let flat = """
         #include "remote.idl"
         #include "AEEStdDef.idl"
@@ -33,22 +33,22 @@ enum WorkedExamples {
         };
         """
 
-    /// What only the C bindings support.
+    /// Structs and sequences with data of their own; `NestedExamplesStub.swift` is generated from this.
     static let nested = """
         #include "remote.idl"
-        struct Named { long id; string name; };
-        struct Blob { octet kind; sequence<uint16_t> data; long long stamp; };
-        typedef sequence<octet> buf;
-        struct Inner { long x; sequence<octet> l; };
-        struct Outer { octet z; sequence<Inner> a; double t; };
-        struct Wrap { short k; Inner i; };
-        struct A { short x; long y; };
-        struct B { A a[3]; octet z; double d; };
-        struct C { octet n; sequence<B> b; short s; };
-        enum Co { one, two };
-        typedef Co E3[3];
-        struct S { octet o; Co c[2]; };
         interface nested : remote_handle64 {
+            struct Named { long id; string name; };
+            struct Blob { octet kind; sequence<uint16_t> data; long long stamp; };
+            typedef sequence<octet> buf;
+            struct Inner { long x; sequence<octet> l; };
+            struct Outer { octet z; sequence<Inner> a; double t; };
+            struct Wrap { short k; Inner i; };
+            struct A { short x; long y; };
+            struct B { A a[3]; octet z; double d; };
+            struct C { octet n; sequence<B> b; short s; };
+            enum Co { one, two };
+            typedef Co E3[3];
+            struct S { octet o; Co c[2]; };
             long deep(in sequence<Outer> a, rout sequence<Outer> b, in long c);
             long wrap(in Wrap a, rout Wrap b, rout octet c);
             long split(in C a, rout C b);

@@ -41,10 +41,9 @@ public struct Worked<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         call.send(b)
         call.send(c)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        let d: UInt8 = try reply.read()
-        let e: Double = try reply.read()
-        let f: Int16 = try reply.read()
+        let d: UInt8 = try call.read()
+        let e: Double = try call.read()
+        let f: Int16 = try call.read()
         return (d: d, e: e, f: f)
     }
 
@@ -53,8 +52,17 @@ public struct Worked<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         var call = RemoteCall("worked.sum", method: 4, replySize: 8)
         try call.send(v)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
+    }
+
+    /// Calls `sum`, method 4.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func sum(v: [Int32]) throws(RemoteCallError) -> Int64 {
+        var call = RemoteCall("worked.sum", method: 4, replySize: 8)
+        try call.send(sequence: v)
+        try call.invoke(on: self.handle)
+        return try call.read()
     }
 
     /// Calls `str`, method 5.
@@ -63,12 +71,12 @@ public struct Worked<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
     ) throws(RemoteCallError) -> String {
         var call = RemoteCall("worked.str", method: 5)
         try call.send(a)
-        let bPlace = try call.receiveString(capacity: bCapacity)
+        try call.receiveString(capacity: bCapacity)
         try call.send(c)
-        let cPlace = try call.receiveString(capacity: cCapacity)
+        try call.receiveString(capacity: cCapacity)
         try call.invoke(on: self.handle)
-        let b: String = call.string(at: bPlace)
-        c = call.string(at: cPlace)
+        let b: String = try call.readString()
+        c = try call.readString()
         return b
     }
 
@@ -78,9 +86,8 @@ public struct Worked<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         try call.send(p)
         try call.send(r)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        let q: WorkedPt = try reply.read()
-        r = try reply.read()
+        let q: WorkedPt = try call.read()
+        r = try call.read()
         return q
     }
 
@@ -94,8 +101,22 @@ public struct Worked<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         call.send(c)
         try call.send(d)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        a = try reply.read()
+        a = try call.read()
+    }
+
+    /// Calls `io`, method 7.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func io(a: inout Int32, b: inout [Int16], c: WorkedColor, d: Bool) throws(RemoteCallError) {
+        var call = RemoteCall("worked.io", method: 7, replySize: 4)
+        call.send(a)
+        try call.send(sequence: b)
+        try call.receive(sequence: Int16.self, capacity: b.count)
+        call.send(c)
+        try call.send(d)
+        try call.invoke(on: self.handle)
+        a = try call.read()
+        b = try call.readSequence()
     }
 
     /// Calls `dma`, method 8.
@@ -113,9 +134,8 @@ public struct Worked<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         call.send(a)
         call.send(b)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        let c: UInt32 = try reply.read()
-        let d: UInt16 = try reply.read()
+        let c: UInt32 = try call.read()
+        let d: UInt16 = try call.read()
         return (c: c, d: d)
     }
 
@@ -127,14 +147,23 @@ public struct Worked<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         try call.invoke(on: self.handle)
     }
 
+    /// Calls `wide`, method 10.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func wide(a: String, b: [UInt16]) throws(RemoteCallError) {
+        var call = RemoteCall("worked.wide", method: 10)
+        try call.send(wide: a)
+        try call.send(sequence: b)
+        try call.invoke(on: self.handle)
+    }
+
     /// Calls `layout`, method 11.
     public func layout(b: WorkedB, o: UInt8) throws(RemoteCallError) -> WorkedB {
         var call = RemoteCall("worked.layout", method: 11, replySize: 40)
         try call.send(b)
         call.send(o)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
     }
 
     /// Calls `fixed_array`, method 12.
@@ -151,12 +180,12 @@ public struct Worked<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
     ) throws(RemoteCallError) -> [WorkedPt] {
         var call = RemoteCall("worked.points", method: 13)
         try call.send(sequence: a)
-        let bPlace = try call.receive(WorkedPt.self, count: bCount)
+        try call.receive(sequence: WorkedPt.self, capacity: bCount)
         try call.send(sequence: c)
-        let cPlace = try call.receive(WorkedPt.self, count: c.count)
+        try call.receive(sequence: WorkedPt.self, capacity: c.count)
         try call.invoke(on: self.handle)
-        let b: [WorkedPt] = try call.sequence(WorkedPt.self, at: bPlace, count: bCount)
-        c = try call.sequence(WorkedPt.self, at: cPlace, count: c.count)
+        let b: [WorkedPt] = try call.readSequence()
+        c = try call.readSequence()
         return b
     }
 
@@ -164,8 +193,7 @@ public struct Worked<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
     public func getspeed() throws(RemoteCallError) -> Int32 {
         var call = RemoteCall("worked.Getspeed", method: 14, replySize: 4)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
     }
 
     /// Calls `Setspeed`, method 15.
@@ -173,6 +201,190 @@ public struct Worked<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         var call = RemoteCall("worked.Setspeed", method: 15)
         call.send(value)
         try call.invoke(on: self.handle)
+    }
+}
+
+/// A stub goes where its handle may go.
+extension Worked: Sendable where Handle: Sendable & ~Copyable {}
+
+/// The same methods for tasks: the call runs on a thread of its own, and the task waits. Cancelling the
+/// task does not end the call; the method returns when the callee does.
+extension Worked where Handle: AsyncRemoteInvoker & ~Copyable {
+    /// Calls `none`, method 2.
+    public func none() async throws(RemoteCallError) {
+        var call = RemoteCall("worked.none", method: 2)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `scalars`, method 3.
+    public func scalars(
+        a: UInt8, b: Int64, c: Int16
+    ) async throws(RemoteCallError) -> (d: UInt8, e: Double, f: Int16) {
+        var call = RemoteCall("worked.scalars", method: 3, replySize: 24)
+        call.send(a)
+        call.send(b)
+        call.send(c)
+        try await call.invoke(on: self.handle)
+        let d: UInt8 = try call.read()
+        let e: Double = try call.read()
+        let f: Int16 = try call.read()
+        return (d: d, e: e, f: f)
+    }
+
+    /// Calls `sum`, method 4.
+    public func sum(v: UnsafeBufferPointer<Int32>) async throws(RemoteCallError) -> Int64 {
+        var call = RemoteCall("worked.sum", method: 4, replySize: 8)
+        try call.send(v)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Calls `sum`, method 4.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func sum(v: [Int32]) async throws(RemoteCallError) -> Int64 {
+        var call = RemoteCall("worked.sum", method: 4, replySize: 8)
+        try call.send(sequence: v)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Calls `str`, method 5.
+    public func str(
+        a: String, bCapacity: Int, c: inout String, cCapacity: Int
+    ) async throws(RemoteCallError) -> String {
+        var call = RemoteCall("worked.str", method: 5)
+        try call.send(a)
+        try call.receiveString(capacity: bCapacity)
+        try call.send(c)
+        try call.receiveString(capacity: cCapacity)
+        try await call.invoke(on: self.handle)
+        let b: String = try call.readString()
+        c = try call.readString()
+        return b
+    }
+
+    /// Calls `pts`, method 6.
+    public func pts(p: WorkedPt, r: inout WorkedPt) async throws(RemoteCallError) -> WorkedPt {
+        var call = RemoteCall("worked.pts", method: 6, replySize: 48)
+        try call.send(p)
+        try call.send(r)
+        try await call.invoke(on: self.handle)
+        let q: WorkedPt = try call.read()
+        r = try call.read()
+        return q
+    }
+
+    /// Calls `io`, method 7.
+    public func io(
+        a: inout Int32, b: UnsafeMutableBufferPointer<Int16>, c: WorkedColor, d: Bool
+    ) async throws(RemoteCallError) {
+        var call = RemoteCall("worked.io", method: 7, replySize: 4)
+        call.send(a)
+        try call.exchange(b)
+        call.send(c)
+        try call.send(d)
+        try await call.invoke(on: self.handle)
+        a = try call.read()
+    }
+
+    /// Calls `io`, method 7.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func io(a: inout Int32, b: inout [Int16], c: WorkedColor, d: Bool) async throws(RemoteCallError) {
+        var call = RemoteCall("worked.io", method: 7, replySize: 4)
+        call.send(a)
+        try call.send(sequence: b)
+        try call.receive(sequence: Int16.self, capacity: b.count)
+        call.send(c)
+        try call.send(d)
+        try await call.invoke(on: self.handle)
+        a = try call.read()
+        b = try call.readSequence()
+    }
+
+    /// Calls `dma`, method 8.
+    public func dma(a: DMAHandle, b: Int32, c: DMAHandle) async throws(RemoteCallError) {
+        var call = RemoteCall("worked.dma", method: 8)
+        call.send(a)
+        call.send(b)
+        call.receive(c)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `tail`, method 9.
+    public func tail(a: UInt64, b: Int32) async throws(RemoteCallError) -> (c: UInt32, d: UInt16) {
+        var call = RemoteCall("worked.tail", method: 9, replySize: 8)
+        call.send(a)
+        call.send(b)
+        try await call.invoke(on: self.handle)
+        let c: UInt32 = try call.read()
+        let d: UInt16 = try call.read()
+        return (c: c, d: d)
+    }
+
+    /// Calls `wide`, method 10.
+    public func wide(a: String, b: UnsafeBufferPointer<UInt16>) async throws(RemoteCallError) {
+        var call = RemoteCall("worked.wide", method: 10)
+        try call.send(wide: a)
+        try call.send(b)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `wide`, method 10.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func wide(a: String, b: [UInt16]) async throws(RemoteCallError) {
+        var call = RemoteCall("worked.wide", method: 10)
+        try call.send(wide: a)
+        try call.send(sequence: b)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `layout`, method 11.
+    public func layout(b: WorkedB, o: UInt8) async throws(RemoteCallError) -> WorkedB {
+        var call = RemoteCall("worked.layout", method: 11, replySize: 40)
+        try call.send(b)
+        call.send(o)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Calls `fixed_array`, method 12.
+    public func fixedArray(values: [Int32], o: UInt8) async throws(RemoteCallError) {
+        var call = RemoteCall("worked.fixed_array", method: 12)
+        try call.send(values, count: 4)
+        call.send(o)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Calls `points`, method 13.
+    public func points(
+        a: [WorkedPt], bCount: Int, c: inout [WorkedPt]
+    ) async throws(RemoteCallError) -> [WorkedPt] {
+        var call = RemoteCall("worked.points", method: 13)
+        try call.send(sequence: a)
+        try call.receive(sequence: WorkedPt.self, capacity: bCount)
+        try call.send(sequence: c)
+        try call.receive(sequence: WorkedPt.self, capacity: c.count)
+        try await call.invoke(on: self.handle)
+        let b: [WorkedPt] = try call.readSequence()
+        c = try call.readSequence()
+        return b
+    }
+
+    /// Calls `Getspeed`, method 14.
+    public func getspeed() async throws(RemoteCallError) -> Int32 {
+        var call = RemoteCall("worked.Getspeed", method: 14, replySize: 4)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Calls `Setspeed`, method 15.
+    public func setspeed(value: Int32) async throws(RemoteCallError) {
+        var call = RemoteCall("worked.Setspeed", method: 15)
+        call.send(value)
+        try await call.invoke(on: self.handle)
     }
 }
 

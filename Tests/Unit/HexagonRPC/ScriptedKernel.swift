@@ -37,6 +37,22 @@ final class ScriptedKernel: Sendable {
         var bytes: [UInt8]
     }
 
+    /// What is about to be answered to the host: the request by name, calls as `handle.method`, and where its
+    /// results are. A distortion may change both.
+    struct Reply: @unchecked Sendable {
+        let name: String
+        let answer: SystemCallTracer.Answer
+        let outputs: [UnsafeMutableRawBufferPointer]
+    }
+
+    /// How a DSP goes wrong.
+    struct Hostility: Sendable {
+        /// Changes answers before the host sees them.
+        var distort: (@Sendable (Reply) -> SystemCallTracer.Answer)?
+        /// Makes the DSP's requests when there are none in the queue; gets the reply to the one before.
+        var source: (@Sendable (_ result: UInt32, _ reply: [UInt8]) -> Request?)?
+    }
+
     struct State: Sendable {
         /// Answers to requests other than INVOKE, by name; otherwise 0.
         var answers: [String: SystemCallTracer.Answer] = [:]
@@ -54,20 +70,25 @@ final class ScriptedKernel: Sendable {
         var shell: [UInt8] = []
         var attributes: UInt32 = 0
         var threadName = ""
+        /// The request that `next2` delivered last, for `get_in_bufs2`.
+        var delivered: [UInt8] = []
     }
 
     let folder: TemporaryFolder
     let state = Mutex(State())
     /// Answers calls of handles other than the listener's and `exit`; nil succeeds.
     let method: @Sendable (Call) -> SystemCallTracer.Answer?
+    let hostility: Hostility
     let tracer = SystemCallTracer()
 
     init(
         nodes: [String] = ["fastrpc-cdsp"],
+        hostility: Hostility = Hostility(),
         method: @escaping @Sendable (Call) -> SystemCallTracer.Answer? = { _ in nil }
     ) throws {
         folder = try TemporaryFolder()
         self.method = method
+        self.hostility = hostility
         for node in nodes { _ = try folder.write([], to: node) }
         _ = try folder.write(Array("shell".utf8), to: "shell")
         // Weak: the tracer is this object's own.
@@ -149,7 +170,22 @@ final class ScriptedKernel: Sendable {
         case "GET_DSP_INFO": pointer.storeBytes(of: 0x73, toByteOffset: 8, as: UInt32.self)
         default: break
         }
-        return .value(0)
+        return distorted(name, .value(0), Self.results(name, pointer))
+    }
+
+    private func distorted(
+        _ name: String, _ answer: SystemCallTracer.Answer, _ outputs: [UnsafeMutableRawBufferPointer]
+    ) -> SystemCallTracer.Answer {
+        hostility.distort?(Reply(name: name, answer: answer, outputs: outputs)) ?? answer
+    }
+
+    /// Where the kernel writes the results of a request that are numbers.
+    private static func results(
+        _ name: String, _ pointer: UnsafeMutableRawPointer
+    ) -> [UnsafeMutableRawBufferPointer] {
+        let places = ["MMAP": 24..<32, "MEM_MAP": 32..<40, "GET_DSP_INFO": 8..<12]
+        guard let place = places[name] else { return [] }
+        return [UnsafeMutableRawBufferPointer(start: pointer + place.lowerBound, count: place.count)]
     }
 
     @discardableResult
@@ -170,17 +206,29 @@ final class ScriptedKernel: Sendable {
             start: UnsafePointer<InvokeArgument>(bitPattern: address), count: scalars.argumentCount)
         let call = Call(handle: handle, method: scalars.method, arguments: Array(arguments))
         state.withLock { $0.log.append("\(handle).\(scalars.method)") }
+        let answer: SystemCallTracer.Answer
         switch (handle, scalars.method) {
-        case (7, 6), (3, 4): return next(call)
+        case (7, 6), (3, 4): answer = next(call)
+        case (7, 7) where hostility.source != nil: answer = buffers(call)
         case (4, 2):
             state.withLock { $0.hasExited = true }
             return .value(0)
-        default: return method(call) ?? .value(0)
+        default: answer = method(call) ?? .value(0)
         }
+        let outputs = (scalars.inBuffers..<scalars.inBuffers + scalars.outBuffers).map(call.bytes)
+        return distorted("\(handle).\(scalars.method)", answer, outputs)
+    }
+
+    /// `get_in_bufs2`: the rest of a request.
+    private func buffers(_ call: Call) -> SystemCallTracer.Answer {
+        let request = state.withLock { $0.delivered }
+        call.set(1, UInt32(request.count))
+        call.bytes(2).copyBytes(from: request.dropFirst(Int(call.word(0, 1))).prefix(call.bytes(2).count))
+        return .value(0)
     }
 
     private func next(_ call: Call) -> SystemCallTracer.Answer {
-        if call.word(0, 0) != 0 {
+        if hostility.source == nil, call.word(0, 0) != 0 {
             let reply = (result: call.word(0, 1), bytes: Array(call.bytes(1)))
             state.withLock { $0.replies.append(reply) }
         }
@@ -188,7 +236,8 @@ final class ScriptedKernel: Sendable {
             let request: Request? = state.withLock { state in
                 state.requests.isEmpty ? nil : state.requests.removeFirst()
             }
-            if let request {
+            if let request = request ?? hostility.source?(call.word(0, 1), Array(call.bytes(1))) {
+                if hostility.source != nil { state.withLock { $0.delivered = request.bytes } }
                 call.set(2, 5, request.handle, request.scalars, UInt32(request.bytes.count))
                 call.bytes(3).copyBytes(from: request.bytes.prefix(call.bytes(3).count))
                 return .value(0)

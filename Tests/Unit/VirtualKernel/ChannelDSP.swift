@@ -31,6 +31,7 @@ final class ChannelDSP: ProcessLauncher {
         var running = 0
         var refusal: SystemError?
         var createStatus: UInt32 = 0
+        var ignoresCreation = false
         var mapStatus: UInt32 = 0
     }
 
@@ -41,6 +42,7 @@ final class ChannelDSP: ProcessLauncher {
 
     func refuse(_ error: SystemError?) { state.withLock { $0.refusal = error } }
     func answerCreation(_ status: UInt32) { state.withLock { $0.createStatus = status } }
+    func ignoreCreation(_ ignores: Bool) { state.withLock { $0.ignoresCreation = ignores } }
     func answerMapping(_ status: UInt32) { state.withLock { $0.mapStatus = status } }
 
     /// Waits, for as long as a test may, until something holds.
@@ -87,6 +89,7 @@ final class ChannelDSP: ProcessLauncher {
             defer { if file >= 0 { close(file) } }
             state.withLock { $0.messages.append(message) }
             switch message {
+            case .create where state.withLock({ $0.ignoresCreation }): continue
             case .create(let call, _): answer(endpoint, call, state.withLock { $0.createStatus })
             case .memory(let id, let byteCount), .buffer(let id, _, let byteCount):
                 let address = mmap(

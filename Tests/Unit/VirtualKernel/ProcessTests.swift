@@ -260,4 +260,18 @@ struct VirtualProcessTests {
             OwnCaller.refusal { try file.ioctl(FastRPCRequest.information.number, 0, fixture.caller) }
                 == EFAULT)
     }
+
+    /// A DSP that does not answer the creation of a process does not keep a file that is closed meanwhile.
+    @Test func releaseEndsTheCreation() throws {
+        let fixture = KernelFixture()
+        fixture.dsp.ignoreCreation(true)
+        let file = try fixture.open()
+        let creation = Background { try? fixture.create(file) }
+        #expect(fixture.dsp.wait { !$0.messages.isEmpty })
+        let start = ContinuousClock.now
+        file.release()
+        #expect(try creation.join() != 0)
+        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(fixture.dsp.wait { $0.running == 0 })
+    }
 }

@@ -42,7 +42,7 @@ struct VirtualKernelRobustnessTests {
         ]
         let client = OwnCaller()
         var answers = [0, 0]
-        for round in 0..<20_000 {
+        for round in 0..<100_000 {
             // Structs of words that mean something, in halves and wholes, or noise.
             for offset in stride(from: 0, to: 512, by: 8) {
                 let word: UInt64 =
@@ -79,7 +79,7 @@ struct VirtualKernelRobustnessTests {
                 answers[1] += 1
             }
             client.closeGiven(fixture.kernel.registry)
-            if round % 1000 == 999 {
+            if round % 2500 == 2499 {
                 #expect(try fixture.echo(sessions[0], [1, 2]).1 == [1, 2])
                 for session in sessions { session.release() }
                 sessions = [try fixture.session(), try fixture.open("/dev/fastrpc-cdsp-secure")]

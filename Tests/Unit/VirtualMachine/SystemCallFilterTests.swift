@@ -39,10 +39,11 @@ struct SystemCallFilterTests {
     private let x86: UInt32 = 0xc000_003e
     private let arm64: UInt32 = 0xc000_00b7
 
-    private func isNotified(_ architecture: UInt32, _ number: UInt32, _ arguments: [UInt64] = []) throws
-        -> Bool
-    {
-        let result = try execute(SystemCallFilter.program, systemCall(architecture, number, arguments))
+    private func isNotified(
+        _ architecture: UInt32, _ number: UInt32, _ arguments: [UInt64] = [],
+        _ program: [SystemCallFilter.Instruction] = SystemCallFilter.program
+    ) throws -> Bool {
+        let result = try execute(program, systemCall(architecture, number, arguments))
         try #require([0x7fff_0000, 0x7fc0_0000].contains(result))
         return result == 0x7fc0_0000
     }
@@ -74,9 +75,24 @@ struct SystemCallFilterTests {
         }
     }
 
-    @Test("The program is one that the kernel takes")
-    func limits() {
-        let program = SystemCallFilter.program
+    @Test("For a superuser, access, faccessat and faccessat2 as well")
+    func superuser() throws {
+        let program = SystemCallFilter.superuserProgram
+        let fastRPC: [UInt64] = [3, 0xc010_5203]
+        for number in UInt32(0)...500 {
+            #expect(
+                try isNotified(x86, number, fastRPC, program)
+                    == [2, 16, 257, 437, 138, 21, 269, 439].contains(number), "\(number)")
+            #expect(
+                try isNotified(arm64, number, fastRPC, program)
+                    == [56, 29, 437, 44, 48, 439].contains(number), "\(number)")
+        }
+    }
+
+    @Test(
+        "The program is one that the kernel takes",
+        arguments: [SystemCallFilter.program, SystemCallFilter.superuserProgram])
+    func limits(program: [SystemCallFilter.Instruction]) {
         #expect(program.count < 4096)
         #expect(MemoryLayout<SystemCallFilter.Instruction>.stride == 8)
         for (index, instruction) in program.enumerated() where instruction.code == 0x15 {

@@ -242,7 +242,7 @@ import VirtualShell
         let handles: [UInt32] = [0, 3, 4, 5, 6, 7, 8, 9, queues, 500]
         let words: [UInt32] = [0, 1, 2, 30, 256, 1024, 4096, 8192, .max]
         let sizes = [0, 4, 8, 16, 300]
-        for round in 0..<3000 {
+        for round in 0..<100_000 {
             var bytes = (0..<Int.random(in: 1...64, using: &random)).map { _ in
                 UInt8.random(in: 0...255, using: &random)
             }

@@ -209,7 +209,11 @@ extension IDLUnit {
         }
         for item in items {
             switch item.declaration {
-            case .structure(let type): type.members.forEach { visit($0.type) }
+            case .structure(let type):
+                for member in type.members {
+                    if case .dmaHandle = member.type.resolved { found.append("_dmahandle1_t") }
+                    visit(member.type)
+                }
             case .alias(let alias): visit(alias.written)
             case .enumeration, .constant: break
             }

@@ -67,7 +67,7 @@ enum CNames {
         case .sequence(let element): return ["\(type(element)) *\(name);", "int \(name)Len;"]
         case .string: return ["char *\(name);", "int \(name)Len;"]
         case .wideString: return ["uint16_t *\(name);", "int \(name)Len;"]
-        case .dmaHandle: return ["int \(name);", "uint32_t \(name)Offset;", "uint32_t \(name)Len;"]
+        case .dmaHandle: return ["_dmahandle1_t \(name);"]
         default: return [declaration(member.type, name) + ";"]
         }
     }

@@ -41,10 +41,12 @@ struct CSlot {
         switch type.resolved {
         case .structure(let structure):
             return zip(structure.members, structure.members.indices).map { member, index in
-                let name = CNames.identifier(member.name)
+                let name = "_value->\(CNames.identifier(member.name))"
+                var isHandle = false
+                if case .dmaHandle = member.type.resolved { isHandle = true }
                 return CSlot(
-                    type: member.type, value: "_value->\(name)", length: "_value->\(name)Len",
-                    offset: "_value->\(name)Offset", full: structure.layout(.full).offsets[index] ?? 0,
+                    type: member.type, value: isHandle ? "\(name).fd" : name,
+                    length: isHandle ? "\(name).len" : "\(name)Len", offset: "\(name).offset", full: structure.layout(.full).offsets[index] ?? 0,
                     counts: structure.layout(.counts).offsets[index] ?? 0,
                     scalars: structure.layout(.scalars).offsets[index] ?? 0)
             }

@@ -120,9 +120,9 @@ struct CStubMethod {
     }
 
     private func invoke(_ scalars: String, _ arguments: String) -> String {
-        if method.isAsync { return "remote_handle64_invoke_async(_h, asyncDesc, \(scalars), \(arguments))" }
-        return
-            "\(interface.hasHandle ? "remote_handle64_invoke" : "remote_handle_invoke")(_h, \(scalars), \(arguments))"
+        let function = interface.hasHandle ? "remote_handle64_invoke" : "remote_handle_invoke"
+        if method.isAsync { return "\(function)_async(_h, asyncDesc, \(scalars), \(arguments))" }
+        return "\(function)(_h, \(scalars), \(arguments))"
     }
 
     private func slot(_ parameter: Parameter, _ index: Int) -> CSlot {

@@ -1,8 +1,18 @@
-/// Generates one method of the Swift stub.
+/// Generates one method of the Swift stub, in one of its forms.
 struct SwiftMethod {
+    /// How sequences of scalars are passed.
+    enum Form {
+        /// Memory of the caller, which travels as it is.
+        case buffers
+        /// Arrays, which are copied.
+        case arrays
+    }
+
     private let method: Method
     private let interface: Interface
-    private let typeName: (String) -> String
+    private let types: SwiftTypes
+    private let form: Form
+    private let isAsync: Bool
 
     /// What the parameters become.
     private var parameters: [String] = []
@@ -11,188 +21,133 @@ struct SwiftMethod {
     private var unpacking: [String] = []
     /// Names and types of what is returned.
     private var results: [(name: String, type: String, value: String)] = []
-    private var isPlainReply = true
+    private var hasExchanged = false
     private var names: Set<String> = []
     private var call = "call"
-    private var reply = "reply"
 
-    init(_ method: Method, interface: Interface, typeName: @escaping (String) -> String) throws(IDLError) {
+    init(
+        _ method: Method, of interface: Interface, _ types: SwiftTypes, form: Form, isAsync: Bool
+    ) throws(IDLError) {
         self.method = method
         self.interface = interface
-        self.typeName = typeName
-        guard !method.isAsync else {
-            throw IDLError(
-                at: method.location, "the Swift stub does not support async methods ('\(method.name)')",
-                hint: "leave out async, or generate a C stub")
-        }
+        self.types = types
+        self.form = form
+        self.isAsync = isAsync
         let names = Set(method.parameters.map { SwiftNames.lowerCamel($0.name) })
         while names.contains(call) { call += "_" }
-        while names.contains(reply) { reply += "_" }
-        // Values come back in parameter order; buffers are read whenever the parameter is reached.
+        // Values come back in parameter order.
         for parameter in method.parameters { try add(parameter) }
     }
 
-    private func unsupported(_ parameter: Parameter, _ what: String) -> IDLError {
-        IDLError(
-            at: parameter.location,
-            "the Swift stub does not support \(what) ('\(parameter.name)' of '\(method.name)')",
-            hint: "generate a C stub, or pass flat sequences")
+    /// The forms in which a method exists: both where sequences of scalars are among its parameters.
+    static func forms(_ method: Method) -> [Form] {
+        method.parameters.contains { $0.type.sharedElement != nil } ? [.buffers, .arrays] : [.arrays]
     }
 
     private mutating func declare(_ name: String, _ type: String, _ parameter: Parameter) throws(IDLError) {
         guard names.insert(name).inserted else {
             throw IDLError(
                 at: parameter.location,
-                "two parameters of '\(method.name)' would be called '\(name)' in Swift")
+                "two parameters of '\(method.name)' would be called '\(name)' in Swift",
+                hint: "give one of them another name")
         }
         parameters.append("\(SwiftNames.escaped(name)): \(type)")
     }
 
     private mutating func add(_ parameter: Parameter) throws(IDLError) {
         let name = SwiftNames.lowerCamel(parameter.name)
-        let escaped = SwiftNames.escaped(name)
-        switch parameter.type.resolved {
-        case .sequence(let element):
-            try addSequence(of: element, name, parameter)
-        case .string:
-            try addString(name, parameter, wide: false)
-        case .wideString:
-            try addString(name, parameter, wide: true)
-        case .dmaHandle:
-            try declare(name, "DMAHandle", parameter)
-            packing.append("\(call).\(parameter.direction == .in ? "send" : "receive")(\(escaped))")
-        case .array(let element, let count):
-            guard let elementName = SwiftNames.value(element, typeName) else {
-                throw unsupported(parameter, "arrays of arrays")
-            }
-            try addValue(name, "[\(elementName)]", parameter, count: count, throwing: true)
-        case .structure(let type):
-            guard !type.isComplex else { throw unsupported(parameter, "structs with sequences or strings") }
-            try addValue(name, typeName(type.name), parameter, count: nil, throwing: true)
-        case .scalar(.boolean):
-            try addValue(name, "Bool", parameter, count: nil, throwing: true)
-        case let type:
-            let typeName = SwiftNames.value(type, typeName) ?? ""
-            try addValue(name, typeName, parameter, count: nil, throwing: false)
-        }
-    }
-
-    private mutating func addValue(
-        _ name: String, _ type: String, _ parameter: Parameter, count: Int?, throwing: Bool
-    ) throws(IDLError) {
-        let escaped = SwiftNames.escaped(name)
-        let read = count.map { "try \(reply).read(count: \($0))" } ?? "try \(reply).read()"
-        if parameter.direction != .rout {
-            try declare(name, parameter.direction == .in ? type : "inout \(type)", parameter)
-            let arguments = count.map { "\(escaped), count: \($0)" } ?? escaped
-            packing.append("\(throwing ? "try " : "")\(call).send(\(arguments))")
+        if form == .buffers, let element = parameter.type.sharedElement {
+            return try addBuffer(of: element, name, parameter)
         }
         switch parameter.direction {
-        case .in: break
-        case .inrout:
-            unpacking.append("\(escaped) = \(read)")
-            isPlainReply = false
-        case .rout:
-            unpacking.append("let \(escaped): \(type) = \(read)")
-            results.append((name, type, read))
+        case .in: try addSent(name, parameter)
+        case .rout: try addReturned(name, parameter)
+        case .inrout: try addExchanged(name, parameter)
         }
     }
 
-    private mutating func addSequence(
+    /// A sequence whose memory is the caller's and travels without a copy.
+    private mutating func addBuffer(
         of element: IDLType, _ name: String, _ parameter: Parameter
     ) throws(IDLError) {
-        let escaped = SwiftNames.escaped(name)
-        let scalarName: String
-        switch element.resolved {
         // Any byte may come back, which Swift's Bool could not hold.
-        case .scalar(.boolean): scalarName = "UInt8"
-        case .scalar(let scalar): scalarName = SwiftNames.scalar(scalar)
-        case .enumeration(let type): scalarName = typeName(type.name)
-        case .structure(let type) where !type.isComplex:
-            return try addStructs(typeName(type.name), name, parameter)
-        case .array: throw unsupported(parameter, "sequences of arrays")
-        default: throw unsupported(parameter, "sequences of sequences, strings or handles")
-        }
+        let isBoolean = if case .scalar(.boolean) = element.resolved { true } else { false }
+        let elementName = isBoolean ? "UInt8" : types.value(element)
         let isIn = parameter.direction == .in
-        try declare(
-            name, "\(isIn ? "UnsafeBufferPointer" : "UnsafeMutableBufferPointer")<\(scalarName)>", parameter)
+        let pointer = isIn ? "UnsafeBufferPointer" : "UnsafeMutableBufferPointer"
+        try declare(name, "\(pointer)<\(elementName)>", parameter)
         let verb = isIn ? "send" : parameter.direction == .rout ? "receive" : "exchange"
-        packing.append("try \(call).\(verb)(\(escaped))")
+        packing.append("try \(call).\(verb)(\(SwiftNames.escaped(name)))")
     }
 
-    private mutating func addStructs(
-        _ element: String, _ name: String, _ parameter: Parameter
-    ) throws(IDLError) {
+    private mutating func addSent(_ name: String, _ parameter: Parameter) throws(IDLError) {
+        try declare(name, types.value(parameter.type), parameter)
+        packing.append(types.send(parameter.type, SwiftNames.escaped(name), to: call))
+    }
+
+    private mutating func addReturned(_ name: String, _ parameter: Parameter) throws(IDLError) {
         let escaped = SwiftNames.escaped(name)
-        var count = "\(name)Count"
-        switch parameter.direction {
-        case .in:
-            try declare(name, "[\(element)]", parameter)
-            packing.append("try \(call).send(sequence: \(escaped))")
+        let type = parameter.type
+        // Handles say where the callee writes; nothing new comes back.
+        if type.isHandleSequence || type.isHandle {
+            try declare(name, types.value(type), parameter)
+            packing.append("\(type.isHandle ? "" : "try ")\(call).receive(\(escaped))")
             return
-        case .rout:
-            try declare(count, "Int", parameter)
-        case .inrout:
-            try declare(name, "inout [\(element)]", parameter)
-            packing.append("try \(call).send(sequence: \(escaped))")
-            count = "\(escaped).count"
         }
-        packing.append("let \(name)Place = try \(call).receive(\(element).self, count: \(count))")
-        let read = "try \(call).sequence(\(element).self, at: \(name)Place, count: \(count))"
-        unpack(parameter, name, "[\(element)]", read)
+        if let capacity = types.capacity(type) {
+            let capacityName = name + types.capacitySuffix(type)
+            try declare(capacityName, capacity, parameter)
+            packing += types.receive(type, capacityName, in: call).map { [$0] } ?? []
+        }
+        let (valueType, read) = (types.value(type), types.read(type, from: call))
+        unpacking.append("let \(escaped): \(valueType) = \(read)")
+        results.append((name, valueType, read))
     }
 
-    private mutating func addString(_ name: String, _ parameter: Parameter, wide: Bool) throws(IDLError) {
+    private mutating func addExchanged(_ name: String, _ parameter: Parameter) throws(IDLError) {
         let escaped = SwiftNames.escaped(name)
-        if parameter.direction != .rout {
-            try declare(name, parameter.direction == .in ? "String" : "inout String", parameter)
-            packing.append("try \(call).send(\(wide ? "wide: " : "")\(escaped))")
+        let type = parameter.type
+        try declare(name, "inout \(types.value(type))", parameter)
+        packing.append(types.send(type, escaped, to: call))
+        var capacity = "\(escaped).count"
+        switch type.resolved {
+        case .string, .wideString:
+            capacity = name + types.capacitySuffix(type)
+            try declare(capacity, "Int", parameter)
+        default: break
         }
-        guard parameter.direction != .in else { return }
-        try declare("\(name)Capacity", "Int", parameter)
-        let receive = wide ? "receiveWideString" : "receiveString"
-        packing.append("let \(name)Place = try \(call).\(receive)(capacity: \(name)Capacity)")
-        unpack(parameter, name, "String", "\(call).\(wide ? "wideString" : "string")(at: \(name)Place)")
-    }
-
-    /// What comes back in a buffer of its own.
-    private mutating func unpack(_ parameter: Parameter, _ name: String, _ type: String, _ value: String) {
-        let escaped = SwiftNames.escaped(name)
-        isPlainReply = false
-        if parameter.direction == .inrout {
-            unpacking.append("\(escaped) = \(value)")
-        } else {
-            unpacking.append("let \(escaped): \(type) = \(value)")
-            results.append((name, type, value))
-        }
+        packing += types.receive(type, capacity, in: call).map { [$0] } ?? []
+        unpacking.append("\(escaped) = \(types.read(type, from: call))")
+        hasExchanged = true
     }
 
     // MARK: Text
+
+    private var effects: String { (isAsync ? "async " : "") + "throws(RemoteCallError)" }
 
     private var returnType: String {
         switch results.count {
         case 0: ""
         case 1: " -> \(results[0].type)"
-        default:
-            " -> (" + results.map { "\(SwiftNames.escaped($0.name)): \($0.type)" }.joined(separator: ", ")
-                + ")"
+        default: " -> (" + labelled.joined(separator: ", ") + ")"
         }
     }
 
+    private var labelled: [String] { results.map { "\(SwiftNames.escaped($0.name)): \($0.type)" } }
+
     /// The method's first line, wrapped as swift-format would.
-    private func signature(_ name: String, _ out: inout SourceWriter) {
+    private func signature(_ out: inout SourceWriter, begin: String, end: String) {
         let limit = SwiftStub.lineLimit
-        let opening = "public func \(name)("
-        let end = ") throws(RemoteCallError)\(returnType) {"
-        let returned = results.map { "\(SwiftNames.escaped($0.name)): \($0.type)" }
+        let opening = "\(begin)\(SwiftNames.escaped(SwiftNames.lowerCamel(method.name)))("
+        let closing = ") \(effects)\(returnType)\(end)"
         let whole = opening + parameters.joined(separator: ", ")
-        if out.margin + end.count <= limit,
-            !parameters.isEmpty || out.margin + whole.count + end.count <= limit
+        if out.margin + closing.count <= limit,
+            !parameters.isEmpty || out.margin + whole.count + closing.count <= limit
         {
-            out.list(opening, parameters, end, limit: limit)
+            out.list(opening, parameters, closing, limit: limit)
             return
         }
-        let arrow = ") throws(RemoteCallError) -> ("
+        let arrow = ") \(effects) -> ("
         if out.margin + whole.count + arrow.count <= limit {
             out.line(whole + arrow)
         } else {
@@ -200,23 +155,33 @@ struct SwiftMethod {
             out.wrapped(parameters, limit: limit)
             out.line(arrow)
         }
-        out.wrapped(returned, limit: limit)
-        out.line(") {")
+        out.wrapped(labelled, limit: limit)
+        out.line(")\(end)")
+    }
+
+    /// The method as the requirement of a protocol.
+    func writeRequirement(_ out: inout SourceWriter) {
+        out.doc(method.doc.isEmpty ? ["Answers `\(method.name)`, method \(method.index)."] : method.doc)
+        signature(&out, begin: "func ", end: "")
+    }
+
+    private var doc: [String] {
+        let own = method.doc.isEmpty ? ["Calls `\(method.name)`, method \(method.index)."] : method.doc
+        let isCopy = form == .arrays && Self.forms(method).count > 1
+        return own + (isCopy ? ["", "Copies its sequences; the method that takes buffers does not."] : [])
     }
 
     func write(_ out: inout SourceWriter) throws(IDLError) {
         let wire = try MethodWire(method)
-        out.doc(method.doc.isEmpty ? ["Calls `\(method.name)`, method \(method.index)."] : method.doc)
-        let name = SwiftNames.escaped(SwiftNames.lowerCamel(method.name))
-        signature(name, &out)
+        out.doc(doc)
+        signature(&out, begin: "public func ", end: " {")
         let replySize = wire.primROutSent == 0 ? "" : ", replySize: \(wire.primROutSent)"
         var lines = [
             "var \(call) = RemoteCall(\"\(interface.name).\(method.name)\", method: \(method.index)\(replySize))"
         ]
         lines += packing
-        lines.append("try \(call).invoke(on: self.handle)")
-        if !wire.primROut.isEmpty { lines.append("var \(reply) = \(call).reply") }
-        if results.count == 1, isPlainReply {
+        lines.append("try \(isAsync ? "await " : "")\(call).invoke(on: self.handle)")
+        if results.count == 1, !hasExchanged {
             lines.append("return \(results[0].value)")
         } else {
             lines += unpacking

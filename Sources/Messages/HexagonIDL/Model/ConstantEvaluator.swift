@@ -144,7 +144,11 @@ struct ConstantEvaluator {
         case "^": return left ^ right
         case "/", "%":
             guard right != 0 else { throw IDLError(at: location, "division by zero") }
-            return symbol == "/" ? left / right : left % right
+            // As the reference compiler does and C does not: quotients are rounded down.
+            let (quotient, remainder) = left.quotientAndRemainder(dividingBy: right)
+            let isBelow = remainder != 0 && (remainder < 0) != (right < 0)
+            if symbol == "/" { return isBelow ? quotient - 1 : quotient }
+            return isBelow ? remainder + right : remainder
         case "<<", ">>":
             guard (0...63).contains(right) else {
                 throw IDLError(at: location, "a shift by \(right), which is outside 0…63")

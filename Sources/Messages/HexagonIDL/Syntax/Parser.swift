@@ -49,7 +49,8 @@ struct Parser {
         guard case .identifier(let text) = current.kind else {
             throw IDLError(at: current.location, "expected \(what), found \(current.text)")
         }
-        guard !Token.keywords.contains(text) else {
+        // The reference compiler takes `dmahandle` for a name too.
+        guard !Token.keywords.contains(text) || text == "dmahandle" else {
             throw IDLError(
                 at: current.location, "expected \(what), found the reserved word '\(text)'",
                 hint: "choose another name")

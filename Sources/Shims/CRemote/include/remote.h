@@ -86,6 +86,8 @@ int remote_handle64_close(remote_handle64 handle);
 /// The same for interfaces without `remote_handle64`, by the module's name.
 int remote_handle_open(const char *name, remote_handle *handle);
 int remote_handle_invoke(remote_handle handle, uint32_t sc, remote_arg *pra);
+int remote_handle_invoke_async(
+    remote_handle handle, fastrpc_async_descriptor_t *descriptor, uint32_t sc, remote_arg *pra);
 int remote_handle_close(remote_handle handle);
 
 /// Tells the library how many bytes a DMA handle argument covers.
