@@ -20,7 +20,8 @@ struct Lexer {
         if bytes.starts(with: [0xef, 0xbb, 0xbf]) { position = 3 }
     }
 
-    private var location: Location { Location(file: file, line: line, column: column) }
+    /// Where a file ends with `#line 1`, the line that it asks for never begins.
+    private var location: Location { Location(file: file, line: max(1, line), column: column) }
     private var byte: UInt8? { position < bytes.count ? bytes[position] : nil }
 
     private func peek(_ distance: Int) -> UInt8? {
