@@ -25,7 +25,8 @@ struct Compile: ParsableCommand {
     @Option(name: .customLong("swift"), help: "The Swift stub.")
     var swiftOutput: String?
 
-    @Option(name: .customLong("swift-skel"), help: "The Swift skel, which serves calls; needs the stub's file.")
+    @Option(
+        name: .customLong("swift-skel"), help: "The Swift skel, which serves calls; needs the stub's file.")
     var swiftSkelOutput: String?
 
     @Option(
@@ -81,7 +82,8 @@ struct Compile: ParsableCommand {
             if let unit = unit.selecting(interface: interface) { return unit }
             throw ValidationError("\(input.file) defines no interface '\(interface)', but: \(names)")
         }
-        let isGenerating = [swiftOutput, headerOutput, stubOutput, skelOutput].contains { $0 != nil }
+        let isGenerating = [swiftOutput, swiftSkelOutput, headerOutput, stubOutput, skelOutput]
+            .contains { $0 != nil }
         guard isGenerating, unit.interfaces.count > 1 else { return unit }
         throw ValidationError(
             "\(input.file) defines several interfaces; say which with --interface: \(names)")
