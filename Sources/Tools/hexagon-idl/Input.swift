@@ -52,7 +52,8 @@ struct WarningOptions: ParsableArguments {
     func validate() throws {
         let names = Lint.rules.map { $0.name }
         if let unknown = (disabled + enabled).first(where: { !names.contains($0) }) {
-            throw ValidationError("there is no lint rule '\(unknown)'; there are: \(names.joined(separator: ", "))")
+            throw ValidationError(
+                "there is no lint rule '\(unknown)'; there are: \(names.joined(separator: ", "))")
         }
     }
 

@@ -18,8 +18,14 @@ struct CompatibilityTests {
     @Test(
         "What breaks a deployed skel is an error",
         arguments: [
-            ("  long b(in", "  long n();\n  long b(in", ["index 1 of 'b'", "'b' had the index 1", "'c' had the index 2"]),
-            ("  long a(in long v);\n", "", ["'a', index 0, is gone", "'b' had the index 1", "'c' had the index 2"]),
+            (
+                "  long b(in", "  long n();\n  long b(in",
+                ["index 1 of 'b'", "'b' had the index 1", "'c' had the index 2"]
+            ),
+            (
+                "  long a(in long v);\n", "",
+                ["'a', index 0, is gone", "'b' had the index 1", "'c' had the index 2"]
+            ),
             (
                 "  long c(in color k, in string s);\n", "", ["'c', index 2, is gone"]
             ),
@@ -27,7 +33,10 @@ struct CompatibilityTests {
             ("in long v", "in float v", ["was int32 and is float"]),
             ("in long v", "rout long v", ["was in and is rout"]),
             ("in long v", "in long v, in long w", ["had 1 parameters and has 2"]),
-            ("in color k, in string s", "in string s, in color k", ["was color and is string", "was string and is color"]),
+            (
+                "in color k, in string s", "in string s, in color k",
+                ["was color and is string", "was string and is color"]
+            ),
             ("rout sequence<octet>", "rout sequence<short>", ["sequence"]),
             ("long x; long y;", "long y; long x;", ["'x' was member 1 and is 2"]),
             ("long x; long y;", "long x; long y; long z;", ["'z' is new"]),
@@ -36,7 +45,10 @@ struct CompatibilityTests {
             ("RED, GREEN", "BLUE, RED, GREEN", ["'RED'", "'GREEN'"]),
             ("LIMIT = 4", "LIMIT = 5", ["another value"]),
             ("interface i", "interface j", ["'i' is gone"]),
-            ("interface i {", "interface remote_handle64 { long o(); };\ninterface i : remote_handle64 {", ["moves every method"]),
+            (
+                "interface i {", "interface remote_handle64 { long o(); };\ninterface i : remote_handle64 {",
+                ["moves every method"]
+            ),
             ("const long", "const string IDL_VERSION = \"1.0.0\";\nconst long", ["IDL_VERSION 1.0.0 is new"]),
         ])
     func breaks(before: String, after: String, messages: [String]) throws {
@@ -58,8 +70,10 @@ struct CompatibilityTests {
             ("in long v", "in int32_t value"), ("RED, GREEN", "RED, GREEN, BLUE"),
             ("sequence<octet> r", "sequence<uint8> bytes"), ("in color k", "in long k"),
             ("const long LIMIT = 4;", "const long OTHER = 5; const long LIMIT = 4;"),
-            ("struct point", "typedef long number;\nstruct point"), ("long x; long y;", "int32 x; long height;"),
-            ("interface i", "interface other { long m(); };\ninterface i"), ("long a(in", "[oneway] void a(in"),
+            ("struct point", "typedef long number;\nstruct point"),
+            ("long x; long y;", "int32 x; long height;"),
+            ("interface i", "interface other { long m(); };\ninterface i"),
+            ("long a(in", "[oneway] void a(in"),
         ])
     func keeps(before: String, after: String) throws {
         let old = try IDLCompiler.compile(text: Self.base)

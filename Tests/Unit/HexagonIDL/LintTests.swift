@@ -20,8 +20,11 @@ struct LintTests {
             rule: "in-result", bad: "interface i { long m(in sequence<octet> outBuffer); };", column: 41,
             good: "interface i { long m(in sequence<octet> output_shape, in sequence<octet> outgoing); };"),
         Case(
-            rule: "in-result", bad: "interface i { long m(in sequence<float> x, in sequence<float> y); };", column: 63,
-            good: "interface i { long m(in sequence<float> x, in sequence<float> y, rout sequence<float> z); };"),
+            rule: "in-result", bad: "interface i { long m(in sequence<float> x, in sequence<float> y); };",
+            column: 63,
+            good:
+                "interface i { long m(in sequence<float> x, in sequence<float> y, rout sequence<float> z); };"
+        ),
         Case(
             rule: "in-scalar-result", bad: "interface i { long m(in long retval); };", column: 30,
             good: "interface i { long m(rout long retval, in long result, in long output_width); };"),
@@ -33,7 +36,9 @@ struct LintTests {
             good: "interface i { long m(in string<16> key, rout string name, rout long needed); };"),
         Case(
             rule: "address", bad: "interface i { long m(in sequence<uint64> ptrs); };", column: 42,
-            good: "interface i { long m(in sequence<uint64> sizes, rout sequence<uint64> addresses, in uint64 address); };"),
+            good:
+                "interface i { long m(in sequence<uint64> sizes, rout sequence<uint64> addresses, in uint64 address); };"
+        ),
         Case(
             rule: "long-width", bad: "interface i { long m(in unsigned long buffer_ptr); };", column: 39,
             good: "interface i { long m(in unsigned long long buffer_ptr, in long count); };"),
@@ -41,7 +46,8 @@ struct LintTests {
             rule: "long-width", bad: "struct s { long offset64; };", column: 8,
             good: "struct s { long long offset64; };"),
         Case(
-            rule: "missing-base", bad: "#include \"remote.idl\"\ninterface i { long m(); };", line: 2, column: 11,
+            rule: "missing-base", bad: "#include \"remote.idl\"\ninterface i { long m(); };", line: 2,
+            column: 11,
             good: "#include \"remote.idl\"\ninterface i : remote_handle64 { long m(); };"),
         Case(
             rule: "plain-interface", bad: "interface i { long m(); };", column: 11,
@@ -55,7 +61,8 @@ struct LintTests {
             rule: "target-name", bad: "interface i { long m(in long register); };", column: 30,
             good: "interface i { long m(in long registered); };"),
         Case(
-            rule: "target-name", bad: "enum os { linux, qurt };", column: 6, good: "enum os { os_linux, os_qurt };"),
+            rule: "target-name", bad: "enum os { linux, qurt };", column: 6,
+            good: "enum os { os_linux, os_qurt };"),
         Case(
             rule: "unused-type", bad: "struct s { long a; }; interface i { long m(); };", column: 8,
             good: "struct s { long a; }; interface i { long m(in sequence<s> v); };"),
@@ -85,7 +92,9 @@ struct LintTests {
         #expect(Set(Self.cases.map(\.rule)) == Set(Lint.rules.map { $0.name }))
     }
 
-    @Test("Nothing is wrong with the worked examples and the system interfaces", arguments: SystemInterfaces.all)
+    @Test(
+        "Nothing is wrong with the worked examples and the system interfaces", arguments: SystemInterfaces.all
+    )
     func silent(text: String) throws {
         #expect(try IDLCompiler.compile(text: text).warnings.isEmpty)
     }

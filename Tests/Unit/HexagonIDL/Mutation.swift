@@ -74,14 +74,22 @@ struct Mutator: Sendable {
     let sources: [MutationSource]
 
     private static let words = [
-        "interface", "struct", "enum", "union", "switch", "case", "default", "typedef", "const", "module", "native",
-        "sequence", "string", "wstring", "dmahandle", "long", "unsigned", "short", "octet", "double", "in", "rout",
-        "inrout", "async", "attribute", "readonly", "void", "ext_params", "local", "notnil", "TRUE", "::", ":",
-        "<", ">", "<<", ">>", "{", "}", "(", ")", "[", "]", ";", ",", "=", "-", "~", "*", "/", "%", "|", "&", "^",
-        "0", "1", "2147483647", "4294967295", "18446744073709551615", "99999999999999999999", "0xffffffff", "1e400",
-        "remote_handle64", "remote_handle", "AEEResult", "_h", "open", "close", "int", "\n#include \"x.idl\"\n",
-        "\n#include \"remote.idl\"\n", "\n#define A A A\n", "\n#define long A\n", "\n#if 1\n", "\n#else\n", "\n#endif\n",
-        "\n#line 4000000000 \"y\"\n", "\n#define B(x) x\n", "\"", "'", "/*", "*/", "//", "/** d */", "///< d\n", "\\", "@",
+        "interface", "struct", "enum", "union", "switch", "case", "default", "typedef", "const", "module",
+        "native",
+        "sequence", "string", "wstring", "dmahandle", "long", "unsigned", "short", "octet", "double", "in",
+        "rout",
+        "inrout", "async", "attribute", "readonly", "void", "ext_params", "local", "notnil", "TRUE", "::",
+        ":",
+        "<", ">", "<<", ">>", "{", "}", "(", ")", "[", "]", ";", ",", "=", "-", "~", "*", "/", "%", "|", "&",
+        "^",
+        "0", "1", "2147483647", "4294967295", "18446744073709551615", "99999999999999999999", "0xffffffff",
+        "1e400",
+        "remote_handle64", "remote_handle", "AEEResult", "_h", "open", "close", "int",
+        "\n#include \"x.idl\"\n",
+        "\n#include \"remote.idl\"\n", "\n#define A A A\n", "\n#define long A\n", "\n#if 1\n", "\n#else\n",
+        "\n#endif\n",
+        "\n#line 4000000000 \"y\"\n", "\n#define B(x) x\n", "\"", "'", "/*", "*/", "//", "/** d */",
+        "///< d\n", "\\", "@",
         "\u{fffd}",
     ].map { Array($0.utf8) }
 

@@ -81,6 +81,7 @@ struct RejectionTests {
             ("#include \"missing.idl\"", 1, 1, "not found"),
             ("#ifdef X\nstruct s { long a; };", 1, 1, "#endif"),
             ("#endif", 1, 1, "#endif without"),
+            ("interface i {\n#line 1", 1, 8, "never closed"),
             ("#define F(x) x\ninterface i { long m(in F a); };", 2, 25, "parameters"),
             ("#frobnicate", 1, 1, "not supported"),
             ("struct s { long a; } /* open", 1, 22, "never closed"),

@@ -64,7 +64,7 @@ struct WireModelTests {
         let structs = unit.items.compactMap { item -> StructType? in
             if case .structure(let type) = item.declaration { type } else { nil }
         }
-        let outer = try #require(structs.first { $0.name == "Outer" })
+        let outer = try #require(structs.first { $0.name == "nested_Outer" })
         #expect(outer.layout(.full).offsets == [0, 4, 8] && outer.layout(.full).extent.size == 16)
         #expect(outer.layout(.counts).offsets == [nil, 0, nil] && outer.layout(.counts).extent.size == 4)
         #expect(outer.layout(.scalars).offsets == [0, nil, 8] && outer.layout(.scalars).extent.size == 16)

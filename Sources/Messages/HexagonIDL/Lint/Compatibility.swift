@@ -81,7 +81,8 @@ private struct Comparison {
                 }
             case (.constant(let a), .constant(let b)) where a.value != b.value && before.key != "IDL_VERSION":
                 add(
-                    .error, after.location, "the constant '\(b.name)' has another value", was: before.location)
+                    .error, after.location, "the constant '\(b.name)' has another value", was: before.location
+                )
             case (.alias(let a), .alias(let b)) where !Shape.areEqual(a.target, b.target):
                 add(
                     .error, after.location,
@@ -134,7 +135,9 @@ private struct Comparison {
         let lastOld = after.methods.last { beforeByName[$0.name] != nil }?.index ?? -1
         for method in after.methods where beforeByName[method.name] == nil && method.index < lastOld {
             let place = method.index - (after.methods.first?.index ?? 0)
-            guard place < before.methods.count, afterByName[before.methods[place].name] != nil else { continue }
+            guard place < before.methods.count, afterByName[before.methods[place].name] != nil else {
+                continue
+            }
             add(
                 .error, method.location,
                 "the new method '\(method.name)' takes the index \(method.index) of "
@@ -224,6 +227,8 @@ private enum Shape {
 
     /// What is different about a struct, or nil.
     static func change(_ a: StructType, _ b: StructType) -> String? {
+        // Structs of two equal members would be compared again and again.
+        var equal: Set<[ObjectIdentifier]> = []
         for (index, member) in a.members.enumerated() {
             guard index < b.members.count else { return "'\(member.name)' is gone" }
             let now = b.members[index]
@@ -233,6 +238,12 @@ private enum Shape {
                 }
                 // A mere renaming, if the type is the same and the name is new.
                 if a.members.contains(where: { $0.name == now.name }) { return "'\(member.name)' is gone" }
+            }
+            if case .structure(let before) = member.type.resolved,
+                case .structure(let after) = now.type.resolved,
+                !equal.insert([ObjectIdentifier(before), ObjectIdentifier(after)]).inserted
+            {
+                continue
             }
             guard areEqual(member.type, now.type) else {
                 return "'\(member.name)' was \(member.type.spelling) and is \(now.type.spelling)"

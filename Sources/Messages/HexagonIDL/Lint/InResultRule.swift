@@ -22,7 +22,8 @@ enum InResultRule: LintRule {
         let name = NameWords(parameter.name)
         if name.means(roles) { return true }
         // y = f(x), as mathematics calls them.
-        return name.words == ["y"] && method.parameters.contains { $0.name.lowercased() == "x" && $0.type.isBuffer }
+        return name.words == ["y"]
+            && method.parameters.contains { $0.name.lowercased() == "x" && $0.type.isBuffer }
             && !method.parameters.contains { $0.direction != .in && $0.type.isBuffer }
     }
 }

@@ -27,7 +27,8 @@ enum PlainInterfaceRule: LintRule {
         for interface in unit.interfaces where !interface.hasHandle {
             report(
                 warning(
-                    interface.location, "'\(interface.name)' does not derive from remote_handle64", hint: hint))
+                    interface.location, "'\(interface.name)' does not derive from remote_handle64", hint: hint
+                ))
         }
     }
 }

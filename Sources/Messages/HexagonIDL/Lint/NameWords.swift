@@ -12,7 +12,9 @@ struct NameWords {
         }
         for character in name.unicodeScalars {
             let isUpper = ("A"..."Z").contains(character)
-            if character == "_" || ("0"..."9").contains(character) || (isUpper && previousIsLower) { finish() }
+            if character == "_" || ("0"..."9").contains(character) || (isUpper && previousIsLower) {
+                finish()
+            }
             if character != "_", !("0"..."9").contains(character) { current.unicodeScalars.append(character) }
             previousIsLower = ("a"..."z").contains(character)
         }

@@ -1,6 +1,7 @@
 extension Checker {
     func unknownType(_ name: ScopedName, in scope: [String]) -> IDLError {
-        IDLError(at: name.location, "the type '\(name.text)' is not declared", hint: hint(for: name, in: scope))
+        IDLError(
+            at: name.location, "the type '\(name.text)' is not declared", hint: hint(for: name, in: scope))
     }
 
     private func hint(for name: ScopedName, in scope: [String]) -> String {

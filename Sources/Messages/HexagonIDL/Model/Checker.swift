@@ -169,7 +169,8 @@ struct Checker {
                 guard written.aliasDepth < Self.aliasLimit else {
                     throw IDLError(
                         at: declarator.name.location,
-                        "the typedef '\(declarator.name.text)' is the end of a chain of more than \(Self.aliasLimit)")
+                        "the typedef '\(declarator.name.text)' is the end of a chain of more than \(Self.aliasLimit)"
+                    )
                 }
                 let alias = AliasType(
                     name: Self.cName(scope, declarator.name.text), written: written, doc: declaration.doc)

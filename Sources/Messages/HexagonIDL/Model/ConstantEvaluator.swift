@@ -95,7 +95,8 @@ struct ConstantEvaluator {
     private static func value(of literal: Literal, at location: Location) throws(IDLError) -> Typed {
         switch literal {
         case .integer(let value, _): return (.integer(Int128(value)), .number)
-        case .character(let value, let wide): return (.integer(Int128(value)), wide ? .wideCharacter : .character)
+        case .character(let value, let wide):
+            return (.integer(Int128(value)), wide ? .wideCharacter : .character)
         case .boolean(let value): return (.boolean(value), .boolean)
         case .string(let text, let wide): return (.string(text, wide: wide), .string)
         case .float(let digits):
@@ -196,8 +197,10 @@ struct ConstantEvaluator {
         let highest = (scalar.isSigned && !mayWrap && scalar != .int8 ? limit / 2 : limit) - 1
         guard number >= lowest, number <= highest else {
             throw IDLError(
-                at: location, "\(number) does not fit \(scalar.rawValue), which goes from \(lowest) to \(highest)",
-                hint: number < 0 || scalar.isSigned ? "to set a sign bit, write the number in hexadecimal" : "")
+                at: location,
+                "\(number) does not fit \(scalar.rawValue), which goes from \(lowest) to \(highest)",
+                hint: number < 0 || scalar.isSigned
+                    ? "to set a sign bit, write the number in hexadecimal" : "")
         }
         return scalar.isSigned && number >= limit / 2 ? number - limit : number
     }

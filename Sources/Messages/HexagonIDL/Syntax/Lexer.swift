@@ -6,6 +6,7 @@ struct Lexer {
     private var line: Int
     private var column: Int
     private var atLineStart = true
+    private static let marks = Set("{}()[]<>;,:=-~*/%+&^|?!".utf8)
     private var leadingDoc: [String] = []
     private var trailingDoc: [String] = []
 
@@ -19,7 +20,8 @@ struct Lexer {
         if bytes.starts(with: [0xef, 0xbb, 0xbf]) { position = 3 }
     }
 
-    private var location: Location { Location(file: file, line: line, column: column) }
+    /// Where a file ends with `#line 1`, the line that it asks for never begins.
+    private var location: Location { Location(file: file, line: max(1, line), column: column) }
     private var byte: UInt8? { position < bytes.count ? bytes[position] : nil }
 
     private func peek(_ distance: Int) -> UInt8? {
@@ -89,7 +91,7 @@ struct Lexer {
         default:
             advance()
             let mark = Unicode.Scalar(byte)
-            if "{}()[]<>;,:=-~*/%+&^|?!".unicodeScalars.contains(mark) { return .punctuator(String(mark)) }
+            if Self.marks.contains(byte) { return .punctuator(String(mark)) }
             let shown = (0x21...0x7e).contains(byte) ? "'\(mark)'" : "byte 0x\(String(byte, radix: 16))"
             return .invalid("\(shown), which no IDL token begins with")
         }

@@ -159,7 +159,8 @@ struct Parser {
         let name = try name("the module's name")
         try expect("{", "after the module's name")
         guard !isAt("}") else {
-            throw IDLError(at: current.location, "the module '\(name.text)' is empty", hint: "declare something")
+            throw IDLError(
+                at: current.location, "the module '\(name.text)' is empty", hint: "declare something")
         }
         let members = try nested { (parser) throws(IDLError) in
             try parser.members(of: "module", name, inInterface: false)

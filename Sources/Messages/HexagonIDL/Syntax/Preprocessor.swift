@@ -158,6 +158,9 @@ struct Preprocessor {
 
         switch word {
         case "if", "ifdef", "ifndef":
+            guard conditions.count < Self.depthLimit else {
+                throw IDLError(at: location, "conditionals nest more than \(Self.depthLimit) deep")
+            }
             // Inside a skipped branch every branch is skipped.
             var isTrue = false
             if !isSkipping { isTrue = try condition(word, rest, at: location) }
