@@ -46,7 +46,8 @@ struct CSlot {
                 if case .dmaHandle = member.type.resolved { isHandle = true }
                 return CSlot(
                     type: member.type, value: isHandle ? "\(name).fd" : name,
-                    length: isHandle ? "\(name).len" : "\(name)Len", offset: "\(name).offset", full: structure.layout(.full).offsets[index] ?? 0,
+                    length: isHandle ? "\(name).len" : "\(name)Len", offset: "\(name).offset",
+                    full: structure.layout(.full).offsets[index] ?? 0,
                     counts: structure.layout(.counts).offsets[index] ?? 0,
                     scalars: structure.layout(.scalars).offsets[index] ?? 0)
             }

@@ -7,7 +7,8 @@ enum MutatedIDL {
     private static let words = [
         "in", "rout", "inrout", "out", "long", "octet", "string", "sequence", "struct", "enum", "interface",
         "typedef", "const", "async", "readonly", "attribute", "dmahandle", "void", "unsigned", "wstring",
-        "boolean", "module", "union", "{", "}", "(", ")", "<", ">", ";", ",", ":", "::", "[", "]", "=", "-", "~",
+        "boolean", "module", "union", "{", "}", "(", ")", "<", ">", ";", ",", ":", "::", "[", "]", "=", "-",
+        "~",
         "0", "1", "x", "\"text\"", "1.5",
     ]
 
@@ -30,7 +31,8 @@ enum MutatedIDL {
             default:
                 // A name or keyword for another, which the grammar often allows.
                 let named = tokens.indices.filter { tokens[$0].first?.isLetter == true }
-                guard let from = named.randomElement(using: &random), let to = named.randomElement(using: &random)
+                guard let from = named.randomElement(using: &random),
+                    let to = named.randomElement(using: &random)
                 else { continue }
                 tokens[to] = tokens[from]
             }

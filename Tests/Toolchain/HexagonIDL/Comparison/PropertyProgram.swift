@@ -82,7 +82,9 @@ struct PropertyProgram {
         case .scalar(let scalar):
             switch verb {
             case .make, .answer:
-                return ["\(indent)\(scalar == .boolean ? "fill_boolean" : "fill")(&\(value), sizeof \(value));"]
+                return [
+                    "\(indent)\(scalar == .boolean ? "fill_boolean" : "fill")(&\(value), sizeof \(value));"
+                ]
             case .sent, .answered: return ["\(indent)note(&\(value), sizeof \(value));"]
             case .ask, .asked: return []
             }
@@ -106,7 +108,9 @@ struct PropertyProgram {
                 result.append("\(indent)\(length) = length();")
                 result.append("\(indent)\(value) = grab((size_t)\(length) * sizeof *\(value));")
             }
-            if verb == .sent || verb == .asked { result.append("\(indent)note(&\(length), sizeof \(length));") }
+            if verb == .sent || verb == .asked {
+                result.append("\(indent)note(&\(length), sizeof \(length));")
+            }
             let inner = lines(verb, Self.element(element, "\(value)[i\(depth)]", ofSequence: true), depth + 1)
             if inner.isEmpty { return result }
             return result
@@ -186,7 +190,8 @@ struct PropertyProgram {
             var returned: [String] = []
             for (number, parameter) in method.parameters.enumerated() {
                 let place = Place(
-                    type: parameter.type, value: "p\(number)", length: "p\(number)Len", offset: "p\(number)Offset")
+                    type: parameter.type, value: "p\(number)", length: "p\(number)Len",
+                    offset: "p\(number)Offset")
                 out += declaration(place)
                 let isText = Self.isText(parameter.type)
                 if parameter.direction == .inrout, isText {
@@ -237,7 +242,8 @@ struct PropertyProgram {
             var returned: [String] = []
             for (number, parameter) in method.parameters.enumerated() {
                 var place = Place(
-                    type: parameter.type, value: "p\(number)", length: "p\(number)Len", offset: "p\(number)Offset")
+                    type: parameter.type, value: "p\(number)", length: "p\(number)Len",
+                    offset: "p\(number)Offset")
                 parameters += self.parameters(place, parameter.direction)
                 switch parameter.type.resolved {
                 case .structure: place.value = "(*p\(number))"
@@ -302,7 +308,8 @@ struct PropertyProgram {
         switch place.type.resolved {
         case .sequence(let element): return ["\(const)\(Self.cType(element)) *\(value)", "int \(value)Len"]
         case .string: return ["\(const)char *\(value)"] + (direction == .in ? [] : ["int \(value)Len"])
-        case .wideString: return ["\(const)uint16_t *\(value)"] + (direction == .in ? [] : ["int \(value)Len"])
+        case .wideString:
+            return ["\(const)uint16_t *\(value)"] + (direction == .in ? [] : ["int \(value)Len"])
         case .dmaHandle: return ["int \(value)", "uint32_t \(value)Offset", "uint32_t \(value)Len"]
         case .structure: return ["\(const)\(type) *\(value)"]
         case .array: return ["\(const)\(type) \(value)"]

@@ -29,15 +29,15 @@ struct PropertyRun {
             "shims/HAP_farf.h": "#define HAP_debug_v2 0\n#define FARF(...) ((void)0)\n",
             "shims/AEEStdDef.idl": "#ifndef STANDARD\n#define STANDARD\ntypedef long AEEResult;\n#endif\n",
             "shims/remote.idl": """
-                #ifndef REMOTE
-                #define REMOTE
-                interface remote_handle64 {
-                  long open(in string uri, rout remote_handle64 h);
-                  long close(in remote_handle64 h);
-                };
-                #endif
+            #ifndef REMOTE
+            #define REMOTE
+            interface remote_handle64 {
+              long open(in string uri, rout remote_handle64 h);
+              long close(in remote_handle64 h);
+            };
+            #endif
 
-                """,
+            """,
         ]
         for (name, text) in files {
             try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
@@ -76,7 +76,8 @@ struct PropertyRun {
             try Toolchain.run(
                 compiler,
                 common + shims + flags + [
-                    "\(generated)/\(side).c", "\(generated)/\(name)_\(part).c", "-o", "\(generated)/\(side).so",
+                    "\(generated)/\(side).c", "\(generated)/\(name)_\(part).c", "-o",
+                    "\(generated)/\(side).so",
                 ])
         }
     }

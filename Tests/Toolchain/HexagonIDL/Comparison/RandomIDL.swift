@@ -57,7 +57,9 @@ struct RandomIDL {
             base += "};\n"
         }
         main = "#include \"remote.idl\"\n#include \"AEEStdDef.idl\"\n#include \"base.idl\"\n"
-        if chance(20) { main += "const string IDL_VERSION = \"\(number(20)).\(number(1000)).\(number(5))\";\n" }
+        if chance(20) {
+            main += "const string IDL_VERSION = \"\(number(20)).\(number(1000)).\(number(5))\";\n"
+        }
         main += declarations(Int.random(in: 0..<5, using: &random), indent: "")
         let isInModule = chance(25)
         if isInModule {
@@ -68,7 +70,8 @@ struct RandomIDL {
             (known, constants) = outside
         }
         let parent = derives ? " : base" : style == 0 ? "" : " : remote_handle64"
-        let methods = chance(10) ? Int.random(in: 28..<40, using: &random) : Int.random(in: 1..<7, using: &random)
+        let methods =
+            chance(10) ? Int.random(in: 28..<40, using: &random) : Int.random(in: 1..<7, using: &random)
         // In a module or with a base, an interface's constants are out of the reference compiler's sight.
         hasConstants = !isInModule && !derives
         main += "/** The interface. */\ninterface t\(parent) {\n"
@@ -136,13 +139,15 @@ struct RandomIDL {
             while element.isDirectSequence { element = type(handles: handles) }
             return Written(
                 text: "sequence<\(element.text)\(bound())>", isComplex: true, hasHandle: element.hasHandle,
-                isDirectSequence: true, isExchangeable: !element.isComplex, isFlatSequence: !element.isComplex)
+                isDirectSequence: true, isExchangeable: !element.isComplex, isFlatSequence: !element.isComplex
+            )
         default:
             let choices = known.filter { handles || !$0.hasHandle }
             guard !choices.isEmpty else { return simple() }
             let type = pick(choices)
             return Written(
-                text: reference(type), isComplex: type.isComplex, hasHandle: type.hasHandle, isArray: type.isArray,
+                text: reference(type), isComplex: type.isComplex, hasHandle: type.hasHandle,
+                isArray: type.isArray,
                 isExchangeable: !type.isComplex)
         }
     }
@@ -171,7 +176,9 @@ struct RandomIDL {
                 isComplex = isComplex || type.isComplex
                 hasHandle = hasHandle || type.hasHandle
                 var member = fieldName()
-                while members.contains(" \(member);") || members.contains(" \(member)[") { member = fieldName() }
+                while members.contains(" \(member);") || members.contains(" \(member)[") {
+                    member = fieldName()
+                }
                 let length = !type.isComplex && !type.isArray && chance(15) ? "[\(arrayLength())]" : ""
                 members += "\(type.text) \(member)\(length); "
             }
@@ -188,13 +195,15 @@ struct RandomIDL {
             let isArray = !type.isComplex && chance(40)
             known.append(
                 Known(
-                    name: name, isComplex: type.isComplex, hasHandle: type.hasHandle, isArray: isArray || type.isArray,
+                    name: name, isComplex: type.isComplex, hasHandle: type.hasHandle,
+                    isArray: isArray || type.isArray,
                     isSequence: type.isDirectSequence))
             return "typedef \(type.text) \(name)\(isArray ? "[\(arrayLength())]" : "");"
         default:
             let name = fresh("C")
             defer { constants.append(name) }
-            return "const \(pick(["long", "long long", "short", "int64", "int32_t"])) \(name) = \(expression(2));"
+            return
+                "const \(pick(["long", "long long", "short", "int64", "int32_t"])) \(name) = \(expression(2));"
         }
     }
 
@@ -259,7 +268,8 @@ struct RandomIDL {
         }
         let attribute = chance(4) && !parameters.contains(where: { !$0.hasPrefix("in ") }) ? "[oneway] " : ""
         let result = pick(["long", "AEEResult", "void", "int32"])
-        return "\(isAsync ? "async " : "")\(attribute)\(result) \(fresh("m"))(\(parameters.joined(separator: ", ")));"
+        return
+            "\(isAsync ? "async " : "")\(attribute)\(result) \(fresh("m"))(\(parameters.joined(separator: ", ")));"
     }
 
     private mutating func attributeType() -> String {
