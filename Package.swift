@@ -37,7 +37,9 @@ let package = Package(
 
         // Messages
         swiftTarget("RemoteCalls", floor: "Messages", []),
-        swiftTarget("ReverseTunnel", floor: "Messages", ["RemoteCalls"]),
+        // Generated from IDL/system: what the driver calls and answers.
+        swiftTarget("SystemInterfaces", floor: "Messages", ["RemoteCalls"]),
+        swiftTarget("ReverseTunnel", floor: "Messages", ["RemoteCalls", "SystemInterfaces"]),
         swiftTarget("DSPQueue", floor: "Messages", ["SharedMemory", "FastRPCLibrary", "RemoteCalls"]),
         swiftTarget("HexagonIDL", floor: "Messages", []),
 
@@ -45,7 +47,8 @@ let package = Package(
         swiftTarget(
             "HexagonRPC", floor: "SDK",
             [
-                "RemoteCalls", "ReverseTunnel", "DSPQueue", "FastRPCLibrary", "FastRPCKernel", "SharedMemory",
+                "RemoteCalls", "SystemInterfaces", "ReverseTunnel", "DSPQueue", "FastRPCLibrary",
+                "FastRPCKernel", "SharedMemory",
                 .product(name: "Logging", package: "swift-log"),
             ]),
 
@@ -79,8 +82,8 @@ let package = Package(
         swiftTarget(
             "VirtualShell", floor: "VirtualDSP",
             [
-                "VirtualChannel", "RemoteCalls", "ReverseTunnel", "DSPQueue", "SharedMemory", "CRemote",
-                "CShell", "CLinux",
+                "VirtualChannel", "RemoteCalls", "SystemInterfaces", "ReverseTunnel", "DSPQueue",
+                "SharedMemory", "CRemote", "CShell", "CLinux",
             ]),
         swiftTarget(
             "VirtualKernel", floor: "VirtualDSP",
@@ -141,7 +144,7 @@ let package = Package(
             name: "UnitTests",
             dependencies: [
                 "TestSupport", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls",
-                "ReverseTunnel", "DSPQueue",
+                "SystemInterfaces", "ReverseTunnel", "DSPQueue",
                 "HexagonIDL",
                 "HexagonRPC", "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization",
