@@ -26,7 +26,9 @@ struct GeneratedFilesTests {
         "ADSPMsgdAppsMethod": "adspmsgd_apps",
     ]
 
-    @Test("The driver's tables and stubs are what the compiler generates today", arguments: system.keys.sorted())
+    @Test(
+        "The driver's tables and stubs are what the compiler generates today",
+        arguments: system.keys.sorted())
     func system(name: String) throws {
         let idl = Repository.root.appendingPathComponent("IDL/system/\(Self.system[name] ?? "").idl").path
         let unit = try IDLCompiler { FileManager.default.contents(atPath: $0).map(Array.init) }.compile(idl)

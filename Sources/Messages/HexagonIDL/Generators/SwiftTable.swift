@@ -21,7 +21,8 @@ package enum SwiftTable {
             var names: Set<String> = ["interface", "shape", "scalars", "rawValue"]
             func claim(_ name: String, at location: Location) throws(IDLError) {
                 guard names.insert(name).inserted else {
-                    throw IDLError(at: location, "two members of the table would be called '\(name)' in Swift")
+                    throw IDLError(
+                        at: location, "two members of the table would be called '\(name)' in Swift")
                 }
             }
             for method in interface.methods {
