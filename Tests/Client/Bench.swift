@@ -9,7 +9,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Empty calls; a tenth as many of the others.") var count = 2000
 
     func run() throws {
-        let transport = try options.transport.transport()
+        let transport = try options.chosen
         let session = try Session(transport, SessionConfiguration(index: options.session))
         let echo = Echo(try session.open(ModuleURI(interface: "echo")))
         let size = 1 << 20
@@ -57,6 +57,7 @@ struct BenchCommand: ParsableCommand {
             if index >= 0 { times.append((ContinuousClock.now - start) / .microseconds(1)) }
         }
         times.sort()
-        return "{\"calls\": \(times.count), \"median_us\": \(times[times.count / 2]), \"least_us\": \(times[0])}"
+        return
+            "{\"calls\": \(times.count), \"median_us\": \(times[times.count / 2]), \"least_us\": \(times[0])}"
     }
 }

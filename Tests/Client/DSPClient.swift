@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import HexagonRPC
+import VirtualDSP
 
 /// What the tests run under a virtual DSP, as a program of somebody who uses `HexagonRPC`.
 @main
@@ -10,19 +11,41 @@ struct DSPClient: ParsableCommand {
 }
 
 struct TransportOptions: ParsableArguments {
-    @Option var transport = TransportChoice.automatic
+    @Option(help: "auto, kernel, library, simulator.") var transport = "auto"
     @Option(help: "Session 0 to 3.") var session = 0
     @Flag(help: "Also exchange packets over a message queue.") var queue = false
     @Option(help: "How often the empty call is made.") var calls = 1
 
     var tour: Tour {
         get throws {
-            Tour(transport: try transport.transport(), usesQueue: queue, calls: calls)
+            Tour(transport: try chosen, usesQueue: queue, calls: calls)
+        }
+    }
+
+    var chosen: any Transport {
+        get throws {
+            if transport == "simulator" { return try simulator }
+            guard let choice = TransportChoice(rawValue: transport) else {
+                throw ValidationError("There is no transport '\(transport)'.")
+            }
+            return try choice.transport()
+        }
+    }
+
+    /// The simulator with the module that the other transports' DSP loads from `DSP_LIBRARY_PATH`.
+    private var simulator: SimulatorTransport {
+        get throws {
+            let file = "libecho_skel.so", symbol = "echo_skel_handle_invoke"
+            let folder = ProcessInfo.processInfo.environment["DSP_LIBRARY_PATH"] ?? "."
+            // What it needs of a DSP is not called.
+            guard let library = dlopen("\(folder)/\(file)", RTLD_LAZY), let entry = dlsym(library, symbol)
+            else { throw ValidationError("\(folder) has no \(file)") }
+            let function = unsafeBitCast(entry, to: VirtualProcessor.Entry.self)
+            return SimulatorTransport(
+                VirtualProcessor(modules: [.init(file: file, symbols: [symbol: function])]))
         }
     }
 }
-
-extension TransportChoice: ExpressibleByArgument {}
 
 /// Does everything once.
 struct TourCommand: ParsableCommand {
@@ -53,6 +76,9 @@ struct ScenarioCommand: ParsableCommand {
         var text: String?
         /// How long the first attempt took.
         var milliseconds: Double
+        /// The DSP's architecture and its word on unsigned processes, where it could be asked.
+        var architecture: UInt32?
+        var unsignedSupport: UInt32?
         /// What the attempt after the scenario's end failed with, or nil.
         var afterwards: String?
     }
@@ -60,8 +86,11 @@ struct ScenarioCommand: ParsableCommand {
     func run() throws {
         var configuration = SessionConfiguration(index: options.session)
         configuration.unsignedModules = !signed
-        let start = ContinuousClock.now
         var report = Report(milliseconds: 0)
+        let capabilities = try? options.chosen.capabilities(of: .compute)
+        report.architecture = capabilities?[.architectureVersion]
+        report.unsignedSupport = capabilities?[.unsignedProcessSupport]
+        let start = ContinuousClock.now
         do {
             try options.tour.run(configuration)
         } catch {

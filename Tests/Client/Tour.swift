@@ -60,8 +60,7 @@ struct Tour {
 extension Tour {
     /// Packets there and back, one with a reference to a buffer.
     private func queue(_ session: borrowing Session, _ echo: borrowing Echo<RemoteHandle>) throws {
-        let queues = try session.makeQueues()
-        let queue = try queues.makeQueue()
+        let queue = try session.makeQueue()
         try echo.serveQueue(id: queue.exportedID)
         for index: UInt8 in 0..<100 {
             try queue.write([index, 1, 2], deadline: .now + .seconds(2))
@@ -70,7 +69,6 @@ extension Tour {
         }
         try expect(try echo.endQueue() == 100, "endQueue")
         try queue.close()
-        try queues.close()
     }
 }
 

@@ -35,9 +35,16 @@ package struct GenerationReport: Decodable, Sendable {
     package var devices: [Device]
     package var offload: Offload
 
-    /// Runs the tool with these arguments behind `generate --json`.
-    package init(_ arguments: [String]) throws {
-        let result = try Tool.run("engine", ["generate", "--json"] + arguments)
+    /// Runs the tool with these arguments behind `generate --json`, on the virtual DSP if wanted.
+    package init(
+        _ arguments: [String], onVirtualDSP: Bool = false, environment: [String: String] = [:]
+    ) throws {
+        let command = ["generate", "--json"] + arguments
+        let result =
+            onVirtualDSP
+            ? try Tool.run(
+                "virtual-dsp", ["run", "--", "\(Tool.folder)/engine"] + command, environment: environment)
+            : try Tool.run("engine", command, environment: environment)
         guard result.exitCode == 0, result.output.hasSuffix("}\n"), !result.output.dropLast().contains("\n")
         else {
             throw Tool.Failure(description: "engine generate \(arguments): \(result)")

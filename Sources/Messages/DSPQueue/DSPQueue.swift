@@ -17,6 +17,8 @@ public final class DSPQueue: Sendable {
     let domain: QueueDomain
     let slot: Int
     let memory: SharedBuffer
+    /// Bytes of the memory that are used, without the rest of its last page.
+    let byteCount: Int
     let gate: SignalGate
     private let signals: any QueueSignals
     private let writer: Mutex<QueueWriter>
@@ -25,12 +27,13 @@ public final class DSPQueue: Sendable {
 
     init(
         domain: QueueDomain, slot: Int, exportedID: UInt64, memory: consuming SharedBuffer,
-        rings: QueueMemory, state: ProcessState, signals: any QueueSignals, gate: SignalGate
+        byteCount: Int, rings: QueueMemory, state: ProcessState, signals: any QueueSignals, gate: SignalGate
     ) {
         self.domain = domain
         self.slot = slot
         self.exportedID = exportedID
         self.memory = memory
+        self.byteCount = byteCount
         self.signals = signals
         self.gate = gate
         let usesWaitCounts = rings.flags.contains(.waitCounts)

@@ -25,11 +25,18 @@ public final class QueueDomain: Sendable {
     /// Queues made by this process, on whatever domain; the first has number 1.
     private static let queueCount = Mutex<UInt32>(0)
 
+    /// Whether it was closed.
+    package var isClosed: Bool { used.withLock(\.isClosed) }
+    private let closesWithLastQueue: Bool
+
     /// Makes the process state and starts to wait for signals.
+    ///
+    /// - Parameter closesWithLastQueue: whether closing the last queue closes the domain as well.
     public init(
         transport: any QueueTransport, memory: any SharedMemoryAllocator,
-        buffers: MappedBuffers = MappedBuffers()
+        buffers: MappedBuffers = MappedBuffers(), closesWithLastQueue: Bool = false
     ) throws(DSPQueueError) {
+        self.closesWithLastQueue = closesWithLastQueue
         self.transport = transport
         self.memory = memory
         self.buffers = buffers
@@ -84,25 +91,34 @@ public final class QueueDomain: Sendable {
             guard queue.markClosed() else { return }
             gate.open()
             try transport.destroyQueue(queue.exportedID)
-            try transport.unmap(descriptor: queue.memory.descriptor, byteCount: queue.memory.byteCount)
+            try transport.unmap(descriptor: queue.memory.descriptor, byteCount: queue.byteCount)
         } catch {
             throw .remote(error)
         }
         used.withLock { _ = $0.slots.remove(queue.slot) }
+        guard closesWithLastQueue else { return }
+        do throws(DSPQueueError) { try close() } catch .invalidArgument {
+            // It was not the last.
+        }
     }
 
     /// Stops waiting for signals and gives the process state back. Fails while queues are open.
     public func close() throws(DSPQueueError) {
-        let isBusy = used.withLock { used in
-            if used.slots.isEmpty { used.isClosed = true }
-            return !used.isClosed
-        }
-        guard !isBusy else { throw .invalidArgument("the domain is closed after its queues") }
+        guard try beginClosing() else { return }
         do throws(RemoteCallError) {
             try transport.cancelWaitForSignal()
             try transport.unmap(descriptor: stateMemory.descriptor, byteCount: ProcessState.byteCount)
         } catch {
             throw .remote(error)
+        }
+    }
+
+    /// Whether it is this call that closes it.
+    private func beginClosing() throws(DSPQueueError) -> Bool {
+        try used.withLock { used throws(DSPQueueError) in
+            guard used.slots.isEmpty else { throw .invalidArgument("the domain is closed after its queues") }
+            defer { used.isClosed = true }
+            return !used.isClosed
         }
     }
 
@@ -129,19 +145,20 @@ public final class QueueDomain: Sendable {
         }
         let exported: (id: UInt64, flags: QueueMemory.Flags)
         do throws(RemoteCallError) {
-            try transport.map(descriptor: queue.descriptor, byteCount: queue.byteCount)
+            try transport.map(descriptor: queue.descriptor, byteCount: layout.byteCount)
         } catch {
             throw .remote(error)
         }
         do throws(DSPQueueError) {
             exported = try export(queue, layout, slot, number)
         } catch {
-            try? transport.unmap(descriptor: queue.descriptor, byteCount: queue.byteCount)
+            try? transport.unmap(descriptor: queue.descriptor, byteCount: layout.byteCount)
             throw error
         }
         let rings = QueueMemory(queue.bytes, layout: layout, queueCount: number, flags: exported.flags)
         return DSPQueue(
-            domain: self, slot: slot, exportedID: exported.id, memory: queue, rings: rings, state: state,
+            domain: self, slot: slot, exportedID: exported.id, memory: queue, byteCount: layout.byteCount,
+            rings: rings, state: state,
             signals: transport, gate: gate)
     }
 

@@ -9,7 +9,7 @@ extension AEEResult {
     static let noSuchDevice = AEEResult(rawValue: 0x43)
     /// `AEE_ENOSUCHFILE`
     static let noSuchFile = AEEResult(rawValue: 0x45)
-    /// `AEE_EPRIVLEVEL`
+    /// `AEE_EBADPERMS`
     static let notPermitted = AEEResult(rawValue: 0x4e)
     /// `AEE_ENOSESSION`
     static let noSession = AEEResult(rawValue: 0x8a)

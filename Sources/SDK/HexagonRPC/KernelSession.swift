@@ -21,6 +21,8 @@ final class KernelSession: TransportSession {
     let memory: KernelMemory
     let mappings = Mutex<[CInt: KernelMapping]>([:])
     let moduleFiles: ModuleFiles
+    /// The queues of this process, from the first one on. They hold the session, which lets go of them at its end.
+    private let queues = Mutex<QueueDomain?>(nil)
     private let listener: Listener
     private let options: KernelTransport.Options
 
@@ -90,19 +92,34 @@ final class KernelSession: TransportSession {
         return try node.device.knownCapability(attribute)
     }
 
-    func makeQueues() throws(DSPQueueError) -> QueueDomain {
+    func makeQueue(
+        requestByteCount: Int, responseByteCount: Int
+    ) throws(DSPQueueError) -> any MessageQueue {
+        let domain = try queues.withLock { (made: inout QueueDomain?) throws(DSPQueueError) -> QueueDomain in
+            if let made, !made.isClosed { return made }
+            let domain = try makeQueueDomain()
+            made = domain
+            return domain
+        }
+        return try domain.makeQueue(requestByteCount: requestByteCount, responseByteCount: responseByteCount)
+    }
+
+    private func makeQueueDomain() throws(DSPQueueError) -> QueueDomain {
         let transport: KernelQueueTransport
         do throws(RemoteCallError) {
             transport = try KernelQueueTransport(self)
         } catch {
             throw .remote(error)
         }
-        return try QueueDomain(transport: transport, memory: allocator, buffers: queueBuffers)
+        return try QueueDomain(
+            transport: transport, memory: allocator, buffers: queueBuffers, closesWithLastQueue: true)
     }
 
     /// Asks the process to end, waits for the listener, and closes the node. Does not wait longer than
     /// ``KernelTransport/Options/endTimeout`` for a DSP that is silent.
     func end() {
+        // While calls are still possible. Fails where somebody left a queue open, which the process takes along.
+        try? queues.withLock { $0.take() }?.close()
         guard state.beginEnd() else { return }
         let deadline = ContinuousClock.now + options.endTimeout
         if !state.isOver {

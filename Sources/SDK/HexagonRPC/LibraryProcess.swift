@@ -55,14 +55,16 @@ final class LibraryProcess: Sendable {
         }
     }
 
-    /// Closes what a session left open. The library ends the process when its last handle is closed.
+    /// Closes what a session left open. The library ends the process when its last handle is closed; one in
+    /// which no handle was ever opened, as the opening failed, ends with `FASTRPC_SESSION_CLOSE`.
     ///
-    /// `FASTRPC_SESSION_CLOSE` would say so more directly, but qualcomm/fastrpc (29851fd) crashes in it where a
-    /// handle is open.
+    /// That request would be enough in both cases, but qualcomm/fastrpc (29851fd) crashes in it where a handle
+    /// is open.
     func leave(closing handles: Set<UInt64>) {
         state.withLock { state in
             state.sessionCount -= 1
             for handle in handles { _ = library.close(handle: handle) }
+            if state.sessionCount == 0 { _ = library.closeSession(domain: domain) }
         }
     }
 

@@ -104,14 +104,18 @@ public final class LibrarySession: TransportSession {
     ///   - responseByteCount: bytes for packets from it, likewise; 0 for 16,384.
     public func makeQueue(
         requestByteCount: Int = 0, responseByteCount: Int = 0
-    ) throws(DSPQueueError) -> LibraryQueue {
+    ) throws(DSPQueueError) -> any MessageQueue {
         try LibraryQueue(
             library: library, effectiveDomain: effectiveDomain, requestByteCount: requestByteCount,
             responseByteCount: responseByteCount)
     }
 
-    /// Ends the process on the DSP, if no other session of this program shares it (`FASTRPC_SESSION_CLOSE`),
-    /// and closes what this session left open.
+    /// `DSPRPC_GET_DSP_INFO`
+    public func capability(_ attribute: DSPAttribute) throws(RemoteCallError) -> UInt32? {
+        try LibraryTransport(library: library).capability(attribute, of: configuration.domain)
+    }
+
+    /// Closes what this session left open. The library ends the process on the DSP with its last handle.
     public func end() {
         guard !hasEnded.exchange(true, ordering: .relaxed) else { return }
         let left = handles.withLock { handles in

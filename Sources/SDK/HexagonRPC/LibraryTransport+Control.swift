@@ -25,6 +25,18 @@ extension LibraryTransport {
         }
     }
 
+    /// Asks a DSP for the capabilities that the kernel's driver knows (attributes 1 to 11).
+    ///
+    /// - Returns: nil where library or firmware cannot be asked.
+    public func capabilities(of domain: Domain) throws(RemoteCallError) -> [DSPAttribute: UInt32]? {
+        var result: [DSPAttribute: UInt32] = [:]
+        for number: UInt32 in 1...11 {
+            let attribute = DSPAttribute(rawValue: number)
+            result[attribute] = try capability(attribute, of: domain)
+        }
+        return result.isEmpty ? nil : result
+    }
+
     /// Reserves a session that nobody in this process uses (`FASTRPC_RESERVE_NEW_SESSION`). The reservation
     /// ends with the session.
     ///

@@ -42,11 +42,19 @@ public struct Session: ~Copyable, Sendable {
         try connection.capability(attribute)
     }
 
-    /// Prepares for message queues in shared memory; once for a session. Close it before the session.
+    /// Makes a message queue in shared memory: packets there and back without a remote call for each. Buffers
+    /// that packets name must be mapped in this session. Close it before the session.
     ///
-    /// `AEE_EUNSUPPORTED` where the transport has no queues. Where one hangs, plain calls do the same work.
-    public func makeQueues() throws(DSPQueueError) -> QueueDomain {
-        try connection.makeQueues()
+    /// A queue may hang on some machines: read with a deadline, and make plain calls where it passes.
+    ///
+    /// - Parameters:
+    ///   - requestByteCount: bytes for packets to the DSP, a multiple of 8 up to 16,777,216; 0 for 65,536.
+    ///   - responseByteCount: bytes for packets from it, likewise; 0 for 16,384.
+    /// - Throws: `AEE_EUNSUPPORTED` where the transport has no queues.
+    public func makeQueue(
+        requestByteCount: Int = 0, responseByteCount: Int = 0
+    ) throws(DSPQueueError) -> any MessageQueue {
+        try connection.makeQueue(requestByteCount: requestByteCount, responseByteCount: responseByteCount)
     }
 
     /// Makes buffers that this session can map.

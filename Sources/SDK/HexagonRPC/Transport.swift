@@ -66,8 +66,11 @@ public protocol TransportSession: AnyObject, Sendable {
     /// What the DSP says about itself; nil where the transport or the firmware cannot say.
     func capability(_ attribute: DSPAttribute) throws(RemoteCallError) -> UInt32?
 
-    /// Prepares for message queues in shared memory. `AEE_EUNSUPPORTED` where the transport has none.
-    func makeQueues() throws(DSPQueueError) -> QueueDomain
+    /// Makes a message queue in shared memory, with these many bytes for packets to the DSP and from it; 0 for
+    /// the defaults. `AEE_EUNSUPPORTED` where the transport has none.
+    func makeQueue(
+        requestByteCount: Int, responseByteCount: Int
+    ) throws(DSPQueueError) -> any MessageQueue
 
     /// Ends the process on the DSP. Called once.
     func end()
@@ -78,10 +81,12 @@ extension TransportSession {
     public func capability(_ attribute: DSPAttribute) throws(RemoteCallError) -> UInt32? { nil }
 
     /// Has none.
-    public func makeQueues() throws(DSPQueueError) -> QueueDomain {
+    public func makeQueue(
+        requestByteCount: Int, responseByteCount: Int
+    ) throws(DSPQueueError) -> any MessageQueue {
         throw .remote(
             RemoteCallError(
-                .unsupported, operation: "prepare message queues",
+                .unsupported, operation: "make a message queue",
                 advice: "this transport has none; use plain calls"))
     }
 }

@@ -26,7 +26,7 @@ struct ForeignClientTests {
     @Test("Qualcomm's library", .needsQualcommLibrary)
     func qualcommLibrary() throws {
         let programs = try ForeignPrograms()
-        expectGood(try programs.runOnVirtualDSP([try programs.qualcommClient()]), steps: 180)
+        expectGood(try programs.runOnVirtualDSP([try programs.qualcommClient()]), steps: 145)
     }
 
     @Test("What calls cost Qualcomm's library", .needsQualcommLibrary)
@@ -44,14 +44,15 @@ struct ForeignClientTests {
 
     /// The same program through Qualcomm's library and through our own driver: the same requests, in the same
     /// order, with the same arguments, but for what the protocol leaves open.
-    @Test("Our requests are those of Qualcomm's library", .needsQualcommLibrary)
-    func traces() throws {
+    @Test(
+        "Our requests are those of Qualcomm's library", .needsQualcommLibrary, arguments: [[], ["--queue"]])
+    func traces(options: [String]) throws {
         let programs = try ForeignPrograms()
         let library = "\(try #require(ForeignPrograms.qualcommFolder))/libcdsprpc.so.1"
         let traces = try ["library", "kernel"].map { transport in
             let trace = "\(programs.folder)/\(transport).jsonl"
             let result = try programs.runOnVirtualDSP(
-                ["\(Tool.folder)/dsp-client", "tour", "--transport", transport], trace: trace,
+                ["\(Tool.folder)/dsp-client", "tour", "--transport", transport] + options, trace: trace,
                 environment: ["HEXAGONRPC_LIBRARY": library])
             try #require(result.exitCode == 0, "\(transport): \(result.output)\(result.errors)")
             return try String(contentsOfFile: trace, encoding: .utf8)

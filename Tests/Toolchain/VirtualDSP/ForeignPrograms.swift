@@ -75,10 +75,11 @@ final class ForeignPrograms: Sendable {
 
     /// Runs a command on the virtual DSP. `trace`: a file for its calls.
     func runOnVirtualDSP(
-        _ command: [String], trace: String? = nil, environment: [String: String] = [:]
+        _ command: [String], scenario: String = "healthy", trace: String? = nil,
+        environment: [String: String] = [:]
     ) throws -> Tool.Result {
         let environment = ["DSP_LIBRARY_PATH": folder].merging(environment) { $1 }
-        let options = trace.map { ["--trace", $0] } ?? []
+        let options = ["--scenario", scenario] + (trace.map { ["--trace", $0] } ?? [])
         return try Tool.run("virtual-dsp", ["run"] + options + ["--"] + command, environment: environment)
     }
 }

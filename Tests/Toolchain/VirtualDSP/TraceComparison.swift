@@ -5,11 +5,14 @@ import Foundation
 ///
 /// Reduced means: only the driver's requests, from the creation of the process on; in the order in which they
 /// began, separately for the listener's thread and for all others; handles that the DSP gave out numbered in the
-/// order of their use; the listener's waiting as one step, however often it was woken.
+/// order of their use; waiting as one step, however often it was woken; the signals of message queues as one step,
+/// as they are sent only when the other side sleeps.
 struct TraceComparison {
     /// Who makes a request. Between roles the order is chance.
     enum Role: String, CaseIterable {
         case listener, client
+        /// `dspqueue_rpc.wait_signal` and `.signal`, by whatever thread.
+        case queueWaits, queueSignals
     }
 
     /// One request.
@@ -53,10 +56,12 @@ struct TraceComparison {
     }
 
     /// A difference that the protocol allows.
-    struct Allowance {
+    struct Allowance: Sendable {
         var name: String
         var reason: String
-        var covers: (Difference) -> Bool
+        /// Whether the step must be in both traces, only at another place.
+        var isMove = false
+        var covers: @Sendable (Difference) -> Bool
     }
 
     /// What the protocol leaves open.
@@ -64,9 +69,7 @@ struct TraceComparison {
         Allowance(
             name: "capability questions",
             reason: "what a client wants to know of a DSP, and when, is its own affair"
-        ) {
-            ($0.first ?? $0.second)?.name.hasPrefix("FASTRPC_IOCTL_GET_DSP_INFO") == true && $0.fields.isEmpty
-        },
+        ) { $0.isOneSided("FASTRPC_IOCTL_GET_DSP_INFO") },
         Allowance(
             name: "thread_exit",
             reason: "adsp_current_process1.thread_exit is a courtesy: the DSP may forget the thread's stack"
@@ -74,11 +77,31 @@ struct TraceComparison {
         Allowance(
             name: "close of the last handle",
             reason: "libcdsprpc leaves it to the end of the process, which it asks for right after"
-        ) { $0.isOneSided("INVOKE remotectl1 0x3010200") },
+        ) { $0.first == nil && $0.isOneSided("INVOKE remotectl1 0x3010200") },
         Allowance(
             name: "get_in_bufs2",
             reason: "a listener with room enough gets a call at once; libcdsprpc begins without any room"
         ) { $0.isOneSided("INVOKE listener 0x7010200") },
+        Allowance(
+            name: "end of all queues",
+            reason: "libcdsprpc takes down what queues share with the last of them, we with the session",
+            isMove: true
+        ) { $0.isOneSided("INVOKE module 2 0x7000000") },
+        Allowance(
+            name: "length within a page",
+            reason: "the driver maps whole dma-bufs, and their sizes are multiples of a page"
+        ) { difference in
+            guard difference.fields == ["length"],
+                let lengths = [difference.first, difference.second].map({ $0?.arguments["length"] })
+                    as? [String]
+            else { return false }
+            let pages = lengths.map { ((Int($0.dropFirst(2), radix: 16) ?? 0) + 4095) / 4096 }
+            return pages[0] == pages[1]
+        },
+        Allowance(
+            name: "session in the URI",
+            reason: "libcdsprpc needs &_session= to tell its sessions apart; the DSP sees one process"
+        ) { $0.first?.name == "INVOKE remotectl1 0x2020200" && $0.fields == ["buffer 1 length"] },
         Allowance(
             name: "room for the reason",
             reason: "remotectl writes the reason of a failure into as many bytes as the client has"
@@ -92,7 +115,7 @@ struct TraceComparison {
     private(set) var allowed: [(difference: Difference, allowance: Allowance)] = []
     private(set) var unexplained: [Difference] = []
 
-    /// Compares two traces of `virtual-dsp run --trace`.
+    /// Compares two traces of `virtual-dsp run --trace`, the first of a program that uses libcdsprpc.
     init(_ first: String, _ second: String) throws {
         let steps = (try Self.steps(first), try Self.steps(second))
         for role in Role.allCases {
@@ -103,6 +126,14 @@ struct TraceComparison {
                     unexplained.append(difference)
                 }
             }
+        }
+        for allowance in Self.allowances where allowance.isMove {
+            let moves = allowed.filter { $0.allowance.name == allowance.name }.map(\.difference)
+            guard moves.count(where: { $0.second == nil }) != moves.count(where: { $0.first == nil }) else {
+                continue
+            }
+            allowed.removeAll { $0.allowance.name == allowance.name }
+            unexplained += moves
         }
     }
 
@@ -125,7 +156,17 @@ struct TraceComparison {
         var modules: [String: String] = [:]
         for call in calls {
             let step = step(call, &modules)
-            let role = listeners.contains(call["thread"] as? Int ?? 0) ? Role.listener : .client
+            var role = listeners.contains(call["thread"] as? Int ?? 0) ? Role.listener : .client
+            if step.name.hasPrefix("INVOKE module"), let suffix = step.name.split(separator: " ").last {
+                if suffix == "0x6000100" { role = .queueWaits }
+                if suffix == "0x8000000" { role = .queueSignals }
+            }
+            if role == .queueWaits || role == .queueSignals, let last = steps[role]?.last,
+                last.name == step.name
+            {
+                steps[role] = [step]
+                continue
+            }
             if step.name == waiting, let place = waitingPlace(steps[role] ?? []) {
                 // Woken for one more call of the DSP: the last answer is the one that ends it.
                 steps[role]?[place].result = step.result

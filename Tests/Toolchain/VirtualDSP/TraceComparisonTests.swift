@@ -40,8 +40,8 @@ struct TraceComparisonTests {
 
     @Test func threadsHandlesAndWakingsMakeNoDifference() throws {
         var second = Self.first.map { $0.replacing("0x1234", with: "0x99").replacing("\":11", with: "\":77") }
-        // One more call of the DSP, later than the client's own.
-        second.insert(Self.invoke(8, 77, "0x7", "0x6020200", [16, 8, 16, 65536]), at: 6)
+        // One more call of the DSP.
+        second.insert(Self.invoke(5, 77, "0x7", "0x6020200", [16, 8, 16, 65536]), at: 5)
         let comparison = try Self.compare(second)
         #expect(comparison.unexplained.isEmpty && comparison.allowed.isEmpty)
     }
@@ -64,6 +64,20 @@ struct TraceComparisonTests {
 
         let missing = Array(Self.first.dropLast())
         #expect(try Self.compare(missing).unexplained.map(\.first?.name) == ["INVOKE process 0x2000000"])
+    }
+
+    @Test func whatMayMoveMayNotVanish() throws {
+        // With a second module, whose method 7 comes before or after a mapping.
+        let other = Self.invoke(8, 10, "0x5678", "0x6020200", [])
+        let cancel = { (sequence: Int) in Self.invoke(sequence, 10, "0x5678", "0x7000000", []) }
+        let early = (Self.first + [other, cancel(8)]).joined(separator: "\n")
+        let late = (Self.first + [other, cancel(10)]).joined(separator: "\n")
+        let none = (Self.first + [other]).joined(separator: "\n")
+        let moved = try TraceComparison(early, late)
+        #expect(moved.unexplained.isEmpty)
+        #expect(moved.allowed.map(\.allowance.name) == ["end of all queues", "end of all queues"])
+        #expect(
+            try TraceComparison(early, none).unexplained.map(\.first?.name) == ["INVOKE module 2 0x7000000"])
     }
 
     @Test func whatTheProtocolLeavesOpenIsNamed() throws {

@@ -1,4 +1,4 @@
-/// A program in C that uses the nodes of ``TestKernel`` in every way there is. Its first argument names the
+/// A program in C that uses the nodes of ``MachineTestKernel`` in every way there is. Its first argument names the
 /// case; it prints what it found.
 let clientProgram = #"""
     #define _GNU_SOURCE

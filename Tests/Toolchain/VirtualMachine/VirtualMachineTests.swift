@@ -6,12 +6,12 @@ import Testing
 import VirtualKernel
 import VirtualMachine
 
-/// Runs programs on a machine with ``TestKernel``.
+/// Runs programs on a machine with ``MachineTestKernel``.
 private enum TestMachine {
     /// Why no machine can be had here, or nil.
     static let problem: String? = {
         do {
-            _ = try run(TestKernel(), ["true"])
+            _ = try run(MachineTestKernel(), ["true"])
             return nil
         } catch {
             return "\(error)"
@@ -23,7 +23,7 @@ private enum TestMachine {
         var lines: [String]
     }
 
-    static func run(_ kernel: TestKernel, _ command: [String], trace: Trace? = nil) throws -> Result {
+    static func run(_ kernel: MachineTestKernel, _ command: [String], trace: Trace? = nil) throws -> Result {
         let folder = try TemporaryFolder()
         let path = folder.path("output")
         let output = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
@@ -71,7 +71,7 @@ private enum TestMachine {
     .enabled(if: Toolchain.find("cc") != nil, "needs a C compiler"), .serialized)
 struct VirtualMachineTests {
     private func run(
-        _ name: String, isStatic: Bool = false, _ kernel: TestKernel = TestKernel()
+        _ name: String, isStatic: Bool = false, _ kernel: MachineTestKernel = MachineTestKernel()
     ) throws -> [String] {
         let result = try TestMachine.run(kernel, [TestMachine.client(isStatic: isStatic), name])
         #expect(result.ending == .exit(0))
@@ -142,7 +142,7 @@ struct VirtualMachineTests {
     @Test("What a command leaves running is still served")
     func orphan() throws {
         let client = try TestMachine.client(isStatic: false)
-        let result = try TestMachine.run(TestKernel(), [client, "orphan"])
+        let result = try TestMachine.run(MachineTestKernel(), [client, "orphan"])
         #expect(result.ending == .exit(3))
         #expect(result.lines == ["orphan 1"])
     }
@@ -150,7 +150,7 @@ struct VirtualMachineTests {
     @Test("The ends of commands")
     func endings() throws {
         func ending(_ command: String...) throws -> Machine.Ending {
-            try TestMachine.run(TestKernel(), command).ending
+            try TestMachine.run(MachineTestKernel(), command).ending
         }
         #expect(try ending("sh", "-c", "exit 5") == .exit(5))
         #expect(try ending("sh", "-c", "kill -TERM $$") == .signal(SIGTERM))
@@ -160,7 +160,7 @@ struct VirtualMachineTests {
 
     @Test("Opening a file of a scenario selects it")
     func scenarios() throws {
-        let kernel = TestKernel()
+        let kernel = MachineTestKernel()
         let script = """
             cd /dev/virtual-dsp
             cat no-shell ./slow-dsp=12 /dev/virtual-dsp/healthy
@@ -184,7 +184,7 @@ struct VirtualMachineTests {
         let folder = try TemporaryFolder()
         let path = folder.path("trace")
         _ = try TestMachine.run(
-            TestKernel(), [TestMachine.client(isStatic: false), "threads"], trace: Trace(path: path))
+            MachineTestKernel(), [TestMachine.client(isStatic: false), "threads"], trace: Trace(path: path))
         let text = String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
         var calls = try text.split(separator: "\n").map { line in
             try #require(

@@ -332,16 +332,14 @@ struct KernelTransportTests {
         }
         try kernel.run {
             let session = try Session(kernel.transport())
-            let domain = try session.makeQueues()
-            let queue = try domain.makeQueue()
+            let queue = try session.makeQueue()
             #expect(queue.exportedID == 4711)
             #expect(offers.load(ordering: .relaxed) == 2)
             #expect(try queue.write([1, 2, 3]))
             #expect(throws: DSPQueueError.self) { try queue.read(deadline: .now + .milliseconds(20)) }
-            try domain.close(queue)
-            try domain.close()
-            #expect(kernel.state.withLock { $0.maps.isEmpty })
+            try queue.close()
             session.close()
+            #expect(kernel.state.withLock { $0.maps.isEmpty })
         }
     }
 

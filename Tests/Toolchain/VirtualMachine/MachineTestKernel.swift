@@ -5,7 +5,7 @@ import VirtualKernel
 import VirtualMachine
 
 /// A kernel with a few nodes whose requests do one thing each; ``clientProgram`` knows them.
-final class TestKernel: EmulatedKernel {
+final class MachineTestKernel: EmulatedKernel {
     struct State {
         var opened = 0
         var released = 0
@@ -63,7 +63,7 @@ struct TestNode: VirtualNode {
     static let plugged = "/dev/virtual-folder/plugged"
 
     let path: String
-    let kernel: TestKernel
+    let kernel: MachineTestKernel
 
     func open(_ flags: CInt, _ caller: any Caller) throws(SystemError) -> any VirtualFile {
         guard path != Self.refusing else { throw SystemError(EBUSY) }
@@ -87,10 +87,10 @@ private final class TestBuffer: VirtualFile {
 
 final class TestFile: VirtualFile {
     let isDMABuffer = false
-    private let kernel: TestKernel
+    private let kernel: MachineTestKernel
     private let isReleased = Mutex(false)
 
-    init(_ kernel: TestKernel) {
+    init(_ kernel: MachineTestKernel) {
         self.kernel = kernel
     }
 
