@@ -14,6 +14,9 @@ let package = Package(
         .library(name: "virtual-shell", type: .dynamic, targets: ["VirtualShell"]),
         // The DSP program as a library of the host, for the virtual DSP to load.
         .library(name: "htp_skel", type: .dynamic, targets: ["HTPProgram"]),
+        // remote.h and AEEStdErr.h, for modules in C.
+        .library(name: "CRemote", targets: ["CRemote"]),
+        .plugin(name: "HexagonIDLPlugin", targets: ["HexagonIDLPlugin"]),
         .executable(name: "engine", targets: ["engine-tool"]),
         .executable(name: "fastrpc-probe", targets: ["fastrpc-probe"]),
         .executable(name: "hexagon-idl", targets: ["hexagon-idl"]),
@@ -121,6 +124,11 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tools/virtual-dsp"),
+
+        // Compiles the interface definitions of an app's targets.
+        .plugin(
+            name: "HexagonIDLPlugin", capability: .buildTool(), dependencies: ["hexagon-idl"],
+            path: "Sources/Plugins/HexagonIDLPlugin"),
 
         // Tests, by what they need: Tiny is the whole line in a minute, Unit needs nothing, Data needs
         // the shared models and tokenizers, Toolchain needs compilers or Python.
