@@ -39,7 +39,8 @@ struct Demonstration {
     }
 
     /// A buffer that both sides see travels as its file descriptor, whatever its size.
-    private func scale(_ session: borrowing Session, _ calculator: borrowing Calculator<RemoteHandle>) throws {
+    private func scale(_ session: borrowing Session, _ calculator: borrowing Calculator<RemoteHandle>) throws
+    {
         let count = 1 << 20
         let buffer = try session.allocator.allocate(byteCount: count * MemoryLayout<Float>.stride)
         // The processor's caches are cleaned where this ends: the DSP reads memory.
