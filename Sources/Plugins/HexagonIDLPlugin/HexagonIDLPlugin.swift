@@ -23,7 +23,9 @@ struct HexagonIDLPlugin: BuildToolPlugin {
             let stub = context.pluginWorkDirectoryURL.appending(path: "\(name)_stub.swift")
             return .buildCommand(
                 displayName: "Compiling \(definition.lastPathComponent)", executable: compiler,
-                arguments: ["compile", definition.path, "-I", target.directoryURL.path, "--swift", stub.path],
+                arguments: [
+                    "compile", definition.path, "-I", target.directoryURL.path, "--swift", stub.path,
+                ],
                 // Any of them may include another.
                 inputFiles: definitions, outputFiles: [stub])
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import HexagonRPC
 
 /// Calculates on a DSP, whichever way it is reached.
@@ -23,9 +24,9 @@ struct CalculatorTool: ParsableCommand {
 /// Opens the calculator and hands it to `work`.
 ///
 /// A session is lost when its process on the DSP dies or the DSP restarts. Everything that it held is gone with
-/// it, so `work` starts again from the beginning, on a session of its own.
+/// it, so `work` starts again from the beginning, on a session of its own, once the DSP has had a moment.
 func withCalculator(
-    on transport: any Transport, attempts: Int = 3,
+    on transport: any Transport, attempts: Int = 5,
     _ work: (borrowing Session, borrowing Calculator<RemoteHandle>) throws -> Void
 ) throws {
     for attempt in 1...attempts {
@@ -36,7 +37,8 @@ func withCalculator(
             try calculator.takeHandle().close()
             return session.close()
         } catch let error as RemoteCallError where error.isSessionLost && attempt < attempts {
-            print("The session is lost (\(error)). Beginning another.")
+            fputs("The session is lost (\(error.result)). Beginning another.\n", stderr)
+            sleep(1)
         }
     }
 }

@@ -7,17 +7,18 @@ struct Demonstration {
     func run(_ session: borrowing Session, _ calculator: borrowing Calculator<RemoteHandle>) throws {
         // A string comes back: as much of it as there is room for.
         print("This is \(try calculator.about(textCapacity: 80)).")
-        evaluate(expression, calculator)
-        evaluate("1 / 0", calculator)
+        try evaluate(expression, calculator)
+        try evaluate("1 / 0", calculator)
         try sums(calculator)
         try scale(session, calculator)
     }
 
-    /// A string there, a number back. A call that fails says so and harms nothing: the next one works.
-    private func evaluate(_ expression: String, _ calculator: borrowing Calculator<RemoteHandle>) {
+    /// A string there, a number back. A call that fails says so and harms nothing, the next one works; unless
+    /// the session is lost, which is not for us to handle.
+    private func evaluate(_ expression: String, _ calculator: borrowing Calculator<RemoteHandle>) throws {
         do {
             print("\(expression) = \(try calculator.evaluate(expression: expression))")
-        } catch {
+        } catch let error as RemoteCallError where !error.isSessionLost {
             print("\(expression) has no value: \(error.result)")
         }
     }
