@@ -18,7 +18,7 @@ int calculator_open(const char *uri, remote_handle64 *_h);
 /// Closes what `calculator_open` opened.
 int calculator_close(remote_handle64 _h);
 
-/// The value of an expression of numbers, + - * / and parentheses. `AEE_EBADPARM` where it is none.
+/// The value of an expression of numbers, + - * and parentheses. `AEE_EBADPARM` where it is none.
 int calculator_evaluate(remote_handle64 _h, const char *expression, double *value);
 
 /// The sum of some numbers.

@@ -1,5 +1,5 @@
-// Expressions by recursive descent: sum = product {(+ | -) product}, product = factor {(* | /) factor},
-// factor = number | (sum) | - factor.
+// Expressions by recursive descent: sum = product {(+ | -) product}, product = factor {* factor},
+// factor = number | (sum) | - factor. There is no division: DSPs have no instruction for it.
 #include "expression.h"
 
 typedef struct {
@@ -52,14 +52,12 @@ static bool factor(reader *text, double *value) {
 
 static bool product(reader *text, double *value) {
     if (!factor(text, value)) return false;
-    for (;;) {
-        bool divides = peek(text) == '/';
-        if (!divides && peek(text) != '*') return true;
-        text->next++;
+    while (skip(text, '*')) {
         double other;
-        if (!factor(text, &other) || (divides && other == 0)) return false;
-        *value = divides ? *value / other : *value * other;
+        if (!factor(text, &other)) return false;
+        *value *= other;
     }
+    return true;
 }
 
 static bool sum(reader *text, double *value) {

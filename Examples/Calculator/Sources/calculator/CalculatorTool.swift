@@ -12,7 +12,7 @@ struct CalculatorTool: ParsableCommand {
     var transport = Route.automatic
 
     @Argument(help: "What to calculate first.")
-    var expression = "2 * (3 + 4) / 7"
+    var expression = "2 * (3 + 4) - 0.5"
 
     func run() throws {
         try withCalculator(on: transport.transport()) { session, calculator in

@@ -8,7 +8,7 @@ struct Demonstration {
         // A string comes back: as much of it as there is room for.
         print("This is \(try calculator.about(textCapacity: 80)).")
         try evaluate(expression, calculator)
-        try evaluate("1 / 0", calculator)
+        try evaluate("2 * (3 +", calculator)
         try sums(calculator)
         try scale(session, calculator)
     }
