@@ -18,7 +18,7 @@ struct Demonstration {
     private func evaluate(_ expression: String, _ calculator: borrowing Calculator<RemoteHandle>) throws {
         do {
             print("\(expression) = \(try calculator.evaluate(expression: expression))")
-        } catch where !error.isSessionLost {
+        } catch  where !error.isSessionLost {
             print("\(expression) has no value: \(error.result)")
         }
     }
