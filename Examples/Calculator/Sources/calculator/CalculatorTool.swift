@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import Foundation
 import HexagonRPC
 
 /// Calculates on a DSP, whichever way it is reached.
@@ -37,7 +37,8 @@ func withCalculator(
             try calculator.takeHandle().close()
             return session.close()
         } catch let error as RemoteCallError where error.isSessionLost && attempt < attempts {
-            fputs("The session is lost (\(error.result)). Beginning another.\n", stderr)
+            let notice = "The session is lost (\(error.result)). Beginning another.\n"
+            FileHandle.standardError.write(Data(notice.utf8))
             sleep(1)
         }
     }

@@ -18,7 +18,8 @@ struct Demonstration {
     private func evaluate(_ expression: String, _ calculator: borrowing Calculator<RemoteHandle>) throws {
         do {
             print("\(expression) = \(try calculator.evaluate(expression: expression))")
-        } catch  where !error.isSessionLost {
+        } catch {
+            guard !error.isSessionLost else { throw error }
             print("\(expression) has no value: \(error.result)")
         }
     }
