@@ -14,6 +14,9 @@ let package = Package(
         .library(name: "virtual-shell", type: .dynamic, targets: ["VirtualShell"]),
         // The DSP program as a library of the host, for the virtual DSP to load.
         .library(name: "htp_skel", type: .dynamic, targets: ["HTPProgram"]),
+        // remote.h and AEEStdErr.h, for modules in C.
+        .library(name: "CRemote", targets: ["CRemote"]),
+        .plugin(name: "HexagonIDLPlugin", targets: ["HexagonIDLPlugin"]),
         .executable(name: "engine", targets: ["engine-tool"]),
         .executable(name: "fastrpc-probe", targets: ["fastrpc-probe"]),
         .executable(name: "hexagon-idl", targets: ["hexagon-idl"]),
@@ -37,7 +40,9 @@ let package = Package(
 
         // Messages
         swiftTarget("RemoteCalls", floor: "Messages", []),
-        swiftTarget("ReverseTunnel", floor: "Messages", ["RemoteCalls"]),
+        // Generated from IDL/system: what the driver calls and answers.
+        swiftTarget("SystemInterfaces", floor: "Messages", ["RemoteCalls"]),
+        swiftTarget("ReverseTunnel", floor: "Messages", ["RemoteCalls", "SystemInterfaces"]),
         swiftTarget("DSPQueue", floor: "Messages", ["SharedMemory", "FastRPCLibrary", "RemoteCalls"]),
         swiftTarget("HexagonIDL", floor: "Messages", []),
 
@@ -45,7 +50,8 @@ let package = Package(
         swiftTarget(
             "HexagonRPC", floor: "SDK",
             [
-                "RemoteCalls", "ReverseTunnel", "DSPQueue", "FastRPCLibrary", "FastRPCKernel", "SharedMemory",
+                "RemoteCalls", "SystemInterfaces", "ReverseTunnel", "DSPQueue", "FastRPCLibrary",
+                "FastRPCKernel", "SharedMemory",
                 .product(name: "Logging", package: "swift-log"),
             ]),
 
@@ -79,8 +85,8 @@ let package = Package(
         swiftTarget(
             "VirtualShell", floor: "VirtualDSP",
             [
-                "VirtualChannel", "RemoteCalls", "ReverseTunnel", "DSPQueue", "SharedMemory", "CRemote",
-                "CShell", "CLinux",
+                "VirtualChannel", "RemoteCalls", "SystemInterfaces", "ReverseTunnel", "DSPQueue",
+                "SharedMemory", "CRemote", "CShell", "CLinux",
             ]),
         swiftTarget(
             "VirtualKernel", floor: "VirtualDSP",
@@ -119,6 +125,11 @@ let package = Package(
             ],
             path: "Sources/Tools/virtual-dsp"),
 
+        // Compiles the interface definitions of an app's targets.
+        .plugin(
+            name: "HexagonIDLPlugin", capability: .buildTool(), dependencies: ["hexagon-idl"],
+            path: "Sources/Plugins/HexagonIDLPlugin"),
+
         // Tests, by what they need: Tiny is the whole line in a minute, Unit needs nothing, Data needs
         // the shared models and tokenizers, Toolchain needs compilers or Python.
         .target(
@@ -142,7 +153,7 @@ let package = Package(
             name: "UnitTests",
             dependencies: [
                 "TestSupport", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls",
-                "ReverseTunnel", "DSPQueue",
+                "SystemInterfaces", "ReverseTunnel", "DSPQueue",
                 "HexagonIDL",
                 "HexagonRPC", "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
                 "Tokenization",

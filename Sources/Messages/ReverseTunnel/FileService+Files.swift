@@ -101,12 +101,11 @@ extension FileService {
 
     // MARK: Position
 
-    /// `fflush`, `rewind` and `clearerr`.
-    func change(_ call: inout IncomingCall) throws(RemoteCallError) {
-        let method = call.method
+    /// `rewind` and `clearerr`.
+    func change(_ call: inout IncomingCall, rewinds: Bool) throws(RemoteCallError) {
         try withFile(try call.read()) { file throws(RemoteCallError) in
-            if method == 11 { try file.seek(0, whence: 0) }
-            if method != 2 { file.clearErrors() }
+            if rewinds { try file.seek(0, whence: 0) }
+            file.clearErrors()
         }
     }
 

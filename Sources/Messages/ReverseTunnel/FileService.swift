@@ -1,5 +1,6 @@
 import Glibc
 import RemoteCalls
+import SystemInterfaces
 
 /// `apps_std`: the files that the DSP reads, such as its skel libraries.
 ///
@@ -7,7 +8,7 @@ import RemoteCalls
 /// Links are followed as long as they stay below their folder. Errors are plain `errno` values.
 public final class FileService: ReverseService {
     /// `apps_std`
-    public let name = "apps_std"
+    public let name = AppsStdMethod.interface
     /// Files that the DSP may have open at the same time.
     public static let maximumFiles = 64
     /// Folders that the DSP may have open at the same time.
@@ -48,83 +49,43 @@ public final class FileService: ReverseService {
         self.observe = observe
     }
 
-    /// All 37 methods in order; sizes as in the tables of `references/reverse-tunnel.md`.
-    private static let methods = [
-        MethodShape(3, 1, sent: 8, returned: 4),  // fopen
-        MethodShape(3, 1, sent: 12, returned: 4),  // freopen
-        MethodShape(1, 0, sent: 4),  // fflush
-        MethodShape(1, 0, sent: 4),  // fclose
-        MethodShape(1, 2, sent: 8, returned: 8),  // fread
-        MethodShape(2, 1, sent: 8, returned: 8),  // fwrite
-        MethodShape(1, 2, sent: 8, returned: 4),  // fgetpos
-        MethodShape(2, 0, sent: 8),  // fsetpos
-        MethodShape(1, 1, sent: 4, returned: 4),  // ftell
-        MethodShape(1, 0, sent: 12),  // fseek
-        MethodShape(1, 1, sent: 4, returned: 8),  // flen
-        MethodShape(1, 0, sent: 4),  // rewind
-        MethodShape(1, 1, sent: 4, returned: 4),  // feof
-        MethodShape(1, 1, sent: 4, returned: 4),  // ferror
-        MethodShape(1, 0, sent: 4),  // clearerr
-        MethodShape(2, 0, sent: 4),  // print_string
-        MethodShape(2, 2, sent: 8, returned: 4),  // getenv
-        MethodShape(3, 0, sent: 12),  // setenv
-        MethodShape(2, 0, sent: 4),  // unsetenv
-        MethodShape(5, 1, sent: 16, returned: 4),  // fopen_with_env
-        MethodShape(1, 2, sent: 8, returned: 4),  // fgets
-        MethodShape(4, nil, sent: 12, returned: 6),  // get_search_paths_with_env
-        MethodShape(2, 1, sent: 4, returned: 1),  // fileExists
-        MethodShape(1, 0, sent: 4),  // fsync
-        MethodShape(2, 0, sent: 4),  // fremove
-        MethodShape(1, 1, sent: 4, returned: 4),  // fdopen_decrypt
-        MethodShape(2, 1, sent: 4, returned: 8),  // opendir
-        MethodShape(1, 0, sent: 8),  // closedir
-        MethodShape(1, 1, sent: 8, returned: 264),  // readdir
-        MethodShape(2, 0, sent: 8),  // mkdir
-        MethodShape(2, 0, sent: 4),  // rmdir
-        MethodShape(2, 1, sent: 8, returned: 96),  // stat
-        MethodShape(1, 0, sent: 12),  // ftrunc
-        MethodShape(3, 0, sent: 12),  // frename
-        MethodShape(3, 1, sent: 12, returned: 8),  // fopen_fd
-        MethodShape(1, 0, sent: 8),  // fclose_fd
-        MethodShape(5, 1, sent: 20, returned: 8),  // fopen_with_env_fd
-    ]
-
     /// Serves a call. `AEE_EBADPARM` where it does not fit the interface, `AEE_EUNSUPPORTED` for methods
     /// that write or change the host's environment, and for those that hand out descriptors where there is no
     /// memory for that.
     public func invoke(
         _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
     ) throws(RemoteCallError) {
-        var call = try MethodShape.unpack(scalars, arguments, Self.methods)
+        var (method, call) = try AppsStdMethod.unpack(scalars, arguments)
         var reply = WireWriter()
-        switch call.method {
-        case 0: try open(&call, &reply)
-        case 2, 11, 14: try change(&call)
-        case 3: try close(&call)
-        case 4: try read(&call, &reply)
-        case 6: try getPosition(&call, &reply)
-        case 7: try setPosition(&call)
-        case 8: try tell(&call, &reply)
-        case 9: try seek(&call)
-        case 10: reply.append(UInt64(try file(try call.read()).length))
-        case 12: reply.append(Int32(try file(try call.read()).isAtEnd ? 1 : 0))
-        case 13: reply.append(Int32(try file(try call.read()).hasFailed ? 1 : 0))
-        case 15: log(try call.readString())
-        case 16: try getEnvironment(&call, &reply)
-        case 19: try openWithEnvironment(&call, &reply)
-        case 20: try readLine(&call, &reply)
-        case 21: return try getSearchPaths(&call, scalars, arguments)
-        case 22: try fileExists(&call, &reply)
-        case 26: try openFolder(&call, &reply)
-        case 27: try closeFolder(&call)
-        case 28: try readFolder(&call, &reply)
-        case 31: try status(&call, &reply)
-        case 34...36 where shared == nil:
-            throw RemoteCallError(.unsupported, operation: "apps_std method \(call.method)")
-        case 34: try openShared(&call, &reply)
-        case 35: try closeShared(&call)
-        case 36: try openSharedWithEnvironment(&call, &reply)
-        default: throw RemoteCallError(.unsupported, operation: "apps_std method \(call.method)")
+        switch method {
+        case .fopen: try open(&call, &reply)
+        case .fflush: _ = try file(try call.read())
+        case .rewind, .clearerr: try change(&call, rewinds: method == .rewind)
+        case .fclose: try close(&call)
+        case .fread: try read(&call, &reply)
+        case .fgetpos: try getPosition(&call, &reply)
+        case .fsetpos: try setPosition(&call)
+        case .ftell: try tell(&call, &reply)
+        case .fseek: try seek(&call)
+        case .flen: reply.append(UInt64(try file(try call.read()).length))
+        case .feof: reply.append(Int32(try file(try call.read()).isAtEnd ? 1 : 0))
+        case .ferror: reply.append(Int32(try file(try call.read()).hasFailed ? 1 : 0))
+        case .printString: log(try call.readString())
+        case .getenv: try getEnvironment(&call, &reply)
+        case .fopenWithEnv: try openWithEnvironment(&call, &reply)
+        case .fgets: try readLine(&call, &reply)
+        case .getSearchPathsWithEnv: return try getSearchPaths(&call, scalars, arguments)
+        case .fileExists: try fileExists(&call, &reply)
+        case .opendir: try openFolder(&call, &reply)
+        case .closedir: try closeFolder(&call)
+        case .readdir: try readFolder(&call, &reply)
+        case .stat: try status(&call, &reply)
+        case .fopenFd where shared != nil: try openShared(&call, &reply)
+        case .fcloseFd where shared != nil: try closeShared(&call)
+        case .fopenWithEnvFd where shared != nil: try openSharedWithEnvironment(&call, &reply)
+        case .freopen, .fwrite, .setenv, .unsetenv, .fsync, .fremove, .fdopenDecrypt, .mkdir, .rmdir, .ftrunc,
+            .frename, .fopenFd, .fcloseFd, .fopenWithEnvFd:
+            throw RemoteCallError(.unsupported, operation: "apps_std.\(method)")
         }
         try call.finish(reply)
     }

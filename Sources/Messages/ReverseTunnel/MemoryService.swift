@@ -1,22 +1,11 @@
 import RemoteCalls
+import SystemInterfaces
 
 /// `apps_mem`: unpacks the DSP's memory requests for a `ReverseMemory`.
 public final class MemoryService: ReverseService {
     /// `apps_mem`
-    public let name = "apps_mem"
+    public let name = AppsMemMethod.interface
     private let memory: any ReverseMemory
-
-    /// The eight methods in order; sizes as in the tables of `references/reverse-tunnel.md`.
-    private static let methods = [
-        MethodShape(1, 1, sent: 20, returned: 8),  // request_map
-        MethodShape(1, 0, sent: 8),  // request_unmap
-        MethodShape(1, 1, sent: 32, returned: 16),  // request_map64
-        MethodShape(1, 0, sent: 16),  // request_unmap64
-        MethodShape(1, 1, sent: 8, returned: 16),  // share_map
-        MethodShape(1, 0, sent: 12),  // share_unmap
-        MethodShape(1, 0, sent: 12),  // dma_handle_map
-        MethodShape(1, 0, sent: 8),  // dma_handle_unmap
-    ]
 
     /// Hands every request to `memory`.
     public init(memory: any ReverseMemory) {
@@ -27,10 +16,10 @@ public final class MemoryService: ReverseService {
     public func invoke(
         _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
     ) throws(RemoteCallError) {
-        var call = try MethodShape.unpack(scalars, arguments, Self.methods)
+        var (method, call) = try AppsMemMethod.unpack(scalars, arguments)
         var reply = WireWriter()
-        switch call.method {
-        case 0:
+        switch method {
+        case .requestMap:
             let request = ReverseMapRequest(
                 heap: try call.read(), heapFlags: try call.read(), flags: try call.read(),
                 address: UInt64(try call.read(UInt32.self)), length: Int64(try call.readSize(Int32.self)))
@@ -46,25 +35,25 @@ public final class MemoryService: ReverseService {
             }
             reply.append(host)
             reply.append(dsp)
-        case 1:
+        case .requestUnmap:
             let address = try call.read(UInt32.self)
             try memory.unmap(dspAddress: UInt64(address), length: Int64(call.readSize(Int32.self)))
-        case 2:
+        case .requestMap64:
             let mapping = try memory.map(
                 ReverseMapRequest(
                     heap: call.read(), heapFlags: call.read(), flags: call.read(), address: call.read(),
                     length: call.readSize()))
             append(mapping, to: &reply)
-        case 3:
+        case .requestUnmap64:
             try memory.unmap(dspAddress: call.read(), length: call.readSize())
-        case 4:
+        case .shareMap:
             append(try memory.share(descriptor: call.read(), size: call.readSize()), to: &reply)
-        case 5:
+        case .shareUnmap:
             try memory.unshare(dspAddress: call.read(), size: call.readSize())
-        case 6:
+        case .dmaHandleMap:
             try memory.mapDMAHandle(
                 descriptor: call.read(), offset: call.readSize(), size: call.readSize())
-        default:
+        case .dmaHandleUnmap:
             try memory.unmapDMAHandle(descriptor: call.read(), size: call.readSize())
         }
         try call.finish(reply)

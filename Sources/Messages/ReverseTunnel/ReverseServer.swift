@@ -1,5 +1,6 @@
 import RemoteCalls
 import Synchronization
+import SystemInterfaces
 
 /// What the DSP calls on the host: finds the service behind a handle, and hands it the call.
 ///
@@ -47,7 +48,7 @@ public final class ReverseServer: @unchecked Sendable {
     }
 
     private func service(_ handle: UInt32) throws(RemoteCallError) -> any ReverseService {
-        if handle == 0 { return RemoteControl(server: self) }
+        if handle == AppsRemotectlMethod.handle { return RemoteControl(server: self) }
         guard let service = handles[handle] else {
             throw RemoteCallError(.invalidHandle, operation: "reverse call on handle \(handle)")
         }
@@ -75,13 +76,8 @@ public final class ReverseServer: @unchecked Sendable {
 
 /// `apps_remotectl`: opens and closes the others. Used under the server's lock.
 private final class RemoteControl: ReverseService {
-    let name = "apps_remotectl"
+    let name = AppsRemotectlMethod.interface
     private let server: ReverseServer
-
-    private static let methods = [
-        MethodShape(2, 2, sent: 8, returned: 8),  // open
-        MethodShape(1, 2, sent: 8, returned: 4),  // close
-    ]
 
     init(server: ReverseServer) {
         self.server = server
@@ -90,19 +86,20 @@ private final class RemoteControl: ReverseService {
     func invoke(
         _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
     ) throws(RemoteCallError) {
-        var call = try MethodShape.unpack(scalars, arguments, Self.methods)
+        var (method, call) = try AppsRemotectlMethod.unpack(scalars, arguments)
         var reply = WireWriter()
         let error: AEEResult
         let message: String
         let room: UnsafeMutableRawBufferPointer
-        if call.method == 0 {
+        switch method {
+        case .open:
             let module = try call.readName()
             room = try call.roomForSequence(elementSize: 1)
             let opened = server.open(module)
             reply.append(opened.handle)
             error = opened.error
             message = "the host does not serve \(module), or it has no handle left"
-        } else {
+        case .close:
             let handle = try call.read(UInt32.self)
             room = try call.roomForSequence(elementSize: 1)
             error = server.close(handle)

@@ -1,32 +1,28 @@
 import DSPQueue
 import RemoteCalls
 import Synchronization
+import SystemInterfaces
 
 /// Message queues over plain calls: the interface `dspqueue_rpc`, which every shell has built in.
 ///
 /// Signals to the DSP are calls of a thread of their own, one for all that came while the last was under way.
-final class KernelQueueTransport: QueueTransport, RemoteInvoker {
+final class KernelQueueTransport: QueueTransport {
     private let session: KernelSession
-    private let handle: UInt64
+    private let interface: DSPQueueRPC<SessionHandle>
     private let signaller: Signaller
 
     /// Opens the interface on a session.
     init(_ session: KernelSession) throws(RemoteCallError) {
         self.session = session
-        handle = try session.open(ModuleURI(interface: "dspqueue_rpc"))
-        signaller = try Signaller(session, handle)
+        let handle = SessionHandle(
+            session: session, number: try session.open(ModuleURI(interface: DSPQueueRPCMethod.interface)))
+        interface = DSPQueueRPC(handle)
+        signaller = try Signaller(handle)
     }
 
     deinit {
         signaller.stop()
-        try? session.close(handle)
-    }
-
-    /// Carries one call of the interface.
-    func invoke(
-        _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
-    ) throws(RemoteCallError) {
-        try session.invoke(handle, scalars, arguments)
+        try? session.close(interface.handle.number)
     }
 
     func map(descriptor: CInt, byteCount: Int) throws(RemoteCallError) {
@@ -49,45 +45,27 @@ final class KernelQueueTransport: QueueTransport, RemoteInvoker {
     }
 
     func initializeProcessState(descriptor: CInt) throws(RemoteCallError) {
-        var call = RemoteCall("dspqueue_rpc.init_process_state", method: 2)
-        call.send(Int32(descriptor))
-        try call.invoke(on: self)
+        try interface.initProcessState(fd: descriptor)
     }
 
     func createQueue(id: UInt32, descriptor: CInt, queueCount: UInt32) throws(RemoteCallError) -> UInt64 {
-        var call = RemoteCall("dspqueue_rpc.create_queue", method: 3, replySize: 8)
-        call.send(id)
-        call.send(Int32(descriptor))
-        call.send(queueCount)
-        try call.invoke(on: self)
-        var reply = call.reply
-        return try reply.read()
+        try interface.createQueue(id: id, fd: descriptor, count: queueCount)
     }
 
     func destroyQueue(_ queue: UInt64) throws(RemoteCallError) {
-        var call = RemoteCall("dspqueue_rpc.destroy_queue", method: 4)
-        call.send(queue)
-        try call.invoke(on: self)
+        try interface.destroyQueue(queue: queue)
     }
 
     func isImported(_ queue: UInt64) throws(RemoteCallError) -> Bool {
-        var call = RemoteCall("dspqueue_rpc.is_imported", method: 5, replySize: 4)
-        call.send(queue)
-        try call.invoke(on: self)
-        var reply = call.reply
-        return try reply.read(Int32.self) != 0
+        try interface.isImported(queue: queue) != 0
     }
 
     func waitForSignal() throws(RemoteCallError) -> Bool {
-        var call = RemoteCall("dspqueue_rpc.wait_signal", method: 6, replySize: 4)
-        try call.invoke(on: self)
-        var reply = call.reply
-        return try reply.read(Int32.self) != -1
+        try interface.waitSignal() != -1
     }
 
     func cancelWaitForSignal() throws(RemoteCallError) {
-        var call = RemoteCall("dspqueue_rpc.cancel_wait_signal", method: 7)
-        try call.invoke(on: self)
+        try interface.cancelWaitSignal()
     }
 
     func signal() throws(RemoteCallError) { try signaller.request() }
@@ -103,10 +81,11 @@ final class KernelQueueTransport: QueueTransport, RemoteInvoker {
             let isStopped = Atomic(false)
         }
 
-        init(_ session: KernelSession, _ handle: UInt64) throws(RemoteCallError) {
+        init(_ handle: SessionHandle) throws(RemoteCallError) {
             failure = Failure()
-            _ = try ServiceThread("fastrpc-signal") { [gate, failure, session] in
+            _ = try ServiceThread("fastrpc-signal") { [gate, failure] in
                 var seen: UInt64 = 0
+                let scalars = DSPQueueRPCMethod.signal.scalars
                 let none = UnsafeMutableBufferPointer<RemoteArgument>(start: nil, count: 0)
                 while true {
                     _ = gate.wait(after: seen, until: nil)
@@ -115,7 +94,7 @@ final class KernelQueueTransport: QueueTransport, RemoteInvoker {
                     else { return }
                     seen = now
                     do throws(RemoteCallError) {
-                        try session.invoke(handle, Scalars(method: 8), none)
+                        try handle.invoke(scalars, none)
                     } catch {
                         return failure.error.withLock { $0 = error }
                     }

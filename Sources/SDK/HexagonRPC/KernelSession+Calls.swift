@@ -1,6 +1,7 @@
 import Glibc
 import RemoteCalls
 import SharedMemory
+import SystemInterfaces
 
 extension KernelSession {
     /// Why a call was not made or failed. Put into words only then: calls are the hot path.
@@ -108,52 +109,45 @@ extension KernelSession {
     }
 
     /// `remotectl` in its two forms, with the same parameters.
-    private struct Control {
-        var handle: UInt64
-        var open: Int
-        var close: Int
-        static let remoteControl1 = Control(handle: 8, open: 2, close: 3)
-        static let remoteControl = Control(handle: 0, open: 0, close: 1)
+    private enum Control {
+        case remoteControl1
+        case remoteControl
     }
-
-    /// A handle that is always there.
-    private struct StaticHandle: RemoteInvoker {
-        let session: KernelSession
-        let number: UInt64
-
-        func invoke(
-            _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
-        ) throws(RemoteCallError) {
-            try session.invoke(number, scalars, arguments)
-        }
-    }
-
-    private static let errorTextByteCount = 255
 
     private func open(_ uri: String, on control: Control) throws(RemoteCallError) -> UInt64 {
-        var call = RemoteCall("remotectl.open", method: control.open, replySize: 8)
-        try call.send(uri)
-        let text = try call.receiveString(capacity: Self.errorTextByteCount)
-        try call.invoke(on: StaticHandle(session: self, number: control.handle))
-        var reply = call.reply
-        let handle: UInt32 = try reply.read()
-        let result = AEEResult(rawValue: try reply.read())
-        guard result == .success else {
-            throw RemoteCallError(result, operation: "", advice: call.string(at: text))
+        let opened = try LoaderText.with { text throws(RemoteCallError) in
+            switch control {
+            case .remoteControl1:
+                let handle = SessionHandle(session: self, number: UInt64(Remotectl1Method.handle))
+                return try Remotectl1(handle).open1(uri: uri, message: text)
+            case .remoteControl:
+                let handle = SessionHandle(session: self, number: UInt64(RemotectlMethod.handle))
+                return try Remotectl(handle).open(uri: uri, message: text)
+            }
         }
-        return UInt64(handle)
+        let result = AEEResult(opened.result.error)
+        guard result == .success else {
+            throw RemoteCallError(result, operation: "", advice: opened.text)
+        }
+        return UInt64(UInt32(bitPattern: opened.result.handle))
     }
 
     private func close(_ handle: UInt64, on control: Control) throws(RemoteCallError) {
-        var call = RemoteCall("remotectl.close", method: control.close, replySize: 4)
-        call.send(UInt32(truncatingIfNeeded: handle))
-        let text = try call.receiveString(capacity: Self.errorTextByteCount)
-        try call.invoke(on: StaticHandle(session: self, number: control.handle))
-        var reply = call.reply
-        let result = AEEResult(rawValue: try reply.read())
+        let number = Int32(truncatingIfNeeded: handle)
+        let closed = try LoaderText.with { text throws(RemoteCallError) in
+            switch control {
+            case .remoteControl1:
+                let handle = SessionHandle(session: self, number: UInt64(Remotectl1Method.handle))
+                return try Remotectl1(handle).close1(handle: number, message: text)
+            case .remoteControl:
+                let handle = SessionHandle(session: self, number: UInt64(RemotectlMethod.handle))
+                return try Remotectl(handle).close(handle: number, message: text)
+            }
+        }
+        let result = AEEResult(closed.result)
         guard result == .success else {
             throw RemoteCallError(
-                result, operation: "close a module on \(configuration.domain)", advice: call.string(at: text))
+                result, operation: "close a module on \(configuration.domain)", advice: closed.text)
         }
     }
 
@@ -174,6 +168,34 @@ extension KernelSession {
         }
         let text = isLoader && !error.advice.isEmpty ? " (the DSP says: \(error.advice))" : ""
         return RemoteCallError(error.result, operation: "open \(uri)\(text)", advice: remedy)
+    }
+}
+
+/// A handle of a session: of a module, or one that is always there.
+struct SessionHandle: RemoteInvoker {
+    let session: KernelSession
+    let number: UInt64
+
+    func invoke(
+        _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
+    ) throws(RemoteCallError) {
+        try session.invoke(number, scalars, arguments)
+    }
+}
+
+/// What the DSP's loader says in words.
+private enum LoaderText {
+    private static let byteCount = 255
+
+    /// Runs a call with room for the text, and reads the text up to its first zero.
+    static func with<Result>(
+        _ body: (UnsafeMutableBufferPointer<UInt8>) throws(RemoteCallError) -> Result
+    ) throws(RemoteCallError) -> (result: Result, text: String) {
+        let room = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: byteCount)
+        room.initialize(repeating: 0)
+        defer { room.deallocate() }
+        let result = try body(room)
+        return (result, String(decoding: room.prefix { $0 != 0 }, as: UTF8.self))
     }
 }
 

@@ -5,6 +5,7 @@ import RemoteCalls
 import ReverseTunnel
 import SharedMemory
 import Synchronization
+import SystemInterfaces
 
 /// A process on the DSP that was created through an open node, and the thread that serves it.
 final class KernelSession: TransportSession {
@@ -127,7 +128,8 @@ final class KernelSession: TransportSession {
                 let none = UnsafeMutableBufferPointer<InvokeArgument>(start: nil, count: 0)
                 // adsp_current_process1.exit; whether it answers does not matter.
                 try? node.device.invoke(
-                    handle: 4, scalars: Scalars(method: 2).rawValue, arguments: none)
+                    handle: ADSPCurrentProcess1Method.handle,
+                    scalars: ADSPCurrentProcess1Method.exit.scalars.rawValue, arguments: none)
             }
             let hasEnded = exit?.join(until: deadline) == true && listener.join(until: deadline)
             if !hasEnded {

@@ -4,6 +4,7 @@ import Logging
 import RemoteCalls
 import ReverseTunnel
 import Synchronization
+import SystemInterfaces
 
 /// The thread that asks the process on a DSP for its calls to the host, serves them, and sends the replies:
 /// `adsp_listener1`, or the older `adsp_listener`.
@@ -51,17 +52,21 @@ final class Listener: Sendable {
 
 /// What the thread does; used by it alone.
 private final class ListenerLoop {
-    /// The handle and methods of the interface: `init2`, `next2`, `get_in_bufs2`.
+    /// The handle and the calls of the interface: `init2`, `next2`, `get_in_bufs2`.
     private struct Interface {
         var handle: UInt32
-        var initialize: Int
-        var next: Int
-        var getBuffers: Int
+        var initialize: Scalars
+        var next: Scalars
+        var getBuffers: Scalars
 
         /// `adsp_listener1`
-        static let current = Interface(handle: 7, initialize: 5, next: 6, getBuffers: 7)
+        static let current = Interface(
+            handle: ADSPListener1Method.handle, initialize: ADSPListener1Method.init2.scalars,
+            next: ADSPListener1Method.next2.scalars, getBuffers: ADSPListener1Method.getInBufs2.scalars)
         /// `adsp_listener`, of older firmware.
-        static let old = Interface(handle: 3, initialize: 3, next: 4, getBuffers: 5)
+        static let old = Interface(
+            handle: ADSPListenerMethod.handle, initialize: ADSPListenerMethod.init2.scalars,
+            next: ADSPListenerMethod.next2.scalars, getBuffers: ADSPListenerMethod.getInBufs2.scalars)
     }
 
     /// What `next2` brings.
@@ -99,12 +104,12 @@ private final class ListenerLoop {
     /// Registers the listener.
     func begin() throws(FastRPCKernelError) {
         do throws(FastRPCKernelError) {
-            try invoke(interface.initialize, 0, 0, [])
+            try initialize()
         } catch {
             // The DSP does not know the newer interface.
             guard error.dspStatus == 0x8000_0600 || error.dspStatus == 0x8000_043e else { throw error }
             interface = .old
-            try invoke(interface.initialize, 0, 0, [])
+            try initialize()
         }
     }
 
@@ -157,7 +162,7 @@ private final class ListenerLoop {
         words[3] = UInt32(room.count).littleEndian
         let failure = reply.withUnsafeBytes { reply in
             tryInvoke(
-                interface.next, 2, 2,
+                interface.next,
                 [argument(words: 0), InvokeArgument(copying: reply), argument(words: 4), argument(room)])
         }
         if let failure { throw failure }
@@ -185,7 +190,7 @@ private final class ListenerLoop {
         words[2] = UInt32(rest.count).littleEndian
         words[4] = 0
         let failure = tryInvoke(
-            interface.getBuffers, 1, 2,
+            interface.getBuffers,
             [argument(words: 0, count: 3), argument(words: 4, count: 1), argument(rest)])
         if let failure { throw failure }
         let needed = Int(UInt32(littleEndian: words[4]))
@@ -201,17 +206,12 @@ private final class ListenerLoop {
         InvokeArgument(copying: UnsafeRawBufferPointer(bytes))
     }
 
-    private func invoke(
-        _ method: Int, _ inBuffers: Int, _ outBuffers: Int, _ arguments: [InvokeArgument]
-    ) throws(FastRPCKernelError) {
-        if let failure = tryInvoke(method, inBuffers, outBuffers, arguments) { throw failure }
+    private func initialize() throws(FastRPCKernelError) {
+        if let failure = tryInvoke(interface.initialize, []) { throw failure }
     }
 
-    private func tryInvoke(
-        _ method: Int, _ inBuffers: Int, _ outBuffers: Int, _ arguments: [InvokeArgument]
-    ) -> FastRPCKernelError? {
+    private func tryInvoke(_ scalars: Scalars, _ arguments: [InvokeArgument]) -> FastRPCKernelError? {
         var arguments = arguments
-        let scalars = Scalars(method: method, inBuffers: inBuffers, outBuffers: outBuffers)
         return arguments.withUnsafeMutableBufferPointer { arguments in
             do throws(FastRPCKernelError) {
                 try node.device.invoke(

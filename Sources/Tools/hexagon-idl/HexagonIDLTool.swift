@@ -38,8 +38,13 @@ struct Compile: ParsableCommand {
     )
     var swiftName: String?
 
-    @Option(help: "What the Swift stub imports.")
+    @Option(help: "What the Swift files import.")
     var swiftImport = "HexagonRPC"
+
+    @Option(
+        name: .customLong("swift-table"),
+        help: "Swift: an enum of the methods with the shapes of their calls, called like the file.")
+    var tableOutput: String?
 
     @Option(name: .customLong("c-header"), help: "The C header.")
     var headerOutput: String?
@@ -67,6 +72,14 @@ struct Compile: ParsableCommand {
                 let name = swiftName ?? swiftOutput.flatMap { SwiftStub.name(for: unit, writtenTo: $0) }
                 outputs.append(
                     (swiftSkelOutput, try SwiftSkel.generate(unit, name: name, importing: swiftImport)))
+            }
+            if let tableOutput {
+                outputs.append(
+                    (
+                        tableOutput,
+                        try SwiftTable.generate(
+                            unit, name: SwiftTable.name(writtenTo: tableOutput), importing: swiftImport)
+                    ))
             }
             if let headerOutput { outputs.append((headerOutput, try CHeader.generate(unit))) }
             if let stubOutput { outputs.append((stubOutput, try CStub.generate(unit))) }

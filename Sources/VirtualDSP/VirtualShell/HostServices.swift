@@ -1,4 +1,5 @@
 import RemoteCalls
+import SystemInterfaces
 
 /// What the host serves to the DSP, opened by name when it is needed first.
 final class HostServices: Sendable {
@@ -13,10 +14,10 @@ final class HostServices: Sendable {
     func handle(_ name: String) throws(RemoteCallError) -> UInt32 {
         if let handle = handles.withLock({ $0[name] }) { return handle }
         let text = Self.text(name)
+        let open = AppsRemotectlMethod.open
         let out = try caller.call(
-            0, Scalars(method: 0, inBuffers: 2, outBuffers: 2),
-            [Self.words([UInt32(text.count), 256]), text],
-            [8, 256])
+            AppsRemotectlMethod.handle, open.scalars, [Self.words([UInt32(text.count), 256]), text],
+            [open.shape.returned, 256])
         let (handle, error) = (Self.word(out[0], 0), Self.word(out[0], 4))
         guard error == 0 else {
             throw RemoteCallError(AEEResult(rawValue: error), operation: "opening \(name) of the host")
@@ -27,20 +28,21 @@ final class HostServices: Sendable {
 
     /// A file of the search path, read to its end; nil where there is none.
     func file(_ name: String) throws(RemoteCallError) -> [UInt8]? {
-        let files = try handle("apps_std")
+        let files = try handle(AppsStdMethod.interface)
         let texts = ["ADSP_LIBRARY_PATH", ";", name, "rb"].map(Self.text)
+        let open = AppsStdMethod.fopenWithEnv
         let file: UInt32
         do throws(RemoteCallError) {
             file = Self.word(
                 try caller.call(
-                    files, Scalars(method: 19, inBuffers: 5, outBuffers: 1),
-                    [Self.words(texts.map { UInt32($0.count) })] + texts, [4])[0], 0)
+                    files, open.scalars, [Self.words(texts.map { UInt32($0.count) })] + texts,
+                    [open.shape.returned])[0], 0)
         } catch {
             if caller.isEnded || error.result == .unableToLoad { throw error }
             return nil
         }
         defer {
-            _ = try? caller.call(files, Scalars(method: 3, inBuffers: 1), [Self.words([file])])
+            _ = try? caller.call(files, AppsStdMethod.fclose.scalars, [Self.words([file])])
         }
         return try read(file, of: files)
     }
@@ -53,11 +55,12 @@ final class HostServices: Sendable {
     /// Reads to the end. The length is not asked for (`flen`): a listener that serves little more than reading,
     /// as hexagonrpc's, gives up at what it does not know.
     private func read(_ file: UInt32, of files: UInt32) throws(RemoteCallError) -> [UInt8] {
+        let fread = AppsStdMethod.fread
         var bytes: [UInt8] = []
         while true {
             let out = try caller.call(
-                files, Scalars(method: 4, inBuffers: 1, outBuffers: 2),
-                [Self.words([file, UInt32(Self.pieceByteCount)])], [8, Self.pieceByteCount])
+                files, fread.scalars, [Self.words([file, UInt32(Self.pieceByteCount)])],
+                [fread.shape.returned, Self.pieceByteCount])
             let count = Int(Int32(bitPattern: Self.word(out[0], 0)))
             guard count >= 0, count <= Self.pieceByteCount else {
                 throw RemoteCallError(.badELF, operation: "\(count) bytes read at \(bytes.count)")
@@ -79,15 +82,16 @@ final class HostServices: Sendable {
         words.append(UInt32(0x1000))  // ADSP_MMAP_ADD_PAGES
         words.append(UInt64(0))
         words.append(Int64(byteCount))
+        let map = AppsMemMethod.requestMap64
         _ = try caller.call(
-            try handle("apps_mem"), Scalars(method: 2, inBuffers: 1, outBuffers: 1), [words.bytes], [16])
+            try handle(AppsMemMethod.interface), map.scalars, [words.bytes], [map.shape.returned])
     }
 
     /// `adspmsgd_apps.log`
     func log(_ text: String) throws(RemoteCallError) {
         let text = Self.text(text)
         _ = try caller.call(
-            try handle("adspmsgd_apps"), Scalars(method: 0, inBuffers: 2),
+            try handle(ADSPMsgdAppsMethod.interface), ADSPMsgdAppsMethod.log.scalars,
             [Self.words([UInt32(text.count)]), text])
     }
 
