@@ -180,7 +180,7 @@ struct NestedStubTests {
         let stubs = (0..<64).map { _ in SharedStub(gate) }
         await withTaskGroup(of: Void.self) { group in
             for shared in stubs {
-                group.addTask { try? await shared.stub.fire(a: 1, b: [], cCount: 0) }
+                group.addTask { _ = try? await shared.stub.fire(a: 1, b: [], cCount: 0) }
             }
             // Runs on the pool while all calls wait; opened from there.
             group.addTask {

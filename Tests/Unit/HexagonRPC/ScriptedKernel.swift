@@ -108,8 +108,10 @@ final class ScriptedKernel: Sendable {
         return options
     }
 
-    var log: [String] { state.withLock { $0.log } }
-    var replies: [(result: UInt32, bytes: [UInt8])] { state.withLock { $0.replies } }
+    // Arrays of the reader's own: an array that grows while another thread reads its former self is no race, but
+    // ThreadSanitizer does not see the reference count that orders the two.
+    var log: [String] { state.withLock { $0.log.map { $0 } } }
+    var replies: [(result: UInt32, bytes: [UInt8])] { state.withLock { $0.replies.map { $0 } } }
     func answer(_ request: String, _ answer: SystemCallTracer.Answer) {
         state.withLock { $0.answers[request] = answer }
     }

@@ -36,7 +36,7 @@ final class ChannelDSP: ProcessLauncher {
     }
 
     /// Everything that came, of all processes.
-    var messages: [ChannelMessage] { state.withLock { $0.messages } }
+    var messages: [ChannelMessage] { state.withLock { $0.messages.map { $0 } } }
     /// How many processes live.
     var running: Int { state.withLock { $0.running } }
 
