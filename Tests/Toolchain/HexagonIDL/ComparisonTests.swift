@@ -111,17 +111,15 @@ struct ComparisonTests {
         print("\(Self.count) random files, \(methods) methods in all four pairs")
     }
 
-    /// The worked examples' interface in all four pairs. Where a sequence of handles comes with others, the
-    /// reference compiler's stub misplaces them.
+    /// The worked examples' interface in all four pairs, without the sequence of handles: the reference
+    /// compiler's stub misplaces such handles, and its skel crashes on damaged requests.
     @Test("Worked examples in all pairs", .needsReferenceCompiler)
     func workedExamples() throws {
         let reference = try #require(ReferenceCompiler.found)
         let folder = try TemporaryFolder()
         let run = try PropertyRun(compiler: try #require(Toolchain.find("gcc")), folder: folder.path)
-        let text = LoopbackProgram.idl.replacingOccurrences(
-            of: "in sequence<dmahandle> a, in dmahandle b, rout dmahandle c", with: "in sequence<dmahandle> a"
-        )
-        try #require(text != LoopbackProgram.idl)
+        let text = LoopbackProgram.idl.split(separator: "\n").filter { !$0.contains("dmaseq") }.joined(
+            separator: "\n")
         let report = try Self.compare(
             text, "t", reference: reference, run: run, in: folder.path("t"), rounds: 200)
         #expect(report.contains("differences 0"), "\(report)")
