@@ -182,7 +182,7 @@ struct SystemInterfaceTests {
         #expect(method(0x1f05_0100, [37, 1, 1, 1, 1], outs: [8]) == .failure(Refusal(result: .unsupported)))
         #expect(method(0x0201_0000, []) == .failure(Refusal(result: .badParameter)))
         #expect(method(0x0202_0000, [7]) == .failure(Refusal(result: .badParameter)))
-        #expect(method(0x0201_0010, [7]) == .failure(Refusal(result: .badParameter)))
+        #expect(method(0x0201_0010, [7], outs: [4]) == .failure(Refusal(result: .badParameter)))
         #expect(method(0x0a01_0100, [7], outs: [4]) == .failure(Refusal(result: .badParameter)))
         // As many paths as the caller has room for.
         #expect(method(0x1504_0100, [1, 1, 0], outs: [6]) == .success(.getSearchPathsWithEnv))
