@@ -40,8 +40,7 @@ public struct DSPQueueRPC<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         call.send(fd)
         call.send(count)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
     }
 
     /// Lets go of a queue's buffer.
@@ -56,16 +55,14 @@ public struct DSPQueueRPC<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         var call = RemoteCall("dspqueue_rpc.is_imported", method: 5, replySize: 4)
         call.send(queue)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
     }
 
     /// Blocks until the DSP signals, or the wait is cancelled: then `signal` is -1.
     public func waitSignal() throws(RemoteCallError) -> Int32 {
         var call = RemoteCall("dspqueue_rpc.wait_signal", method: 6, replySize: 4)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
     }
 
     /// Ends the wait.
@@ -78,5 +75,63 @@ public struct DSPQueueRPC<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
     public func signal() throws(RemoteCallError) {
         var call = RemoteCall("dspqueue_rpc.signal", method: 8)
         try call.invoke(on: self.handle)
+    }
+}
+
+/// A stub goes where its handle may go.
+extension DSPQueueRPC: Sendable where Handle: Sendable & ~Copyable {}
+
+/// The same methods for tasks: the call runs on a thread of its own, and the task waits. Cancelling the
+/// task does not end the call; the method returns when the callee does.
+extension DSPQueueRPC where Handle: AsyncRemoteInvoker & ~Copyable {
+    /// Hands over the page, a buffer by its descriptor, in which both sides say how they are.
+    public func initProcessState(fd: Int32) async throws(RemoteCallError) {
+        var call = RemoteCall("dspqueue_rpc.init_process_state", method: 2)
+        call.send(fd)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Makes a queue of the buffer behind a descriptor. `count` are the queues that exist.
+    public func createQueue(id: UInt32, fd: Int32, count: UInt32) async throws(RemoteCallError) -> UInt64 {
+        var call = RemoteCall("dspqueue_rpc.create_queue", method: 3, replySize: 8)
+        call.send(id)
+        call.send(fd)
+        call.send(count)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Lets go of a queue's buffer.
+    public func destroyQueue(queue: UInt64) async throws(RemoteCallError) {
+        var call = RemoteCall("dspqueue_rpc.destroy_queue", method: 4)
+        call.send(queue)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Whether a program on the DSP has the queue in use.
+    public func isImported(queue: UInt64) async throws(RemoteCallError) -> Int32 {
+        var call = RemoteCall("dspqueue_rpc.is_imported", method: 5, replySize: 4)
+        call.send(queue)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Blocks until the DSP signals, or the wait is cancelled: then `signal` is -1.
+    public func waitSignal() async throws(RemoteCallError) -> Int32 {
+        var call = RemoteCall("dspqueue_rpc.wait_signal", method: 6, replySize: 4)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Ends the wait.
+    public func cancelWaitSignal() async throws(RemoteCallError) {
+        var call = RemoteCall("dspqueue_rpc.cancel_wait_signal", method: 7)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Tells the DSP to look at its queues.
+    public func signal() async throws(RemoteCallError) {
+        var call = RemoteCall("dspqueue_rpc.signal", method: 8)
+        try await call.invoke(on: self.handle)
     }
 }

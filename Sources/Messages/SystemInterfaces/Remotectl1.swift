@@ -37,10 +37,26 @@ public struct Remotectl1<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         try call.send(uri)
         try call.receive(message)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        let handle: Int32 = try reply.read()
-        let error: Int32 = try reply.read()
+        let handle: Int32 = try call.read()
+        let error: Int32 = try call.read()
         return (handle: handle, error: error)
+    }
+
+    /// Loads the module of a URI and opens it. The call succeeds even where that does not: then `error` is
+    /// the reason, and `message` the loader's text.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func open1(
+        uri: String, messageCount: Int
+    ) throws(RemoteCallError) -> (handle: Int32, message: [UInt8], error: Int32) {
+        var call = RemoteCall("remotectl1.open1", method: 2, replySize: 8)
+        try call.send(uri)
+        try call.receive(sequence: UInt8.self, capacity: messageCount)
+        try call.invoke(on: self.handle)
+        let handle: Int32 = try call.read()
+        let message: [UInt8] = try call.readSequence()
+        let error: Int32 = try call.read()
+        return (handle: handle, message: message, error: error)
     }
 
     /// Closes what `open1` returned.
@@ -51,8 +67,22 @@ public struct Remotectl1<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         call.send(handle)
         try call.receive(message)
         try call.invoke(on: self.handle)
-        var reply = call.reply
-        return try reply.read()
+        return try call.read()
+    }
+
+    /// Closes what `open1` returned.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func close1(
+        handle: Int32, messageCount: Int
+    ) throws(RemoteCallError) -> (message: [UInt8], error: Int32) {
+        var call = RemoteCall("remotectl1.close1", method: 3, replySize: 4)
+        call.send(handle)
+        try call.receive(sequence: UInt8.self, capacity: messageCount)
+        try call.invoke(on: self.handle)
+        let message: [UInt8] = try call.readSequence()
+        let error: Int32 = try call.read()
+        return (message: message, error: error)
     }
 
     /// Gives the process physical memory for its heap.
@@ -69,5 +99,107 @@ public struct Remotectl1<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         call.send(parameter)
         try call.send(values)
         try call.invoke(on: self.handle)
+    }
+
+    /// Sets a parameter of the process.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func setParam(parameter: Int32, values: [UInt32]) throws(RemoteCallError) {
+        var call = RemoteCall("remotectl1.set_param", method: 5)
+        call.send(parameter)
+        try call.send(sequence: values)
+        try call.invoke(on: self.handle)
+    }
+}
+
+/// A stub goes where its handle may go.
+extension Remotectl1: Sendable where Handle: Sendable & ~Copyable {}
+
+/// The same methods for tasks: the call runs on a thread of its own, and the task waits. Cancelling the
+/// task does not end the call; the method returns when the callee does.
+extension Remotectl1 where Handle: AsyncRemoteInvoker & ~Copyable {
+    /// Loads the module of a URI and opens it. The call succeeds even where that does not: then `error` is
+    /// the reason, and `message` the loader's text.
+    public func open1(
+        uri: String, message: UnsafeMutableBufferPointer<UInt8>
+    ) async throws(RemoteCallError) -> (handle: Int32, error: Int32) {
+        var call = RemoteCall("remotectl1.open1", method: 2, replySize: 8)
+        try call.send(uri)
+        try call.receive(message)
+        try await call.invoke(on: self.handle)
+        let handle: Int32 = try call.read()
+        let error: Int32 = try call.read()
+        return (handle: handle, error: error)
+    }
+
+    /// Loads the module of a URI and opens it. The call succeeds even where that does not: then `error` is
+    /// the reason, and `message` the loader's text.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func open1(
+        uri: String, messageCount: Int
+    ) async throws(RemoteCallError) -> (handle: Int32, message: [UInt8], error: Int32) {
+        var call = RemoteCall("remotectl1.open1", method: 2, replySize: 8)
+        try call.send(uri)
+        try call.receive(sequence: UInt8.self, capacity: messageCount)
+        try await call.invoke(on: self.handle)
+        let handle: Int32 = try call.read()
+        let message: [UInt8] = try call.readSequence()
+        let error: Int32 = try call.read()
+        return (handle: handle, message: message, error: error)
+    }
+
+    /// Closes what `open1` returned.
+    public func close1(
+        handle: Int32, message: UnsafeMutableBufferPointer<UInt8>
+    ) async throws(RemoteCallError) -> Int32 {
+        var call = RemoteCall("remotectl1.close1", method: 3, replySize: 4)
+        call.send(handle)
+        try call.receive(message)
+        try await call.invoke(on: self.handle)
+        return try call.read()
+    }
+
+    /// Closes what `open1` returned.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func close1(
+        handle: Int32, messageCount: Int
+    ) async throws(RemoteCallError) -> (message: [UInt8], error: Int32) {
+        var call = RemoteCall("remotectl1.close1", method: 3, replySize: 4)
+        call.send(handle)
+        try call.receive(sequence: UInt8.self, capacity: messageCount)
+        try await call.invoke(on: self.handle)
+        let message: [UInt8] = try call.readSequence()
+        let error: Int32 = try call.read()
+        return (message: message, error: error)
+    }
+
+    /// Gives the process physical memory for its heap.
+    public func growHeap(address: UInt32, size: UInt32) async throws(RemoteCallError) {
+        var call = RemoteCall("remotectl1.grow_heap", method: 4)
+        call.send(address)
+        call.send(size)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Sets a parameter of the process.
+    public func setParam(
+        parameter: Int32, values: UnsafeBufferPointer<UInt32>
+    ) async throws(RemoteCallError) {
+        var call = RemoteCall("remotectl1.set_param", method: 5)
+        call.send(parameter)
+        try call.send(values)
+        try await call.invoke(on: self.handle)
+    }
+
+    /// Sets a parameter of the process.
+    ///
+    /// Copies its sequences; the method that takes buffers does not.
+    public func setParam(parameter: Int32, values: [UInt32]) async throws(RemoteCallError) {
+        var call = RemoteCall("remotectl1.set_param", method: 5)
+        call.send(parameter)
+        try call.send(sequence: values)
+        try await call.invoke(on: self.handle)
     }
 }

@@ -199,6 +199,14 @@ package final class Shell: Sendable {
     }
 }
 
+/// Like `virtual_shell_main` in a program that does other things as well: only the threads that the process starts
+/// belong to it.
+@_cdecl("virtual_shell_guest")
+public func virtualShellGuest(_ socket: CInt) -> CInt {
+    Shell(ChannelEndpoint(owning: socket), ownsProcess: false).run()
+    return 0
+}
+
 /// Runs a process of the virtual DSP over a socket until it ends; for the tool that made the socket's other
 /// end. 0 is returned for an orderly end.
 @_cdecl("virtual_shell_main")

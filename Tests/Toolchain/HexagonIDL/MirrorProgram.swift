@@ -53,7 +53,15 @@ struct MirrorProgram {
 
         var members: [Place] {
             guard case .structure(let type) = type.resolved else { return [] }
-            return type.members.map { Place($0.type, member: $0.name, of: "(\(value)).") }
+            return type.members.map { member in
+                var place = Place(member.type, member: member.name, of: "(\(value)).")
+                if member.type.isHandle {
+                    place.length = "\(place.value).len"
+                    place.offset = "\(place.value).offset"
+                    place.value += ".fd"
+                }
+                return place
+            }
         }
 
         /// The address of a value without data of its own, and its size.

@@ -100,7 +100,7 @@ import Testing
             _ = try Session(transport, SessionConfiguration(unsignedModules: false))
         }
         second.close()
-        #expect(fixture.log() == "end 3;")
+        #expect(fixture.log() == "close 3;end 3;")
         try #expect(transport.isUnsigned(SessionConfiguration()) == true)
         let signed = try Session(transport, SessionConfiguration(unsignedModules: false))
         #expect(fixture.log() == "unsigned 3 0;")

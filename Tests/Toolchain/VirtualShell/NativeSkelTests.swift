@@ -43,7 +43,7 @@ enum NativeShell {
     ) {
         typealias Main = @convention(c) (CInt) -> CInt
         let library = try #require(dlopen(Self.library, RTLD_NOW | RTLD_GLOBAL))
-        let main = unsafeBitCast(try #require(dlsym(library, "virtual_shell_main")), to: Main.self)
+        let main = unsafeBitCast(try #require(dlsym(library, "virtual_shell_guest")), to: Main.self)
         let (end, other) = try ChannelEndpoint.pair()
         let socket = dup(other.descriptor)
         Thread.detachNewThread { _ = main(socket) }

@@ -19,7 +19,7 @@ import VirtualShell
     static func start() throws -> (kernel: TestKernel, thread: DispatchSemaphore) {
         typealias Main = @convention(c) (CInt) -> CInt
         let handle = try #require(dlopen(library, RTLD_NOW | RTLD_GLOBAL))
-        let symbol = try #require(dlsym(handle, "virtual_shell_main"))
+        let symbol = try #require(dlsym(handle, "virtual_shell_guest"))
         let main = unsafeBitCast(symbol, to: Main.self)
         let (end, other) = try ChannelEndpoint.pair()
         let socket = dup(other.descriptor)
