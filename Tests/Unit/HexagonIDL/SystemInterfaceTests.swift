@@ -128,7 +128,8 @@ struct SystemInterfaceTests {
     @Test("Gaps before 64-bit fields, and what share_unmap sends")
     func offsets() throws {
         let root = try description(of: "apps_mem")
-        let methods = try #require((root["interfaces"] as? [[String: Any]])?.first?["methods"] as? [[String: Any]])
+        let methods = try #require(
+            (root["interfaces"] as? [[String: Any]])?.first?["methods"] as? [[String: Any]])
         let buffers = try methods.map { try #require($0["in"] as? [[String: Any]]) }
         let fields = try #require(buffers[2][0]["fields"] as? [[String: Any]])
         #expect(fields.map { $0["offset"] as? Int } == [0, 4, 8, 16, 24])
