@@ -135,18 +135,20 @@ struct ScenarioCommand: ParsableCommand {
         print(String(decoding: try JSONEncoder().encode(report), as: UTF8.self))
     }
 
-    /// Tries again, as a program would that has lost its DSP.
+    /// Tries again, as a program would that has lost its DSP: in the same session, then in another, since
+    /// libcdsprpc keeps a process in which nothing could be opened.
     private func recover() -> String? {
         let deadline = ContinuousClock.now + .seconds(5)
-        while true {
+        for attempt in 0... {
             do {
-                try options.tour.run(SessionConfiguration(index: options.session))
+                try options.tour.run(SessionConfiguration(index: (options.session + attempt) % 2))
                 return nil
             } catch {
                 guard ContinuousClock.now < deadline else { return "\(error)" }
                 usleep(50_000)
             }
         }
+        return nil
     }
 }
 

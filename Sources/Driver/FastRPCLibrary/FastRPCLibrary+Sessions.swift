@@ -55,8 +55,8 @@ extension FastRPCLibrary {
 
     /// Ends the process and closes its handles: `FASTRPC_SESSION_CLOSE`.
     ///
-    /// The open-source library (29851fd) crashes in it where a handle is open: close the handles, with the last
-    /// of which the library ends the process anyhow.
+    /// The open-source library (29851fd) crashes in it, with open handles and without: close the handles, with the
+    /// last of which the library ends the process anyhow.
     public func closeSession(domain: CInt) -> CInt {
         send(.close, domain)
     }

@@ -56,15 +56,13 @@ final class LibraryProcess: Sendable {
     }
 
     /// Closes what a session left open. The library ends the process when its last handle is closed; one in
-    /// which no handle was ever opened, as the opening failed, ends with `FASTRPC_SESSION_CLOSE`.
+    /// which no handle was ever opened, as the opening failed, stays.
     ///
-    /// That request would be enough in both cases, but qualcomm/fastrpc (29851fd) crashes in it where a handle
-    /// is open.
+    /// `FASTRPC_SESSION_CLOSE` is for both cases, but qualcomm/fastrpc (29851fd) crashes in it.
     func leave(closing handles: Set<UInt64>) {
         state.withLock { state in
             state.sessionCount -= 1
             for handle in handles { _ = library.close(handle: handle) }
-            if state.sessionCount == 0 { _ = library.closeSession(domain: domain) }
         }
     }
 

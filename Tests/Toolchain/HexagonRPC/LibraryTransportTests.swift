@@ -100,7 +100,7 @@ import Testing
             _ = try Session(transport, SessionConfiguration(unsignedModules: false))
         }
         second.close()
-        #expect(fixture.log() == "close 3;end 3;")
+        #expect(fixture.log() == "close 3;")
         try #expect(transport.isUnsigned(SessionConfiguration()) == true)
         let signed = try Session(transport, SessionConfiguration(unsignedModules: false))
         #expect(fixture.log() == "unsigned 3 0;")
@@ -111,7 +111,7 @@ import Testing
         do throws(RemoteCallError) { try other.close() } catch { refusals.append(error.result) }
         do throws(RemoteCallError) { try handle.close() } catch { refusals.append(error.result) }
         #expect(refusals == [.invalidHandle, .invalidHandle])
-        #expect(fixture.log() == "end 3;")
+        #expect(fixture.log().isEmpty)
     }
 
     @Test(arguments: [39, 46, 104, 0x8000_040d] as [UInt32])

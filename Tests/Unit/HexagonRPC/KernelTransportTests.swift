@@ -296,7 +296,7 @@ struct KernelTransportTests {
             #expect(reply.result == 0)
             try #require(reply.bytes.count == 16)
             #expect(Array(reply.bytes[12..<16]) == [0x88, 0x13, 0, 0])
-            let descriptor = CInt(reply.bytes[8])
+            let descriptor = reply.bytes[8..<12].reversed().reduce(CInt(0)) { $0 << 8 | CInt($1) }
             #expect(kernel.state.withLock { $0.maps[descriptor] } != nil)
             do {
                 let seen = try SharedBuffer(mapping: descriptor, byteCount: 5000, closingDescriptor: false)
