@@ -1,3 +1,5 @@
+import Testing
+
 /// `virtual-dsp run` on this machine.
 package enum VirtualDSPTool {
     /// Why it cannot be used here, in its own words; nil where it works.
@@ -9,4 +11,11 @@ package enum VirtualDSPTool {
             return "\(error)"
         }
     }()
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Skips, with the tool's own words, where there can be no virtual DSP.
+    package static var needsVirtualDSP: Self {
+        .enabled(if: VirtualDSPTool.problem == nil, Comment(rawValue: VirtualDSPTool.problem ?? ""))
+    }
 }

@@ -4,7 +4,7 @@ import Testing
 
 /// The whole line through the kernel's interface: the tool as it is, under a virtual DSP.
 @Suite(
-    .enabled(if: VirtualDSPTool.problem == nil, Comment(rawValue: VirtualDSPTool.problem ?? "")), .serialized)
+    .needsVirtualDSP, .serialized)
 struct VirtualDSPLineTests {
     private static let options = [
         "-m", WholeLineTests.model, "-p", "Once upon a time", "-n", "32", "--temp", "0",

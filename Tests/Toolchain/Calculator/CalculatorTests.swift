@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The example of an app: built by its own script with the build plugin, and run in the ways that it offers.
-@Suite("Calculator example", .serialized)
+@Suite("Calculator example", .needsVirtualDSP, .serialized)
 struct CalculatorTests {
     private static let example = ProgramSources.package + "/Examples/Calculator"
 

@@ -104,7 +104,7 @@ struct PairingTests {
         #expect(result.exitCode == 0 && result.output == "300 rounds\n", "\(result.errors)")
     }
 
-    @Test("Swift stub, through the kernel's interface of the virtual DSP")
+    @Test("Swift stub, through the kernel's interface of the virtual DSP", .needsVirtualDSP)
     func kernel() throws {
         try Toolchain.withFolder { folder in
             try Self.run(

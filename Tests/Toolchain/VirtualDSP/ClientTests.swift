@@ -4,7 +4,7 @@ import Testing
 /// The SDK's public face on the virtual DSP, as a program of its own.
 @Suite(
     "Programs on the virtual DSP", .enabled(if: ForeignPrograms.canCompile, "needs cc"),
-    .enabled(if: VirtualDSPTool.problem == nil, Comment(rawValue: VirtualDSPTool.problem ?? "")), .serialized)
+    .needsVirtualDSP, .serialized)
 struct ClientTests {
     private func run(_ arguments: [String]) throws -> Tool.Result {
         let result = try ForeignPrograms().runOnVirtualDSP(["\(Tool.folder)/dsp-client"] + arguments)

@@ -4,7 +4,7 @@ import Testing
 
 /// Programs that know nothing of us judge the virtual DSP: what they expect of a kernel and a DSP is what they
 /// must get. `references/foreign-clients.md` has their revisions and what was found.
-@Suite("Foreign clients of the virtual DSP", .serialized)
+@Suite("Foreign clients of the virtual DSP", .needsVirtualDSP, .serialized)
 struct ForeignClientTests {
     /// Every step that a client reports was right, and there were about as many as it has.
     private func expectGood(_ result: Tool.Result, steps: Int) {

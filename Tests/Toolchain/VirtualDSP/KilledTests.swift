@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What is left when a part of the virtual DSP is killed: nothing.
-@Suite("Killed", .enabled(if: ForeignPrograms.canCompile, "needs cc"), .serialized)
+@Suite("Killed", .enabled(if: ForeignPrograms.canCompile, "needs cc"), .needsVirtualDSP, .serialized)
 struct KilledTests {
     /// A run of `virtual-dsp` whose processes all carry a mark in their environment.
     private final class Run {
@@ -119,7 +119,7 @@ struct KilledTests {
     }
 }
 
-@Suite("Nodes of the virtual DSP", .enabled(if: ForeignPrograms.canCompile, "needs cc"))
+@Suite("Nodes of the virtual DSP", .enabled(if: ForeignPrograms.canCompile, "needs cc"), .needsVirtualDSP)
 struct NodeTests {
     private func shell(_ scenario: String, _ script: String) throws -> [String] {
         let result = try Tool.run(

@@ -8,7 +8,7 @@ import VirtualKernel
 /// nothing at all where it should not notice; and that the same process works once the scenario is over.
 @Suite(
     "Scenarios of the virtual DSP",
-    .enabled(if: VirtualDSPTool.problem == nil, Comment(rawValue: VirtualDSPTool.problem ?? "")), .serialized)
+    .needsVirtualDSP, .serialized)
 struct ScenarioTests {
     /// What a scenario looks like to a program.
     struct Expectation: Sendable {
