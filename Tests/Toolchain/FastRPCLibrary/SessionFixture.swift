@@ -108,6 +108,10 @@ struct SessionFixture: @unchecked Sendable {
         """
         int remote_handle64_close(uint64_t h) {
             for (int i = 0; i < 16; i++) if (handles[i] == h) { handles[i] = 0; LOG("close %d;", domains[i]);
+                // With the last handle the process ends, and a reservation with it.
+                int others = 0;
+                for (int j = 0; j < 16; j++) others += handles[j] && domains[j] == domains[i];
+                if (!others) reserved[domains[i]] = 0;
                 return 0; }
             LOG("close unknown;"); return 0x2c; }
         """,

@@ -33,7 +33,7 @@ import Testing
         #expect(
             fixture.log() == """
                 unsigned \(3 + 8 * index) 1;open file:///libcalculator_skel.so?calculator_skel_handle_invoke\
-                &_modver=1.0&_dom=cdsp&_session=\(index);close \(3 + 8 * index);end \(3 + 8 * index);
+                &_modver=1.0&_dom=cdsp&_session=\(index);close \(3 + 8 * index);
                 """)
     }
 
