@@ -67,7 +67,7 @@ public final class LibraryQueue: Sendable {
                     .remote(
                         RemoteCallError(
                             AEEResult(status), operation: "message queue",
-                            advice: "the process on the DSP has ended; close the session and open it again")))
+                            advice: lostSessionAdvice)))
             }, context.toOpaque(), &made)
         guard status == 0, let made else {
             context.release()
@@ -353,7 +353,9 @@ extension LibraryQueue {
         return .remote(
             RemoteCallError(
                 result, operation: "\(operation) of queue \(exportedID)",
-                advice: "if queues do not work on this machine, use plain calls"))
+                // A call may meet the loss before the callback tells of it.
+                advice: result.isSessionLost
+                    ? lostSessionAdvice : "if queues do not work on this machine, use plain calls"))
     }
 
     private func missing(_ name: String) -> DSPQueueError {
@@ -378,6 +380,8 @@ extension LibraryQueue {
         return UInt32(clamping: max(1, seconds * 1_000_000 + attoseconds / 1_000_000_000_000))
     }
 }
+
+private let lostSessionAdvice = "the process on the DSP has ended; close the session and open it again"
 
 /// `struct dspqueue_buffer`, 24 bytes.
 private struct BufferRecord: BitwiseCopyable {

@@ -205,6 +205,7 @@ import Testing
         for call in [{ _ = try queue.write([1]) }, { _ = try queue.read(deadline: nil) }] {
             let later = #expect(throws: DSPQueueError.self) { try call() }
             #expect(later?.result.rawValue == status)
+            #expect(later?.description.contains("open it again") == true)
         }
         try queue.close()
         #expect(fixture.count(.queues) == 0 && fixture.count(.misuses) == 0)
