@@ -74,18 +74,25 @@ extension HTPDevice {
             fields.store(
                 product.source == previousSource ? BatchLayout.sameSource : 0, at: BatchLayout.Operation.flags
             )
-            fields.store(matrix.kind.rawValue, at: BatchLayout.Operation.tileKind)
-            fields.store(UInt32(matrix.rows), at: BatchLayout.Operation.outputs)
-            fields.store(UInt32(matrix.columns), at: BatchLayout.Operation.inputs)
+            fields.store(BatchLayout.tokens, at: BatchLayout.Operation.rows)
+            // The host writes sources and reads results: the DSP's caches must know.
+            fields.store(UInt8(0b1101), at: BatchLayout.Operation.present)
+            fields.store(UInt8(0b0100), at: BatchLayout.Operation.refresh)
+            fields.store(UInt8(0b0001), at: BatchLayout.Operation.publish)
+            let slots = BatchLayout.Operation.tensors
             fields.storeTensor(
-                buffer: 1 + matrix.buffer, stride: 0, offset: matrix.offset, at: BatchLayout.Operation.weights
-            )
+                buffer: 0, stride: 4 * matrix.rows, offset: batch.resultOffsets[index], at: slots)
             fields.storeTensor(
                 buffer: 0, stride: 4 * matrix.columns, offset: batch.sourceOffsets[product.source],
-                at: BatchLayout.Operation.source)
+                at: slots + BatchLayout.Slot.input0 * BatchLayout.Tensor.byteCount)
             fields.storeTensor(
-                buffer: 0, stride: 4 * matrix.rows, offset: batch.resultOffsets[index],
-                at: BatchLayout.Operation.destination)
+                buffer: 1 + matrix.buffer, stride: 0, offset: matrix.offset,
+                at: slots + (BatchLayout.Slot.input0 + 1) * BatchLayout.Tensor.byteCount)
+            for (word, value) in [matrix.kind.rawValue, UInt32(matrix.rows), UInt32(matrix.columns)]
+                .enumerated()
+            {
+                fields.store(value, at: BatchLayout.Operation.parameters + 4 * word)
+            }
             previousSource = product.source
         }
     }
@@ -113,7 +120,7 @@ extension HTPDevice {
             (base + batch.sourceOffsets[index]).copyMemory(from: sources[index], byteCount: bytes)
             report.bytesToDSP += bytes
         }
-        header.store(UInt32(rows), at: BatchLayout.Header.rows)
+        header.store(UInt32(rows), at: BatchLayout.Header.tokens)
         report.bytesToDSP += MemoryLayout<UInt32>.size
         try memory.memory.endCPUAccess(.write)
 
