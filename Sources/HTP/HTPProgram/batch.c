@@ -207,10 +207,19 @@ int batch_run(program *p, uint8_t *memory, uint64_t size, uint32_t *executed, ui
     return status;
 }
 
+uint32_t call_numbers(const call *c, uint32_t slot, uint32_t count, uint32_t limit) {
+    for (uint32_t row = 0; row < c->rows; row++) {
+        const uint32_t *numbers = (const uint32_t *)(const void *)row_of(c, slot, row);
+        for (uint32_t i = 0; i < count; i++)
+            if (numbers[i] >= limit) return HTP_FAULT_DATA;
+    }
+    return HTP_FAULT_NONE;
+}
+
 typedef struct rows_job {
     call *call;
     row_job job;
-    uint32_t width, piece, pieces;
+    uint32_t width, piece;
 } rows_job;
 
 static void rows_part(void *argument, uint32_t part, uint32_t parts) {
@@ -227,6 +236,6 @@ static void rows_part(void *argument, uint32_t part, uint32_t parts) {
 }
 
 void call_rows(call *c, row_job job, uint32_t width, uint32_t piece) {
-    rows_job j = {c, job, width, piece == 0 ? width : piece, 0};
+    rows_job j = {c, job, width, piece == 0 ? width : piece};
     workers_run(c->batch->program->workers, rows_part, &j);
 }

@@ -62,6 +62,10 @@ uint32_t call_tensor(call *c, uint32_t slot, uint64_t rows, uint64_t row_bytes, 
 // The same for an input that may be one row for all, with a stride of 0.
 uint32_t call_broadcast(call *c, uint32_t slot, uint64_t rows, uint64_t row_bytes, uint32_t alignment);
 
+// A cache's view: `heads` heads of `capacity` positions of `size` elements, positions `stride` bytes apart.
+uint32_t call_cache(call *c, uint32_t slot, uint32_t heads, uint32_t head_stride, uint32_t size, uint32_t type,
+                    uint32_t capacity);
+
 // Whether two views share a byte. Columns of one matrix with a common stride do not.
 int views_overlap(const view *a, const view *b);
 
@@ -81,12 +85,17 @@ static inline int is_finite(float x) {
     return (bits >> 23 & 0xff) != 0xff;
 }
 
+// Checks that `count` numbers of each row of an int32 tensor are below `limit`.
+uint32_t call_numbers(const call *c, uint32_t slot, uint32_t count, uint32_t limit);
+
 #define TRY(expression)                                                                                      \
     do {                                                                                                     \
         uint32_t fault_ = (expression);                                                                      \
         if (fault_ != HTP_FAULT_NONE) return fault_;                                                         \
     } while (0)
 
-extern const operation_kind operation_matmul;
+extern const operation_kind operation_matmul, operation_norm, operation_rope, operation_store,
+    operation_attention, operation_softmax, operation_activate, operation_add, operation_multiply,
+    operation_scale, operation_rows, operation_route, operation_mix, operation_add_rows, operation_top;
 
 #endif

@@ -146,6 +146,9 @@ typedef struct htp_rope_parameters {
     uint32_t pairs; // the first 2 · pairs floats of a head turn
 } htp_rope_parameters;
 
+#define HTP_HEAD_SIZE_MAX 1024u
+#define HTP_HEADS_MAX 1024u
+
 enum htp_cache_type {
     HTP_CACHE_F32 = 0,
     HTP_CACHE_F16 = 1,
@@ -163,8 +166,8 @@ typedef struct htp_store_parameters {
 } htp_store_parameters;
 
 typedef struct htp_attention_parameters {
-    uint32_t heads;
-    uint32_t group;           // heads that share a key/value head; divides `heads`
+    uint32_t key_heads;
+    uint32_t group;           // heads of queries that share a key/value head
     uint32_t key_size;
     uint32_t value_size;
     uint32_t key_type;        // enum htp_cache_type
@@ -233,7 +236,7 @@ enum htp_gate {
     HTP_GATE_SOFTMAX_CHOSEN = 2, // the choice, then softmax of the chosen logits
 };
 
-#define HTP_ROUTE_EXPERTS_MAX 1024u
+#define HTP_ROUTE_EXPERTS_MAX 512u
 #define HTP_ROUTE_CHOSEN_MAX 64u
 
 typedef struct htp_route_parameters {

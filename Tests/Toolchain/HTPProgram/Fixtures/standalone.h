@@ -42,6 +42,11 @@ void *memcpy(void *restrict to, const void *restrict from, size_t count) {
     while (count--) *d++ = *s++;
     return to;
 }
+// What clang calls for larger copies of whole double words.
+void *__hexagon_memcpy_likely_aligned_min32bytes_mult8bytes(void *restrict to, const void *restrict from,
+                                                            size_t count) {
+    return memcpy(to, from, count);
+}
 void *memset(void *to, int byte, size_t count) {
     volatile uint8_t *d = to;
     while (count--) *d++ = (uint8_t)byte;
