@@ -9,6 +9,7 @@ package enum BatchLayout {
     package static let operationsMax = 8192
     package static let buffersMax = 64
     package static let rowsMax = 4096
+    package static let positionsMax = 1 << 30
 
     /// Byte offsets in the header.
     package enum Header {
@@ -63,12 +64,8 @@ package enum BatchLayout {
         package static let offset = 8
     }
 
-    /// `HTP_OP_MATMUL`
-    package static let matmul: UInt32 = 1
     /// `HTP_MATMUL_SAME_SOURCE`
     package static let sameSource: UInt32 = 1
-    /// `HTP_ROWS_TOKENS`
-    package static let tokens: UInt32 = 1
 
     /// What the program found wrong, by `enum htp_fault`.
     static func describe(fault: UInt32) -> String {

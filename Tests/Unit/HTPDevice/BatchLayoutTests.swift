@@ -57,9 +57,10 @@ import Testing
         #expect(BatchLayout.buffersMax == Int(HTP_BATCH_BUFFERS_MAX))
         #expect(BatchLayout.operationsMax == Int(HTP_BATCH_OPERATIONS_MAX))
         #expect(BatchLayout.rowsMax == Int(HTP_BATCH_ROWS_MAX))
-        #expect(BatchLayout.matmul == HTP_OP_MATMUL.rawValue)
         #expect(BatchLayout.sameSource == HTP_MATMUL_SAME_SOURCE)
-        #expect(BatchLayout.tokens == HTP_ROWS_TOKENS.rawValue)
+        #expect(BatchBuilder.Rows.tokens.rawValue == HTP_ROWS_TOKENS.rawValue)
+        #expect(BatchBuilder.Rows.outputs.rawValue == HTP_ROWS_OUTPUTS.rawValue)
+        #expect(BatchLayout.positionsMax == Int(HTP_BATCH_POSITIONS_MAX))
         #expect(TileKind.columnsMax == Int(HTP_COLUMNS_MAX))
     }
 
