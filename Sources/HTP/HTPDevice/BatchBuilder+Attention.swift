@@ -78,13 +78,15 @@ extension BatchBuilder {
     }
 
     /// Puts source[tokens][heads · size] into the cache at the submission's position, turned by `angles`.
-    package mutating func store(_ source: DeviceTensor, by angles: DeviceAngles? = nil, to cache: DeviceCache) {
+    package mutating func store(_ source: DeviceTensor, by angles: DeviceAngles? = nil, to cache: DeviceCache)
+    {
         append(
             BatchOperation(
                 .store, flags: angles?.flags ?? 0, rows: .tokens, to: cache.tensor,
                 from: [source, angles?.tensor],
                 parameters: [
-                    UInt32(cache.heads), UInt32(cache.size), UInt32(angles?.pairs ?? 0), cache.element.rawValue,
+                    UInt32(cache.heads), UInt32(cache.size), UInt32(angles?.pairs ?? 0),
+                    cache.element.rawValue,
                     UInt32(cache.capacity), UInt32(cache.headStride),
                 ]))
     }
@@ -125,7 +127,8 @@ extension BatchBuilder {
                 from: [queries, keys.tensor, values.tensor, sinks],
                 parameters: [
                     UInt32(keys.heads), UInt32(shape.group), UInt32(keys.size), UInt32(values.size),
-                    keys.element.rawValue, values.element.rawValue, UInt32(min(keys.capacity, values.capacity)),
+                    keys.element.rawValue, values.element.rawValue,
+                    UInt32(min(keys.capacity, values.capacity)),
                     UInt32(keys.headStride), UInt32(values.headStride), UInt32(shape.window),
                     shape.scale.bitPattern, shape.cap.bitPattern,
                 ]))
@@ -133,7 +136,8 @@ extension BatchBuilder {
 
     /// destination[rows][width] = softmax(source · scale). It may be the source.
     package mutating func softmax(
-        _ source: DeviceTensor, width: Int, scale: Float = 1, to destination: DeviceTensor, rows: Rows = .tokens
+        _ source: DeviceTensor, width: Int, scale: Float = 1, to destination: DeviceTensor,
+        rows: Rows = .tokens
     ) {
         append(
             BatchOperation(

@@ -48,7 +48,8 @@ extension BatchBuilder {
 
     /// destination[rows][width] = Σ vectors[rows][count · width] · weights[rows][count] (+ addend, which it may be).
     package mutating func mix(
-        _ vectors: DeviceTensor, weights: DeviceTensor, count: Int, width: Int, adding addend: DeviceTensor? = nil,
+        _ vectors: DeviceTensor, weights: DeviceTensor, count: Int, width: Int,
+        adding addend: DeviceTensor? = nil,
         to destination: DeviceTensor, rows: Rows = .tokens
     ) {
         append(

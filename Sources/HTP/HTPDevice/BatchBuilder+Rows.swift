@@ -56,7 +56,8 @@ extension BatchBuilder {
     ) {
         append(
             BatchOperation(
-                .top, rows: rows, to: places, values, from: [source], parameters: [UInt32(width), UInt32(count)])
+                .top, rows: rows, to: places, values, from: [source],
+                parameters: [UInt32(width), UInt32(count)])
         )
     }
 }

@@ -37,7 +37,8 @@ extension HTPDevice {
     package func prepare(_ builder: BatchBuilder) throws -> GraphBatch {
         guard builder.buffers.count <= BatchLayout.buffersMax else {
             throw HTPError(
-                "\(name): a batch of \(builder.buffers.count) buffers; \(BatchLayout.buffersMax) are possible")
+                "\(name): a batch of \(builder.buffers.count) buffers; \(BatchLayout.buffersMax) are possible"
+            )
         }
         guard builder.operationCount <= BatchLayout.operationsMax else {
             throw HTPError(

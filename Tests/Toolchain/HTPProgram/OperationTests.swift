@@ -41,7 +41,8 @@ struct OperationTests {
             let (opcode, size) = (expected.word(at: offset), Int(expected.word(at: offset + 4)))
             let range = offset + 8..<offset + 8 + size
             if let at = range.first(where: { actual[$0] != expected[$0] }) {
-                Issue.record("a batch that ends in operation \(opcode) differs at byte \(at - range.lowerBound)")
+                Issue.record(
+                    "a batch that ends in operation \(opcode) differs at byte \(at - range.lowerBound)")
                 return
             }
             offset = range.upperBound
