@@ -41,7 +41,7 @@ package struct Batch: Sendable {
 
 /// What one submission did, as the DSP program counted it.
 package struct BatchReport: Sendable {
-    /// Products that ran.
+    /// Operations that ran: of a ``Batch``, its products.
     package var products = 0
     /// Multiply-adds that ran.
     package var multiplyAdds = 0

@@ -2,13 +2,14 @@
 /// compares them.
 package enum BatchLayout {
     package static let magic: UInt32 = 0x4250_5448
-    package static let version: UInt32 = 1
-    package static let headerBytes = 64
+    package static let version: UInt32 = 2
+    package static let headerBytes = 128
     package static let bufferEntryBytes = 16
-    package static let operationBytes = 128
+    package static let operationBytes = 256
     package static let operationsMax = 8192
     package static let buffersMax = 64
     package static let rowsMax = 4096
+    package static let positionsMax = 1 << 30
 
     /// Byte offsets in the header.
     package enum Header {
@@ -17,18 +18,21 @@ package enum BatchLayout {
         package static let byteCount = 8
         package static let bufferCount = 12
         package static let operationCount = 16
-        package static let rows = 20
-        package static let status = 32
-        package static let executed = 36
-        package static let fault = 40
-        package static let faultOperation = 44
-        package static let microseconds = 48
-        package static let multiplyAdds = 56
+        package static let tokens = 20
+        package static let outputs = 24
+        package static let position = 28
+        package static let status = 64
+        package static let executed = 68
+        package static let fault = 72
+        package static let faultOperation = 76
+        package static let microseconds = 80
+        package static let multiplyAdds = 88
     }
 
     /// Byte offsets in a buffer entry.
     package enum BufferEntry {
         package static let descriptor = 0
+        package static let flags = 4
         package static let byteCount = 8
     }
 
@@ -36,24 +40,31 @@ package enum BatchLayout {
     package enum Operation {
         package static let opcode = 0
         package static let flags = 4
-        package static let tileKind = 8
-        package static let outputs = 12
-        package static let inputs = 16
-        package static let weights = 32
-        package static let source = 48
-        package static let destination = 64
+        package static let rows = 8
+        package static let present = 12
+        package static let refresh = 13
+        package static let publish = 14
+        package static let tensors = 16
+        package static let parameters = 128
+    }
+
+    /// Places of tensors in an operation (`enum htp_tensor_slot`).
+    package enum Slot {
+        package static let destination = 0
+        package static let destination2 = 1
+        package static let input0 = 2
+        package static let count = 7
     }
 
     /// Byte offsets in a tensor.
     package enum Tensor {
+        package static let byteCount = 16
         package static let buffer = 0
         package static let stride = 4
         package static let offset = 8
     }
 
-    /// `HTP_OP_MATMUL`
-    package static let matmul: UInt32 = 1
-    /// `HTP_OPERATION_SAME_SOURCE`
+    /// `HTP_MATMUL_SAME_SOURCE`
     package static let sameSource: UInt32 = 1
 
     /// What the program found wrong, by `enum htp_fault`.
@@ -61,8 +72,9 @@ package enum BatchLayout {
         let texts = [
             "no fault", "the batch's header is inconsistent", "a buffer is not mapped",
             "an unknown operation",
-            "a shape that it cannot multiply", "a tensor reaches outside its buffer",
+            "a shape that it cannot compute", "a tensor reaches outside its buffer",
             "the DSP process is out of memory", "the program has not been started",
+            "a result would overwrite another tensor", "a row or expert number is outside its table",
         ]
         return Int(fault) < texts.count ? texts[Int(fault)] : "unknown fault \(fault)"
     }

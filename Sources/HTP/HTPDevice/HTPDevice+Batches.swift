@@ -1,4 +1,3 @@
-import HTPInterface
 import HexagonRPC
 
 extension HTPDevice {
@@ -46,48 +45,28 @@ extension HTPDevice {
         return batch
     }
 
-    /// Where the operations begin in a command buffer: after the header, the context buffer's entry and
-    /// those of the weights.
+    /// Where the operations of a command buffer begin at the latest: after the header, the context buffer's entry
+    /// and those of the weights.
     private var operationsOffset: Int {
         BatchLayout.headerBytes + (1 + weightBuffers.count) * BatchLayout.bufferEntryBytes
     }
 
-    private func writeCommands(of batch: Batch, in buffer: MappedBuffer) {
-        let header = FieldWriter(base: buffer.memory.address + batch.commandOffset)
-        header.store(BatchLayout.magic, at: BatchLayout.Header.magic)
-        header.store(BatchLayout.version, at: BatchLayout.Header.version)
-        header.store(UInt32(batch.commandBytes), at: BatchLayout.Header.byteCount)
-        header.store(UInt32(1 + weightBuffers.count), at: BatchLayout.Header.bufferCount)
-        header.store(UInt32(batch.shape.products.count), at: BatchLayout.Header.operationCount)
-        for (index, entry) in ([buffer] + weightBuffers).enumerated() {
-            let fields = FieldWriter(
-                base: header.base + BatchLayout.headerBytes + index * BatchLayout.bufferEntryBytes)
-            fields.store(entry.memory.descriptor, at: BatchLayout.BufferEntry.descriptor)
-            fields.store(UInt64(entry.memory.byteCount), at: BatchLayout.BufferEntry.byteCount)
-        }
+    private func writeCommands(of batch: Batch, in buffer: DeviceBuffer) {
+        var builder = BatchBuilder()
         var previousSource: Int?
         for (index, product) in batch.shape.products.enumerated() {
-            let matrix = weights[product.weights]
-            let fields = FieldWriter(
-                base: header.base + operationsOffset + index * BatchLayout.operationBytes)
-            fields.store(BatchLayout.matmul, at: BatchLayout.Operation.opcode)
-            fields.store(
-                product.source == previousSource ? BatchLayout.sameSource : 0, at: BatchLayout.Operation.flags
-            )
-            fields.store(matrix.kind.rawValue, at: BatchLayout.Operation.tileKind)
-            fields.store(UInt32(matrix.rows), at: BatchLayout.Operation.outputs)
-            fields.store(UInt32(matrix.columns), at: BatchLayout.Operation.inputs)
-            fields.storeTensor(
-                buffer: 1 + matrix.buffer, stride: 0, offset: matrix.offset, at: BatchLayout.Operation.weights
-            )
-            fields.storeTensor(
-                buffer: 0, stride: 4 * matrix.columns, offset: batch.sourceOffsets[product.source],
-                at: BatchLayout.Operation.source)
-            fields.storeTensor(
-                buffer: 0, stride: 4 * matrix.rows, offset: batch.resultOffsets[index],
-                at: BatchLayout.Operation.destination)
+            let matrix = matrix(product.weights)
+            builder.matmul(
+                matrix,
+                DeviceTensor(
+                    buffer, offset: batch.sourceOffsets[product.source], stride: 4 * matrix.columns,
+                    isShared: true),
+                to: DeviceTensor(
+                    buffer, offset: batch.resultOffsets[index], stride: 4 * matrix.rows, isShared: true),
+                isQuantized: product.source == previousSource)
             previousSource = product.source
         }
+        builder.write(to: buffer.memory.address + batch.commandOffset)
     }
 
     /// Runs a batch: one message to the DSP.
@@ -113,30 +92,14 @@ extension HTPDevice {
             (base + batch.sourceOffsets[index]).copyMemory(from: sources[index], byteCount: bytes)
             report.bytesToDSP += bytes
         }
-        header.store(UInt32(rows), at: BatchLayout.Header.rows)
+        header.store(UInt32(rows), at: BatchLayout.Header.tokens)
         report.bytesToDSP += MemoryLayout<UInt32>.size
         try memory.memory.endCPUAccess(.write)
 
-        var failure: RemoteCallError?
-        do throws(RemoteCallError) {
-            _ = try program.submit(
-                fd: memory.memory.descriptor, offset: UInt64(batch.commandOffset),
-                size: UInt64(batch.commandBytes))
-        } catch {
-            failure = error
-        }
-
+        try submit(
+            memory, offset: batch.commandOffset, byteCount: batch.commandBytes, &report, operation: "product")
         try memory.memory.beginCPUAccess(.read)
         defer { try? memory.memory.endCPUAccess(.read) }
-        report.products = Int(header.load(at: BatchLayout.Header.executed, as: UInt32.self))
-        report.multiplyAdds = Int(clamping: header.load(at: BatchLayout.Header.multiplyAdds, as: UInt64.self))
-        report.microseconds = Int(clamping: header.load(at: BatchLayout.Header.microseconds, as: UInt64.self))
-        report.bytesFromDSP += BatchLayout.headerBytes - BatchLayout.Header.status
-        if let failure {
-            let fault = BatchLayout.describe(
-                fault: header.load(at: BatchLayout.Header.fault, as: UInt32.self))
-            throw HTPError("\(name): \(failure); product \(report.products) of the batch: \(fault)")
-        }
         guard report.products == batch.shape.products.count else {
             throw HTPError(
                 "\(name): the DSP reports \(report.products) of \(batch.shape.products.count) products as done"

@@ -36,9 +36,11 @@ package final class HTPDevice {
     let session: Session
     let program: HTP<RemoteHandle>
     var weights: [Weights] = []
-    var weightBuffers: [MappedBuffer] = []
+    var weightBuffers: [DeviceBuffer] = []
     /// Command buffers, inputs and results.
-    var context: MappedBuffer?
+    var context: DeviceBuffer?
+    /// Buffers of graphs: their commands, activations and caches.
+    var graphBuffers: [DeviceBuffer] = []
 
     /// Begins a session, loads the program and starts its threads.
     ///
@@ -61,16 +63,19 @@ package final class HTPDevice {
     deinit {
         for buffer in weightBuffers { release(buffer) }
         if let context { release(context) }
+        for buffer in graphBuffers { release(buffer) }
     }
 
     /// Bytes of weights that the device holds.
     package var modelBytes: Int { weightBuffers.reduce(0) { $0 + $1.memory.byteCount } }
     /// Bytes of command buffers, inputs and results.
-    package var contextBytes: Int { context?.memory.byteCount ?? 0 }
+    package var contextBytes: Int {
+        graphBuffers.reduce(context?.memory.byteCount ?? 0) { $0 + $1.memory.byteCount }
+    }
 
     /// Allocates a shared buffer and maps it for the DSP process and for the program.
-    func allocate(_ byteCount: Int) throws -> MappedBuffer {
-        let buffer = MappedBuffer(try session.allocator.allocate(byteCount: byteCount))
+    func allocate(_ byteCount: Int) throws -> DeviceBuffer {
+        let buffer = DeviceBuffer(try session.allocator.allocate(byteCount: byteCount))
         try session.map(buffer.memory)
         do {
             try program.map(fd: buffer.memory.descriptor, size: UInt64(buffer.memory.byteCount))
@@ -82,17 +87,8 @@ package final class HTPDevice {
     }
 
     /// Undoes ``allocate(_:)``. A DSP that no longer answers has nothing mapped, so failures are ignored.
-    func release(_ buffer: MappedBuffer) {
+    func release(_ buffer: DeviceBuffer) {
         try? program.unmap(fd: buffer.memory.descriptor)
         try? session.unmap(buffer.memory)
-    }
-}
-
-/// A shared buffer that the DSP process and the program have mapped.
-final class MappedBuffer: Sendable {
-    let memory: SharedBuffer
-
-    init(_ memory: consuming SharedBuffer) {
-        self.memory = memory
     }
 }

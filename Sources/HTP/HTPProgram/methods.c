@@ -26,8 +26,7 @@ int htp_close(remote_handle64 handle) {
         mapping *m = &p->mappings[i];
         if (m->address) platform_unmap(m->fd, m->address, m->size);
     }
-    platform_free(p->scratch);
-    platform_free(p->rows);
+    program_release(p);
     platform_free(p);
     return AEE_SUCCESS;
 }

@@ -44,6 +44,32 @@ static int reserve(program *p, size_t count, size_t row_bytes) {
     return AEE_SUCCESS;
 }
 
+int program_quantize_begin(program *p, uint32_t columns, uint32_t count) {
+    return reserve(p, count, activation_row_bytes(columns));
+}
+
+void program_quantize_row(program *p, uint32_t row, const float *source, uint32_t columns) {
+    activation_row_quantize(&p->rows[row], p->scratch + row * activation_row_bytes(columns), source, columns);
+}
+
+void *program_workspace(program *p, size_t bytes) {
+    if (bytes > p->workspace_bytes) {
+        platform_free(p->workspace);
+        p->workspace = platform_allocate(bytes);
+        p->workspace_bytes = p->workspace ? bytes : 0;
+    }
+    return p->workspace;
+}
+
+void program_release(program *p) {
+    platform_free(p->scratch);
+    platform_free(p->rows);
+    platform_free(p->workspace);
+    p->scratch = p->workspace = NULL;
+    p->rows = NULL;
+    p->scratch_bytes = p->workspace_bytes = p->rows_capacity = 0;
+}
+
 int program_quantize(program *p, const uint8_t *source, uint64_t stride, uint32_t columns, uint32_t count) {
     quantize_job job = {p, source, stride, columns, count, activation_row_bytes(columns)};
     int status = reserve(p, count, job.row_bytes);

@@ -24,13 +24,27 @@ typedef struct program {
     size_t scratch_bytes;
     activation_row *rows;
     size_t rows_capacity;
+    // What else an operation needs while it runs; grown as needed.
+    uint8_t *workspace;
+    size_t workspace_bytes;
 } program;
+
+// Gives back the memory that the program has allocated.
+void program_release(program *p);
 
 // The mapping of `fd`, or NULL.
 const mapping *program_mapping(const program *p, int fd);
 
 // Quantises `count` rows, `stride` bytes apart, on all workers. Returns an AEE code.
 int program_quantize(program *p, const uint8_t *source, uint64_t stride, uint32_t columns, uint32_t count);
+
+// The same in two steps, for an operation that makes the rows itself: room first, then row after row from
+// any worker.
+int program_quantize_begin(program *p, uint32_t columns, uint32_t count);
+void program_quantize_row(program *p, uint32_t row, const float *source, uint32_t columns);
+
+// `bytes` of memory aligned to 128, until the next call; NULL if there is none.
+void *program_workspace(program *p, size_t bytes);
 
 // Multiplies the rows quantised last. Returns an AEE code.
 int program_multiply(program *p, uint32_t kind, uint32_t out, uint32_t in, uint32_t count,

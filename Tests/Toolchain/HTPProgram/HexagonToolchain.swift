@@ -18,6 +18,13 @@ enum ProgramSources {
         try FileManager.default.contentsOfDirectory(atPath: program)
             .filter { $0.hasSuffix(".c") }.sorted().map { "\(program)/\($0)" }
     }
+
+    /// The files that make batches run, without the system under them and the calls above.
+    static func operations() throws -> [String] {
+        try all().map { URL(fileURLWithPath: $0).lastPathComponent }.filter { name in
+            !["workers.c", "methods.c", "htp_skel.c"].contains(name) && !name.hasPrefix("platform_")
+        }
+    }
 }
 
 /// A program of the search path.

@@ -1,0 +1,46 @@
+import HexagonRPC
+
+/// A shared buffer that the DSP process and the program have mapped.
+package final class DeviceBuffer: Sendable {
+    let memory: SharedBuffer
+
+    init(_ memory: consuming SharedBuffer) {
+        self.memory = memory
+    }
+
+    /// Bytes that a batch may use.
+    package var byteCount: Int { memory.byteCount }
+
+    /// Calls `body` with the buffer's bytes, between announcing the CPU's access and its end.
+    package func withBytes<Result>(
+        _ access: CPUAccess, _ body: (UnsafeMutableRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        try memory.withCPUAccess(access, body)
+    }
+}
+
+/// A matrix in a device's memory, as the operations of a batch name it.
+package struct DeviceTensor: Sendable {
+    package var buffer: DeviceBuffer
+    /// Byte of the buffer where the first row begins.
+    package var offset: Int
+    /// Bytes from one row to the next; 0 is one row for all.
+    package var stride: Int
+    /// The host writes it before, or reads it after, a submission.
+    package var isShared: Bool
+
+    package init(_ buffer: DeviceBuffer, offset: Int, stride: Int, isShared: Bool = false) {
+        self.buffer = buffer
+        self.offset = offset
+        self.stride = stride
+        self.isShared = isShared
+    }
+}
+
+/// A repacked matrix in a device's memory.
+package struct DeviceMatrix: Sendable {
+    package var tensor: DeviceTensor
+    package var kind: TileKind
+    package var rows: Int
+    package var columns: Int
+}

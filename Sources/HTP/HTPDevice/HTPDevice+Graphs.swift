@@ -1,0 +1,109 @@
+import HTPInterface
+import HexagonRPC
+
+/// A graph's command buffer in a device's memory.
+package struct GraphBatch: Sendable {
+    let commands: DeviceBuffer
+    let byteCount: Int
+    /// Operations of a submission.
+    package let operationCount: Int
+}
+
+extension HTPDevice {
+    /// A buffer for a graph's tensors, all zeros; the device keeps it mapped until ``release(graphBuffer:)``.
+    package func makeBuffer(byteCount: Int) throws -> DeviceBuffer {
+        let buffer = try allocate(max(byteCount, 1))
+        try buffer.withBytes(.write) { _ = $0.initializeMemory(as: UInt8.self, repeating: 0) }
+        graphBuffers.append(buffer)
+        return buffer
+    }
+
+    /// Unmaps a buffer that ``makeBuffer(byteCount:)`` made. No batch may name
+    /// it afterwards.
+    package func release(graphBuffer buffer: DeviceBuffer) {
+        guard let index = graphBuffers.firstIndex(where: { $0 === buffer }) else { return }
+        release(graphBuffers.remove(at: index))
+    }
+
+    /// A matrix by the number that ``load(_:parallel:)`` gave it.
+    package func matrix(_ number: Int) -> DeviceMatrix {
+        let matrix = weights[number]
+        return DeviceMatrix(
+            tensor: DeviceTensor(weightBuffers[matrix.buffer], offset: matrix.offset, stride: 0),
+            kind: matrix.kind, rows: matrix.rows, columns: matrix.columns)
+    }
+
+    /// Writes a graph's commands into device memory.
+    package func prepare(_ builder: BatchBuilder) throws -> GraphBatch {
+        guard builder.buffers.count <= BatchLayout.buffersMax else {
+            throw HTPError(
+                "\(name): a batch of \(builder.buffers.count) buffers; \(BatchLayout.buffersMax) are possible"
+            )
+        }
+        guard builder.operationCount <= BatchLayout.operationsMax else {
+            throw HTPError(
+                "\(name): a batch of \(builder.operationCount) operations; \(BatchLayout.operationsMax) are possible"
+            )
+        }
+        let commands = try makeBuffer(byteCount: builder.byteCount)
+        try commands.withBytes(.write) { bytes in
+            guard let base = bytes.baseAddress else { return }
+            builder.write(to: base)
+        }
+        return GraphBatch(
+            commands: commands, byteCount: builder.byteCount, operationCount: builder.operationCount)
+    }
+
+    /// Runs a graph: one message to the DSP.
+    ///
+    /// - Throws: an ``HTPError`` that says which operation the program refused, and why. Unless that is what lies in
+    ///   a tensor of numbers, nothing has run.
+    @discardableResult
+    package func submit(_ batch: GraphBatch, _ parameters: BatchParameters) throws -> BatchReport {
+        guard (1...BatchLayout.rowsMax).contains(parameters.tokens),
+            (0...BatchLayout.rowsMax).contains(parameters.outputs),
+            (0...BatchLayout.positionsMax - parameters.tokens).contains(parameters.position)
+        else { throw HTPError("\(name): \(parameters) are no parameters of a batch") }
+        var report = BatchReport()
+        try batch.commands.withBytes(.write) { bytes in
+            guard let base = bytes.baseAddress else { return }
+            let header = FieldWriter(base: base)
+            header.store(UInt32(parameters.tokens), at: BatchLayout.Header.tokens)
+            header.store(UInt32(parameters.outputs), at: BatchLayout.Header.outputs)
+            header.store(UInt32(parameters.position), at: BatchLayout.Header.position)
+            report.bytesToDSP += 3 * MemoryLayout<UInt32>.size
+        }
+        try submit(batch.commands, offset: 0, byteCount: batch.byteCount, &report, operation: "operation")
+        guard report.products == batch.operationCount else {
+            throw HTPError(
+                "\(name): the DSP reports \(report.products) of \(batch.operationCount) operations as done")
+        }
+        return report
+    }
+
+    /// Sends the batch at `offset` of a buffer and reads what its header reports.
+    func submit(
+        _ buffer: DeviceBuffer, offset: Int, byteCount: Int, _ report: inout BatchReport, operation: String
+    ) throws {
+        var failure: RemoteCallError?
+        do throws(RemoteCallError) {
+            _ = try program.submit(
+                fd: buffer.memory.descriptor, offset: UInt64(offset), size: UInt64(byteCount))
+        } catch {
+            failure = error
+        }
+        try buffer.memory.beginCPUAccess(.read)
+        defer { try? buffer.memory.endCPUAccess(.read) }
+        let header = FieldWriter(base: buffer.memory.address + offset)
+        report.products = Int(header.load(at: BatchLayout.Header.executed, as: UInt32.self))
+        report.multiplyAdds = Int(clamping: header.load(at: BatchLayout.Header.multiplyAdds, as: UInt64.self))
+        report.microseconds = Int(clamping: header.load(at: BatchLayout.Header.microseconds, as: UInt64.self))
+        report.bytesFromDSP += BatchLayout.headerBytes - BatchLayout.Header.status
+        if let failure {
+            let fault = BatchLayout.describe(
+                fault: header.load(at: BatchLayout.Header.fault, as: UInt32.self))
+            let index = header.load(at: BatchLayout.Header.faultOperation, as: UInt32.self)
+            throw HTPError("\(name): \(failure); \(operation) \(index) of the batch: \(fault)")
+        }
+    }
+}
