@@ -50,7 +50,7 @@ package final class HTPDevice {
         self.name = name
         self.kind = kind
         session = try Session(transport, configuration)
-        program = HTP(try session.open(ModuleURI(interface: "htp")))
+        program = HTP(try ProgramFile.open(in: session))
         try program.start(threads: UInt32(threads))
         let found = try program.hardware()
         hardware = Hardware(

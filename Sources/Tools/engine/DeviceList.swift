@@ -3,7 +3,7 @@ import Engine
 import HexagonRPC
 import VirtualDSP
 
-/// The value of `--device`: `cpu`, `auto`, or DSP sessions such as `htp0,htp1` or `sim0`.
+/// The value of `--device`: `cpu`, `auto`, or DSP sessions such as `htp0,htp1`, `sim0` or `qemu0`.
 enum DeviceList {
     /// The hardware's first session where there is one, else the CPU.
     case automatic
@@ -14,21 +14,26 @@ enum DeviceList {
     enum Name {
         case hardware(Int)
         case simulator(Int)
+        case emulator(Int)
 
         init(_ text: Substring) throws {
             // A DSP has four sessions.
             switch (text.dropLast(), text.last.flatMap { Int(String($0)) }) {
             case ("htp", let session?) where session < 4: self = .hardware(session)
             case ("sim", let session?) where session < 4: self = .simulator(session)
+            case ("qemu", let session?) where session < 4: self = .emulator(session)
             default:
                 throw ValidationError(
-                    "'\(text)' is no device; there are cpu, auto, htp0 to htp3, sim0 to sim3.")
+                    "'\(text)' is no device; there are cpu, auto, htp0 to htp3, sim0 to sim3, qemu0 to qemu3.")
             }
         }
     }
 
     static let help: ArgumentHelp =
-        "cpu, auto, or DSP sessions: htp0…htp3 (hardware), sim0…sim3 (simulator); several split the layers."
+        """
+        cpu, auto, or DSP sessions: htp0…htp3 (hardware), sim0…sim3 (simulator), qemu0…qemu3 (Hexagon code \
+        under qemu); several split the layers.
+        """
 
     /// Reads the option's value.
     init(argument: String) throws {
@@ -77,6 +82,14 @@ enum DeviceList {
             return InferenceDevice(
                 name: "sim\(index)", kind: "simulator", transport: simulator,
                 configuration: SessionConfiguration(index: index))
+        case .emulator(let index):
+            do {
+                return InferenceDevice(
+                    name: "qemu\(index)", kind: "qemu", transport: try QemuTransport(),
+                    configuration: SessionConfiguration(index: index))
+            } catch {
+                throw EngineError(.deviceUnavailable, "device qemu\(index): \(error)")
+            }
         case .hardware(let index):
             do {
                 return InferenceDevice(
