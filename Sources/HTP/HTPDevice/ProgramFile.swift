@@ -22,7 +22,7 @@ package enum ProgramFile {
 
     /// Opens the program in a session.
     ///
-    /// - Throws: what the DSP said of the first file that it found but could not open, or else of the last.
+    /// - Throws: what the DSP said of the first file that it found but could not open, or else of the first.
     static func open(in session: borrowing Session) throws(RemoteCallError) -> RemoteHandle {
         // Firmware that does not answer is as good as one that cannot say.
         let capability = (try? session.capability(.architectureVersion)) ?? nil
@@ -34,11 +34,16 @@ package enum ProgramFile {
             } catch {
                 // Only another file can help.
                 guard isAboutTheFile(error.result) else { throw error }
-                failure = error
+                if failure.map({ saysNotFound($0) && !saysNotFound(error) }) ?? true { failure = error }
             }
         }
-        throw failure
-            ?? RemoteCallError(.failed, operation: "open the DSP program: no version is old enough")
+        throw failure ?? RemoteCallError(.failed, operation: "open the DSP program, of no file")
+    }
+
+    /// Whether the DSP's loader did not find the file. It has no code of its own for that, and not every transport
+    /// passes on its words.
+    private static func saysNotFound(_ error: RemoteCallError) -> Bool {
+        error.operation.contains(".so not found")
     }
 
     /// `AEE_EUNABLETOLOAD` or `AEE_EBADELF`, with the DSP's offset or without.

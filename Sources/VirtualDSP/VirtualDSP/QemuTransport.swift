@@ -120,7 +120,7 @@ final class QemuSession: TransportSession {
         if let library = state.withLock({ $0.libraries[file] }) { return library }
         guard let path = HexagonTools.file(file) else {
             throw RemoteCallError(
-                AEEResult(rawValue: 0x8000_0406), operation: "find \(file)",  // AEE_EUNABLETOLOAD
+                AEEResult(rawValue: 0x8000_0406), operation: "\(file) not found",  // AEE_EUNABLETOLOAD
                 advice: "it is in none of \(HexagonTools.folders.joined(separator: ", "))")
         }
         let number = try process.load(path: path)
