@@ -103,7 +103,7 @@ let package = Package(
         .executableTarget(
             name: "engine-tool",
             dependencies: [
-                "Engine", "VirtualDSP", "HexagonRPC", "FastRPCLibrary", "GGUF", "Tokenization", "CPUKernels",
+                "Engine", "VirtualDSP", "HTPDevice", "HexagonRPC", "FastRPCLibrary", "GGUF", "Tokenization", "CPUKernels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tools/engine"),

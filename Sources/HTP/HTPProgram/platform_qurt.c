@@ -33,6 +33,8 @@ extern int compute_resource_query_VTCM(uint32_t application, uint32_t *total, vo
 extern int qurt_mem_cache_clean(uintptr_t address, uint32_t size, int operation, int type);
 extern int HAP_mmap_get(int fd, void **address, uint64_t *physical);
 extern int HAP_mmap_put(int fd);
+// Weak: not known to be everywhere.
+extern int adsp_mmap_fd_getinfo(int fd, uint32_t *size) __attribute__((weak));
 extern uint64_t HAP_perf_get_time_us(void);
 extern void qurt_sleep(uint64_t microseconds);
 extern int HAP_power_set(void *context, void *request) __attribute__((weak));
@@ -61,7 +63,9 @@ void platform_query(platform_hardware *hardware) {
 // The host has mapped the buffer by its descriptor (FASTRPC_MAP_FD); here it is only looked up.
 int platform_map(int fd, uint64_t size, void **address) {
     uint64_t physical = 0;
-    if (size == 0) return AEE_EBADPARM;
+    uint32_t mapped = 0;
+    if (size == 0 || size > UINT32_MAX) return AEE_EBADPARM;
+    if (adsp_mmap_fd_getinfo && adsp_mmap_fd_getinfo(fd, &mapped) == 0 && size > mapped) return AEE_EBADPARM;
     int status = HAP_mmap_get(fd, address, &physical);
     return status != 0 ? status : *address ? AEE_SUCCESS : AEE_ENOMEMORY;
 }

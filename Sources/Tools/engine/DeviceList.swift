@@ -1,5 +1,6 @@
 import ArgumentParser
 import Engine
+import HTPDevice
 import HexagonRPC
 import VirtualDSP
 
@@ -53,15 +54,15 @@ enum DeviceList {
     /// Loads a model onto the devices. Where `auto` finds a DSP that does not work, it says so and takes the
     /// CPU.
     func load(
-        _ path: String, _ options: LanguageModel.Options, through transport: TransportChoice
+        _ path: String, _ options: LanguageModel.Options, through transport: TransportChoice, _ power: PowerLevel
     ) throws -> LanguageModel {
         var options = options
         switch self {
         case .sessions(let names):
             let simulator = SimulatorTransport()
-            options.devices = try names.map { try Self.device($0, simulator, transport) }
+            options.devices = try names.map { try Self.device($0, simulator, transport, power) }
         case .automatic:
-            if let hardware = try? Self.device(.hardware(0), SimulatorTransport(), transport) {
+            if let hardware = try? Self.device(.hardware(0), SimulatorTransport(), transport, power) {
                 options.devices = [hardware]
                 do {
                     return try LanguageModel(path: path, options: options)
@@ -72,6 +73,14 @@ enum DeviceList {
             }
         }
         return try LanguageModel(path: path, options: options)
+    }
+
+    private static func device(
+        _ name: Name, _ simulator: SimulatorTransport, _ transport: TransportChoice, _ power: PowerLevel
+    ) throws -> InferenceDevice {
+        var device = try device(name, simulator, transport)
+        device.power = power
+        return device
     }
 
     private static func device(
@@ -103,3 +112,16 @@ enum DeviceList {
 }
 
 extension TransportChoice: ExpressibleByArgument {}
+
+extension PowerLevel: ExpressibleByArgument {
+    /// Reads a level by its name.
+    public init?(argument: String) {
+        guard let level = Self.allCases.first(where: { "\($0)" == argument }) else { return nil }
+        self = level
+    }
+
+    /// The names of all levels.
+    public static var allValueStrings: [String] { allCases.map { "\($0)" } }
+    /// The level's name.
+    public var defaultValueDescription: String { "\(self)" }
+}

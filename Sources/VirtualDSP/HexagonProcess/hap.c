@@ -1,5 +1,7 @@
 // The DSP's functions for time, logs and power. Signatures: HAP_perf.h, HAP_debug.h and HAP_power.h of the Hexagon
 // SDK, as named in public programs.
+#include "hap.h"
+
 #include "channel.h"
 #include "text.h"
 

@@ -13,6 +13,8 @@ long linux_call(long a, long b, long c, long d, long e, long f, long number);
 long linux_thread(long flags, void *stack, void *parent, void *child);
 
 _Noreturn void linux_exit(int status);
+// Says why on standard error, which the host reads when the process has ended.
+_Noreturn void linux_fail(const char *reason);
 
 // Memory of this process alone, or NULL.
 void *linux_allocate(size_t size);

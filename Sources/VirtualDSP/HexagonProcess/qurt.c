@@ -1,5 +1,6 @@
 // QuRT, the DSP's operating system, over Linux: threads, futexes, mutexes. Layouts and names are those of its public
 // interface; `qurt_thread_attr` is as platform_qurt.c of the DSP program has it.
+#include "hap.h"
 #include "threads.h"
 
 #include "AEEStdErr.h"
@@ -11,7 +12,7 @@ enum {
 };
 
 enum { QURT_EOK = 0, QURT_EINVALID = 4, QURT_EFAILED = 12, QURT_ENOTHREAD = 13, THREADS_MAX = 256 };
-enum { DEFAULT_PRIORITY = 192 };
+enum { DEFAULT_PRIORITY = 192, UNUSED = 0xa5, STACK_MARGIN = 64 };
 
 typedef struct {
     // The system's number while the thread lives. The system clears it when the thread no longer needs its stack.
@@ -23,6 +24,8 @@ typedef struct {
     bool is_detached;
     void (*entry)(void *);
     void *argument;
+    uint8_t *stack;
+    uint32_t stack_size;
 } thread;
 
 static thread threads[THREADS_MAX];
@@ -57,9 +60,10 @@ static thread *start(void (*entry)(void *), void *argument, void *stack, size_t 
     lock_take(&threads_lock);
     thread *t = free_place();
     // Until the system has written the number, it must not look as if the thread were over.
-    if (t) *t = (thread){UINT32_MAX, 1, 0, priority, 0, is_detached, entry, argument};
+    if (t) *t = (thread){UINT32_MAX, 1, 0, priority, 0, is_detached, entry, argument, stack, size};
     lock_release(&threads_lock);
     if (!t) return NULL;
+    __builtin_memset(stack, UNUSED, size);
     uintptr_t *top = (uintptr_t *)(((uintptr_t)stack + size - 16) & ~(uintptr_t)7);
     top[0] = (uintptr_t)begin;
     top[1] = (uintptr_t)t;
@@ -100,6 +104,16 @@ int qurt_thread_create(uint32_t *id, qurt_thread_attributes *attributes, void (*
     return QURT_EOK;
 }
 
+// How much of its stack a thread has used; one that has come to the end may have spoilt anything, so that is the end
+// of the process.
+static void check_stack(const thread *t) {
+    uint32_t left = 0;
+    while (left < t->stack_size && t->stack[left] == UNUSED) left++;
+    HAP_debug_v2(left < STACK_MARGIN ? 4 : 0, __FILE__, __LINE__, "a thread has used %u of %u bytes of its stack",
+                 t->stack_size - left, t->stack_size);
+    if (left < STACK_MARGIN) linux_fail("a thread of the program has run over its stack\n");
+}
+
 int qurt_thread_join(uint32_t id, int *status) {
     lock_take(&threads_lock);
     thread *t = thread_of(id);
@@ -109,6 +123,7 @@ int qurt_thread_join(uint32_t id, int *status) {
         // The system wakes futexes of its own kind, which are not private; hence the time limit.
         linux_wait(&t->number, number, 1000);
     }
+    check_stack(t);
     if (status) *status = t->status;
     t->is_taken = 0;
     return QURT_EOK;
