@@ -182,7 +182,7 @@ let package = Package(
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.
-            exclude: ["HTPProgram/Fixtures", "VirtualDSP/Fixtures", "Witness"]),
+            exclude: ["HTPProgram/Fixtures", "VirtualDSP/Fixtures", "QemuHost/Fixtures", "Witness"]),
     ],
     cLanguageStandard: .c11
 )

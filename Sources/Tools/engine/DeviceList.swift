@@ -25,7 +25,8 @@ enum DeviceList {
             case ("qemu", let session?) where session < 4: self = .emulator(session)
             default:
                 throw ValidationError(
-                    "'\(text)' is no device; there are cpu, auto, htp0 to htp3, sim0 to sim3, qemu0 to qemu3.")
+                    "'\(text)' is no device; there are cpu, auto, htp0 to htp3, sim0 to sim3, qemu0 to qemu3."
+                )
             }
         }
     }
@@ -54,7 +55,8 @@ enum DeviceList {
     /// Loads a model onto the devices. Where `auto` finds a DSP that does not work, it says so and takes the
     /// CPU.
     func load(
-        _ path: String, _ options: LanguageModel.Options, through transport: TransportChoice, _ power: PowerLevel
+        _ path: String, _ options: LanguageModel.Options, through transport: TransportChoice,
+        _ power: PowerLevel
     ) throws -> LanguageModel {
         var options = options
         switch self {

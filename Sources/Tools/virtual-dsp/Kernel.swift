@@ -14,7 +14,8 @@ struct ShellLauncher: ProcessLauncher {
     func launch() throws(SystemError) -> ChannelEndpoint {
         let (ours, theirs) = try ChannelEndpoint.pair()
         let process = try Child.start(
-            "/proc/self/exe", ["protection-domain", "\(theirs.descriptor)"] + (runsHexagon ? ["--hexagon"] : []),
+            "/proc/self/exe",
+            ["protection-domain", "\(theirs.descriptor)"] + (runsHexagon ? ["--hexagon"] : []),
             passing: [theirs.descriptor])
         Child.reap(process)
         return ours

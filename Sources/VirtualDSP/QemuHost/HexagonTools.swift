@@ -30,16 +30,20 @@ package struct HexagonTools: Sendable {
             }
             emulator = path
         } else {
-            let paths = (variable("PATH") ?? "/usr/bin:/bin").split(separator: ":").map { "\($0)/qemu-hexagon" }
+            let paths = (variable("PATH") ?? "/usr/bin:/bin").split(separator: ":").map {
+                "\($0)/qemu-hexagon"
+            }
             guard let path = paths.first(where: isExecutable) else {
                 throw Missing(
-                    description: "there is no qemu-hexagon; install qemu-user, or set HEXAGONRPC_QEMU to its path")
+                    description:
+                        "there is no qemu-hexagon; install qemu-user, or set HEXAGONRPC_QEMU to its path")
             }
             emulator = path
         }
         guard let process = file("hexagon-process") else {
             throw Missing(
-                description: "there is no hexagon-process in \(folders.joined(separator: ", ")); make it with "
+                description:
+                    "there is no hexagon-process in \(folders.joined(separator: ", ")); make it with "
                     + "Sources/HTP/build, or set HEXAGONRPC_HEXAGON_PATH to its folder")
         }
         guard let processor = newestProcessor(emulator, process) else {
@@ -51,7 +55,8 @@ package struct HexagonTools: Sendable {
     /// Where Hexagon code is looked for: the folders of `HEXAGONRPC_HEXAGON_PATH`, the executable's, `hexagon` in
     /// that, and `.build/hexagon` of the package that the executable was built in.
     package static var folders: [String] {
-        var folders = (variable("HEXAGONRPC_HEXAGON_PATH") ?? "").split { $0 == ":" || $0 == ";" }.map(String.init)
+        var folders = (variable("HEXAGONRPC_HEXAGON_PATH") ?? "").split { $0 == ":" || $0 == ";" }.map(
+            String.init)
         var parts = executable.split(separator: "/").dropLast()
         func path(_ parts: some Sequence<Substring>) -> String { "/" + parts.joined(separator: "/") }
         folders += [path(parts), path(parts) + "/hexagon"]

@@ -35,9 +35,10 @@ protocol Execution: Sendable {
 /// A shared object that is loaded. Unloaded when nobody uses it any more.
 protocol ModuleLibrary: AnyObject, Sendable {
     /// A skel's entry: handle, scalars, arguments.
-    typealias Entry = @Sendable (
-        UInt64, Scalars, UnsafeMutableBufferPointer<RemoteArgument>
-    ) throws(RemoteCallError) -> AEEResult
+    typealias Entry =
+        @Sendable (
+            UInt64, Scalars, UnsafeMutableBufferPointer<RemoteArgument>
+        ) throws(RemoteCallError) -> AEEResult
 
     /// The function of a skel that takes calls; nil where there is none of that name.
     func entry(_ symbol: String) throws(RemoteCallError) -> Entry?
