@@ -109,12 +109,18 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tools/engine"),
+        // What fastrpc-probe looks at, tries and reports.
+        swiftTarget(
+            "Diagnosis", floor: "Tools",
+            [
+                "HexagonRPC", "HTPInterface", "SystemInterfaces", "RemoteCalls", "FastRPCKernel",
+                "FastRPCLibrary", "SharedMemory", "ErrorCodes",
+            ]),
         .executableTarget(
             name: "fastrpc-probe",
             dependencies: [
-                "HexagonRPC", "HTPInterface", "FastRPCKernel", "FastRPCLibrary", "SharedMemory", "ErrorCodes",
+                "Diagnosis", "ErrorCodes",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Tools/fastrpc-probe"),
         .executableTarget(

@@ -40,10 +40,13 @@ package enum ErrorCodes {
             chosen.count > 2
             ? chosen.map(\.reason).joined(separator: ", or ") + ": fastrpc-probe tells which"
             : chosen.map(\.remedy).filter { !$0.isEmpty }.joined(separator: "; or ")
-        for (name, path) in defaultPaths.merging(paths, uniquingKeysWith: { $1 }) {
-            text = replace("{\(name)}", by: path, in: text)
-        }
-        return text
+        for (name, path) in paths { text = replace("{\(name)}", by: path, in: text) }
+        return readable(text)
+    }
+
+    /// A remedy with general words where paths belong.
+    package static func readable(_ remedy: String) -> String {
+        defaultPaths.reduce(remedy) { replace("{\($1.key)}", by: $1.value, in: $0) }
     }
 
     private static let defaultPaths = ["node": "/dev/fastrpc-*", "shell": "the shell"]
