@@ -33,6 +33,9 @@ struct Probe: ParsableCommand {
             "Which DSP: \(DSPName.all.map(\.name).joined(separator: ", ")).", valueName: "name"))
     var domain = "cdsp"
 
+    @Flag(name: .shortAndLong, help: "Print all that was seen, also where nothing is wrong.")
+    var verbose = false
+
     @Flag(help: "Only look: do not ask the DSP anything.")
     var noSession = false
 
@@ -67,7 +70,7 @@ struct Probe: ParsableCommand {
             print(try found.json())
         } else {
             let colour = (environment["NO_COLOR"] ?? "").isEmpty && isatty(STDOUT_FILENO) == 1
-            print(found.text(Report.TextStyle(colour: colour)))
+            print(found.text(Report.TextStyle(colour: colour, verbose: verbose)))
         }
         if !found.failures.isEmpty { throw ExitCode.failure }
     }

@@ -107,14 +107,14 @@ extension Prober {
         }
         if name == "queue" { return hangingQueue(how) }
         return Check(
-            name, .fail, "the DSP does not answer: \(Self.activity(name))", evidence: how, remedy: Self.restartRemedy)
+            name, .fail, "the DSP does not answer when \(Self.activity(name))", evidence: how, remedy: Self.restartRemedy)
     }
 
     private static func activity(_ name: String) -> String {
         switch name {
-        case "module": "it was to load a module"
-        case "round-trip", "call-time": "a method was called"
-        default: "a buffer was to be mapped"
+        case "module": "it is to load a module"
+        case "round-trip", "call-time": "a method is called"
+        default: "a buffer is to be mapped"
         }
     }
 
@@ -151,7 +151,7 @@ extension Prober {
                 remedy: "# use plain calls instead of queues: programs of HexagonRPC, such as engine, do so already")
         default:
             return Check(
-                step.name, .fail, "\(Self.activity(step.name)), which failed: \(Self.describe(step.code))",
+                step.name, .fail, "it fails when \(Self.activity(step.name)): \(Self.describe(step.code))",
                 evidence: Self.evidence(step),
                 remedy: "fastrpc-probe explain \(Self.hexadecimal(step.code))\n" + Self.restartRemedy)
         }
@@ -163,8 +163,8 @@ extension Prober {
         return Check(
             step.name, .fail,
             isRestart
-                ? "the whole DSP restarted: \(Self.activity(step.name))"
-                : "the process on the DSP died: \(Self.activity(step.name))",
+                ? "the whole DSP restarted when \(Self.activity(step.name))"
+                : "the process on the DSP died when \(Self.activity(step.name))",
             evidence: Self.evidence(step),
             remedy: """
                 sudo dmesg | grep -i -e fastrpc -e \(domain.name) | tail -30  # what the DSP reported as it crashed

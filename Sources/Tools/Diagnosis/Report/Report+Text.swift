@@ -1,54 +1,67 @@
 extension Report {
-    /// How much of the report is printed.
+    /// How much of the report is printed, and how.
     package struct TextStyle: Sendable {
         package var colour: Bool
-        /// Lines of evidence for a check that is all right; nil for all.
-        package var evidenceLimit: Int?
+        /// Whether all that was seen is printed also where nothing is wrong.
+        package var verbose: Bool
+        /// What lines without a finding are cut to.
+        package var width: Int
 
-        package init(colour: Bool = false, evidenceLimit: Int? = 2) {
+        package init(colour: Bool = false, verbose: Bool = false, width: Int = 120) {
             self.colour = colour
-            self.evidenceLimit = evidenceLimit
+            self.verbose = verbose
+            self.width = width
         }
     }
 
     /// The report for a reader: the answer first, then every check. Checks that are skipped one after the other
     /// for the same reason share a line.
     package func text(_ style: TextStyle) -> String {
-        var lines = [bold(summary, style)]
-        for check in failures {
-            lines += check.remedy.split(separator: "\n").map { "  try: \($0)" }
-        }
-        lines.append("")
+        var lines = [bold(summary, style), ""]
         let width = checks.map(\.id.count).max() ?? 0
         var rest = checks[...]
         while let check = rest.first {
-            let group = check.status == .skip ? rest.prefix { $0.status == .skip && $0.summary == check.summary } : []
+            let group =
+                check.status == .skip ? rest.prefix { $0.status == .skip && $0.summary == check.summary } : []
             if group.count > 1 {
                 let names = group.map(\.id).joined(separator: ", ")
-                lines.append("\(word(.skip, style))  \(names): \(check.summary)")
+                lines += wrapped("\(names): \(check.summary)", style).enumerated().map { index, line in
+                    "\(index == 0 ? word(.skip, style) : "    ")  \(line)"
+                }
                 rest = rest.dropFirst(group.count)
             } else {
-                lines += text(check, width: width, style)
+                lines += text(check, idWidth: width, style)
                 rest = rest.dropFirst()
             }
         }
         return lines.joined(separator: "\n")
     }
 
-    private func text(_ check: Check, width: Int, _ style: TextStyle) -> [String] {
-        let margin = String(repeating: " ", count: 8 + width)
-        let name = check.id + String(repeating: " ", count: width - check.id.count)
-        var lines = ["\(word(check.status, style))  \(name)  \(check.summary)"]
+    private func text(_ check: Check, idWidth: Int, _ style: TextStyle) -> [String] {
+        let margin = String(repeating: " ", count: 8 + idWidth)
+        let name = check.id + String(repeating: " ", count: idWidth - check.id.count)
+        let head = "\(word(check.status, style))  \(name)  \(check.summary)"
         let evidence = check.evidence.split(separator: "\n")
-        var shown = evidence[...]
-        if check.status == .ok || check.status == .skip, let limit = style.evidenceLimit {
-            shown = evidence.prefix(limit)
+        if !style.verbose, check.status == .ok || check.status == .skip {
+            // Nothing to do here: one line.
+            let room = style.width - margin.count - check.summary.count - 3
+            guard let first = evidence.first, room > 16 else { return [head] }
+            let text = first.count <= room ? "\(first)" : first.prefix(room - 1) + "…"
+            return [head + "  " + dim(text, style)]
         }
-        lines += shown.map { "\(margin)\(dim("seen: \($0)", style))" }
-        if shown.count < evidence.count {
-            lines.append("\(margin)\(dim("and \(evidence.count - shown.count) more, see --report", style))")
+        return [head] + evidence.map { "\(margin)\(dim("seen: \($0)", style))" }
+            + check.remedy.split(separator: "\n").map { "\(margin)try:  \($0)" }
+    }
+
+    /// Words in lines of the style's width.
+    private func wrapped(_ text: String, _ style: TextStyle) -> [String] {
+        var lines = [""]
+        for word in text.split(separator: " ") {
+            if !lines[lines.count - 1].isEmpty, lines[lines.count - 1].count + word.count > style.width - 8 {
+                lines.append("")
+            }
+            lines[lines.count - 1] += (lines[lines.count - 1].isEmpty ? "" : " ") + word
         }
-        lines += check.remedy.split(separator: "\n").map { "\(margin)try:  \($0)" }
         return lines
     }
 

@@ -32,7 +32,7 @@ package struct ReportFile {
             let processor = device.remoteproc.map { "\($0.state), \($0.firmware)" } ?? "no remote processor"
             lines.append("\(device.name): \(processor)\(nodes.isEmpty ? "" : "; \(nodes)")")
         }
-        lines += ["", report.text(Report.TextStyle(colour: false, evidenceLimit: nil)), ""]
+        lines += ["", report.text(Report.TextStyle(verbose: true)), ""]
         return Mask(machine: machine).apply(lines.joined(separator: "\n"))
     }
 

@@ -11,6 +11,7 @@ struct SessionUse {
     /// The handle of this probe's own module.
     private var probe: UInt64?
     private var isLost = false
+    private var mapsBuffers = false
 
     init(_ session: any TransportSession, _ writer: StepWriter, _ log: TransportLog, _ modules: [String]) {
         self.session = session
@@ -28,9 +29,10 @@ struct SessionUse {
         if !modules.isEmpty { step("module", deadline: 5) { try $0.openModules() } }
         step("round-trip", deadline: 4) { try $0.roundTrip() }
         step("mapping", deadline: 4) { try $0.mapBuffer() }
-        step("largest-mapping", deadline: 6) { try $0.findLargestMapping() }
+        if mapsBuffers { step("largest-mapping", deadline: 6) { try $0.findLargestMapping() } }
         step("call-time", deadline: 4) { try $0.timeCalls() }
-        if probe != nil { step("queue", deadline: 5) { try $0.exchangePackets() } }
+        // Queues lie in mapped buffers.
+        if probe != nil, mapsBuffers { step("queue", deadline: 5) { try $0.exchangePackets() } }
         reportReverseCalls()
     }
 
@@ -85,7 +87,7 @@ struct SessionUse {
         return ["how": "4096 bytes sent, each increased by one on the DSP, and received (\(FastRPCProbeModule.file))"]
     }
 
-    private func mapBuffer() throws -> [String: String] {
+    private mutating func mapBuffer() throws -> [String: String] {
         let byteCount = 1 << 20
         // Closed when it goes out of scope.
         let buffer = try session.allocator.allocate(byteCount: byteCount)
@@ -106,6 +108,7 @@ struct SessionUse {
             how = "1 MiB mapped, its first and last byte read and written on the DSP, and unmapped"
         }
         try session.unmap(buffer.descriptor, buffer.address, byteCount)
+        mapsBuffers = true
         return ["how": how]
     }
 
