@@ -1,20 +1,20 @@
 /// A DSP by its FastRPC name, and the other names that Linux has for it.
-struct Domain {
+package struct DSPName: Hashable, Sendable {
     /// The label in `/dev/fastrpc-<label>` and in a URI's `_dom`.
-    let name: String
+    package let name: String
     /// The number in the names of shell files.
     let id: Int
     /// What remoteproc calls it.
     let remoteprocNames: [String]
 
-    static let all = [
-        Domain(name: "adsp", id: 0, remoteprocNames: ["adsp"]),
-        Domain(name: "mdsp", id: 1, remoteprocNames: ["modem", "mss"]),
-        Domain(name: "sdsp", id: 2, remoteprocNames: ["slpi", "sdsp"]),
-        Domain(name: "cdsp", id: 3, remoteprocNames: ["cdsp", "cdsp0"]),
-        Domain(name: "cdsp1", id: 4, remoteprocNames: ["cdsp1"]),
-        Domain(name: "gdsp0", id: 5, remoteprocNames: ["gpdsp0", "gpdsp", "gdsp0"]),
-        Domain(name: "gdsp1", id: 6, remoteprocNames: ["gpdsp1", "gdsp1"]),
+    package static let all = [
+        DSPName(name: "adsp", id: 0, remoteprocNames: ["adsp"]),
+        DSPName(name: "mdsp", id: 1, remoteprocNames: ["modem", "mss"]),
+        DSPName(name: "sdsp", id: 2, remoteprocNames: ["slpi", "sdsp"]),
+        DSPName(name: "cdsp", id: 3, remoteprocNames: ["cdsp", "cdsp0"]),
+        DSPName(name: "cdsp1", id: 4, remoteprocNames: ["cdsp1"]),
+        DSPName(name: "gdsp0", id: 5, remoteprocNames: ["gpdsp0", "gpdsp", "gdsp0"]),
+        DSPName(name: "gdsp1", id: 6, remoteprocNames: ["gpdsp1", "gdsp1"]),
     ]
 
     /// The two nodes that the driver may register for it: plain, and the one that also takes signed code.
@@ -22,7 +22,7 @@ struct Domain {
 
     /// Whether a remote processor is this DSP, by its name or, where a kernel gives it the name of the
     /// platform device, by its firmware (`qcom/…/cdsp.mbn`, `qccdsp8380.mbn`).
-    func matches(_ processor: Report.Remoteproc) -> Bool {
+    func matches(_ processor: RemoteProcessor) -> Bool {
         if remoteprocNames.contains(processor.name) { return true }
         guard !Self.all.contains(where: { $0.remoteprocNames.contains(processor.name) }) else { return false }
         let file = processor.firmware.split(separator: "/").last ?? ""

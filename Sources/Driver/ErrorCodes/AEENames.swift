@@ -1,4 +1,7 @@
-extension AEEResult {
+// Names and meanings of `qualcomm/fastrpc`, `inc/AEEStdErr.h`.
+
+/// The names of status codes.
+enum AEENames {
     /// A code's C name and what it means.
     struct Entry: Sendable {
         var code: UInt32
@@ -12,8 +15,19 @@ extension AEEResult {
         }
     }
 
+    /// Codes that have no offset on either side. `AEE_ECONNRESET` shares its number with `AEE_ENORPCMEMORY`; a
+    /// call that fails with it has lost its session.
+    static let plain: [Entry] = [
+        Entry(0x27, "AEE_ENOSUCH", "no such handle, queue or process"),
+        Entry(0x2e, "AEE_EINTERRUPTED", "the wait was interrupted"),
+        Entry(
+            0x68, "AEE_ECONNRESET", "the DSP or its process restarted (or AEE_ENORPCMEMORY: no shared memory)"
+        ),
+        Entry(0x204, "AEE_EWOULDBLOCK", "the operation would block"),
+    ]
+
     /// Codes that mean the same with and without the DSP's offset, in ascending order.
-    static let table: [Entry] = [
+    static let shared: [Entry] = [
         Entry(0x00, "AEE_SUCCESS", "success"),
         Entry(0x01, "AEE_EFAILED", "general failure"),
         Entry(0x02, "AEE_ENOMEMORY", "out of memory"),
@@ -202,14 +216,15 @@ extension AEEResult {
         Entry(0x201, "AEE_EFILE", "file error"),
     ]
 
-    /// Codes that are the same number on the DSP. `AEE_ECONNRESET` shares its number with
-    /// `AEE_ENORPCMEMORY`; a call that fails with it has lost its session.
-    static let plainTable: [Entry] = [
-        Entry(0x27, "AEE_ENOSUCH", "no such handle, queue or process"),
-        Entry(0x2e, "AEE_EINTERRUPTED", "the wait was interrupted"),
-        Entry(
-            0x68, "AEE_ECONNRESET", "the DSP or its process restarted (or AEE_ENORPCMEMORY: no shared memory)"
-        ),
-        Entry(0x204, "AEE_EWOULDBLOCK", "the operation would block"),
-    ]
+    /// What a number in one of the header's ranges is about, where it has no name of its own.
+    static func range(of code: UInt32) -> String? {
+        switch code {
+        case 0x100...0x11f: "the link between host and DSP (GLINK, SMD)"
+        case 0x120...0x13f: "the DSP's device layer (DAL)"
+        case 0x140...0x16f: "the DSP's kernel (QuRT)"
+        case 0x170...0x17f: "the DSP's power manager (MMPM)"
+        case 0x180...0x18f: "asynchronous calls and default processes"
+        default: nil
+        }
+    }
 }
