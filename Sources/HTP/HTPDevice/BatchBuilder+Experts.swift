@@ -46,6 +46,27 @@ extension BatchBuilder {
                 ]))
     }
 
+    /// destination[rows][count · matrix.rows] = for each of a row's `count` experts its matrix × the row's source.
+    ///
+    /// - Parameters:
+    ///   - first: the first expert's matrix; those of the others, of the same kind and shape, follow it at once.
+    ///   - numbers: int32 [rows][count], below `experts`.
+    ///   - source: [rows][matrix.columns], or with `hasOwnSources` [rows][count · matrix.columns].
+    ///   - isQuantized: the operation before that had this source has left it in the form that products take.
+    package mutating func matmul(
+        _ first: DeviceMatrix, experts: Int, _ numbers: DeviceTensor, count: Int, _ source: DeviceTensor,
+        hasOwnSources: Bool, to destination: DeviceTensor, rows: Rows = .tokens, isQuantized: Bool = false
+    ) {
+        append(
+            BatchOperation(
+                .matmulIndexed, flags: isQuantized ? BatchLayout.sameSource : 0, rows: rows, to: destination,
+                from: [source, first.tensor, numbers],
+                parameters: [
+                    first.kind.rawValue, UInt32(first.rows), UInt32(first.columns), UInt32(experts),
+                    UInt32(count), UInt32(hasOwnSources ? count : 1),
+                ]))
+    }
+
     /// destination[rows][width] = Σ vectors[rows][count · width] · weights[rows][count] (+ addend, which it may be).
     package mutating func mix(
         _ vectors: DeviceTensor, weights: DeviceTensor, count: Int, width: Int,

@@ -115,7 +115,7 @@ struct BatchOperation {
     enum Opcode: UInt32, CaseIterable {
         case matmul = 1
         case norm, rope, store, attention, softmax, activate, add, multiply, scale, rows, route, mix, addRows
-        case top
+        case top, matmulIndexed
     }
 
     init(

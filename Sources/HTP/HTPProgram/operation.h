@@ -96,6 +96,7 @@ uint32_t call_numbers(const call *c, uint32_t slot, uint32_t count, uint32_t lim
 
 extern const operation_kind operation_matmul, operation_norm, operation_rope, operation_store,
     operation_attention, operation_softmax, operation_activate, operation_add, operation_multiply,
-    operation_scale, operation_rows, operation_route, operation_mix, operation_add_rows, operation_top;
+    operation_scale, operation_rows, operation_route, operation_mix, operation_add_rows, operation_top,
+    operation_matmul_indexed;
 
 #endif

@@ -19,6 +19,7 @@ const operation_kind *operation_kind_of(uint32_t opcode) {
     case HTP_OP_MIX: return &operation_mix;
     case HTP_OP_ADD_ROWS: return &operation_add_rows;
     case HTP_OP_TOP: return &operation_top;
+    case HTP_OP_MATMUL_INDEXED: return &operation_matmul_indexed;
     default: return NULL;
     }
 }

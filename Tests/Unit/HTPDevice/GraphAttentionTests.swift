@@ -231,7 +231,9 @@ import Testing
             for head in 0..<heads {
                 let vector = rows(query, a.keySize)[token * heads + head]
                 var scores = (begin..<end).map { position in
-                    let product: Double = zip(vector, row(keys, keyBytes, head / a.group, position)).reduce(0.0) {
+                    let product: Double = zip(vector, row(keys, keyBytes, head / a.group, position)).reduce(
+                        0.0
+                    ) {
                         $0 + $1.0 * $1.1
                     }
                     let score = product * Double(scale)

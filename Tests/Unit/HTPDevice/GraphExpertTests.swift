@@ -114,7 +114,9 @@ import Testing
             // Nothing is below a number that is none.
             let keys = Array(values[row * size.width..<(row + 1) * size.width])
             let order = keys.indices.sorted { (a: Int, b: Int) -> Bool in
-                if keys[a].isNaN || keys[b].isNaN { return keys[a].isNaN == keys[b].isNaN ? a < b : keys[b].isNaN }
+                if keys[a].isNaN || keys[b].isNaN {
+                    return keys[a].isNaN == keys[b].isNaN ? a < b : keys[b].isNaN
+                }
                 return keys[a] != keys[b] ? keys[a] > keys[b] : a < b
             }
             expected += order.prefix(size.count).map { Int32($0) }
@@ -123,5 +125,59 @@ import Testing
         #expect(found == expected)
         let wanted = found.indices.map { values[$0 / size.count * size.width + Int(found[$0])].bitPattern }
         #expect(try fixture.get(best, size.rows, size.count).map(\.bitPattern) == wanted)
+    }
+
+    /// Experts that many rows want, that one wants and that none wants.
+    @Test(arguments: [WeightMatrix.Format.q4_0, .q8_0], [(1, 2), (9, 3), (64, 1)], [false, true])
+    func multipliesByChosenExperts(
+        format: WeightMatrix.Format, size: (tokens: Int, count: Int), hasOwnSources: Bool
+    ) throws {
+        let fixture = try GraphFixture(seed: UInt64(size.tokens))
+        let (tokens, count) = size
+        let (experts, outputs, inputs) = (6, 70, 96)
+        let matrices = try (0..<experts).map { _ in
+            try RandomMatrix(format, rows: outputs, columns: inputs, random: &fixture.random)
+        }
+        let numbers = (0..<tokens * count).map { UInt32($0 % 7 == 0 ? 4 : $0 % 3) }
+        let width = hasOwnSources ? count * inputs : inputs
+        let values = fixture.random.normals(tokens * width)
+        let source = try fixture.put(values, width: width), ids = try fixture.put(numbers, width: count)
+        let result = fixture.room(tokens, count * outputs), again = fixture.room(tokens, count * outputs)
+        for (device, buffer) in zip(fixture.devices, fixture.buffers) {
+            func tensor(_ t: GraphFixture.Tensor) -> DeviceTensor {
+                DeviceTensor(buffer, offset: t.offset, stride: t.stride, isShared: true)
+            }
+            // Loaded together, they follow one another.
+            let bytes = matrices.flatMap(\.bytes)
+            let first = try bytes.withUnsafeBytes { bytes in
+                let size = bytes.count / experts
+                let weights = try matrices.indices.map { index in
+                    try WeightMatrix(
+                        name: "expert", format: format, rows: outputs, columns: inputs,
+                        bytes: UnsafeRawBufferPointer(rebasing: bytes[index * size..<(index + 1) * size]))
+                }
+                return try device.load(weights) { count, body in (0..<count).forEach(body) }[0]
+            }
+            var builder = BatchBuilder()
+            builder.matmul(
+                device.matrix(first), experts: experts, tensor(ids), count: count, tensor(source),
+                hasOwnSources: hasOwnSources, to: tensor(result))
+            if !hasOwnSources {
+                builder.matmul(
+                    device.matrix(first), experts: experts, tensor(ids), count: count, tensor(source),
+                    hasOwnSources: false, to: tensor(again), isQuantized: true)
+            }
+            let report = try device.submit(try device.prepare(builder), BatchParameters(tokens: tokens))
+            #expect(report.multiplyAdds == builder.operationCount * tokens * count * outputs * inputs)
+        }
+        let found = try fixture.get(result, tokens, count * outputs)
+        for pair in 0..<tokens * count {
+            let at = hasOwnSources ? pair * inputs : pair / count * inputs
+            let error = matrices[Int(numbers[pair])].error(
+                of: Array(found[pair * outputs..<(pair + 1) * outputs]), with: Array(values[at..<at + inputs])
+            )
+            #expect(error < 3e-4, "\(error)")
+        }
+        if !hasOwnSources { #expect(try fixture.get(again, tokens, count * outputs) == found) }
     }
 }

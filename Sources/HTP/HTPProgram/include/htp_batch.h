@@ -109,9 +109,13 @@ enum htp_opcode {
     // destination (int32 [rows][count]) = where the largest values of input 0 stand, and the values in
     // destination 2, in descending order; of equal values the first comes first. `htp_top_parameters`.
     HTP_OP_TOP = 15,
+    // destination [rows][count · out]: for each of a row's `count` experts, named by input 2 (int32
+    // [rows][count]), its matrix of input 1 × input 0 [rows][in], or × one of a row's `count` sources in input 0
+    // [rows][count · in]. `htp_matmul_indexed_parameters`.
+    HTP_OP_MATMUL_INDEXED = 16,
 };
 
-// MATMUL: the source of this operation is quantised already, by the operation before it that had it.
+// MATMUL, MATMUL_INDEXED: the source of this operation is quantised already, by the operation before it that had it.
 #define HTP_MATMUL_SAME_SOURCE 1u
 // NORM: quantise the destination too, for the products that follow with HTP_MATMUL_SAME_SOURCE.
 #define HTP_NORM_QUANTIZE 1u
@@ -131,6 +135,15 @@ typedef struct htp_matmul_parameters {
     uint32_t out; // rows of the weights
     uint32_t in;  // columns of the weights
 } htp_matmul_parameters;
+
+typedef struct htp_matmul_indexed_parameters {
+    uint32_t tile_kind;
+    uint32_t out;
+    uint32_t in;
+    uint32_t experts; // matrices, one after the other
+    uint32_t count;   // experts of a row
+    uint32_t sources; // of a row: 1 or `count`
+} htp_matmul_indexed_parameters;
 
 typedef struct htp_norm_parameters {
     uint32_t width;
@@ -273,6 +286,7 @@ typedef struct htp_operation {
     union {
         uint32_t words[HTP_PARAMETER_WORDS];
         htp_matmul_parameters matmul;
+        htp_matmul_indexed_parameters matmul_indexed;
         htp_norm_parameters norm;
         htp_rope_parameters rope;
         htp_store_parameters store;

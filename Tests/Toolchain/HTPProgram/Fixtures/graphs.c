@@ -360,6 +360,23 @@ static htp_operation *top(uint32_t width, uint32_t count, uint32_t which) {
     return op;
 }
 
+static htp_operation *experts(uint32_t kind, uint32_t out, uint32_t in, uint32_t experts, uint32_t count,
+                              uint32_t sources) {
+    htp_operation *op = operation(HTP_OP_MATMUL_INDEXED, HTP_ROWS_TOKENS);
+    set(op, HTP_INPUT_0, floats(rows_of(op), in * sources, 0));
+    htp_tensor weights = tiles(kind, out, in);
+    const uint64_t bytes = htp_tiles_bytes(kind, out, in);
+    for (uint32_t i = 1; i < experts; i++) {
+        const htp_tensor next = tiles(kind, out, in);
+        if (next.offset != weights.offset + i * bytes) end(28);
+    }
+    set(op, HTP_INPUT_0 + 1, weights);
+    set(op, HTP_INPUT_0 + 2, numbers(rows_of(op), count, experts));
+    destination(op, HTP_DESTINATION, out * count, 0);
+    op->parameters.matmul_indexed = (htp_matmul_indexed_parameters){kind, out, in, experts, count, sources};
+    return op;
+}
+
 // Runs the batch with `workers` workers; returns its header.
 static htp_batch_header run_batch(uint8_t *batch, uint32_t workers) {
     uint32_t executed;
@@ -498,6 +515,13 @@ static void good_batches(void) {
         matmul(kind, 40, 64, NULL, 0);
         matmul(kind, 33, 96, &source, 0);
         run_good();
+        for (uint32_t tokens = 1; tokens <= 33; tokens += 16) {
+            begin(tokens, 0, 0);
+            experts(kind, 70, 64, 5, 2, 1);
+            experts(kind, 33, 96, 3, 3, 3);
+            experts(kind, 1, 32, 1, 1, 1);
+            run_good();
+        }
     }
 }
 
@@ -524,6 +548,8 @@ static void all_operations(void) {
     route(8, 2, HTP_GATE_SOFTMAX, HTP_ROUTE_NORMALIZE, 1);
     mix(20, 2, 1);
     add_rows(20, 2, 5);
+    experts(HTP_TILES_4BIT, 7, 32, 2, 2, 1);
+    experts(HTP_TILES_4BIT, 7, 32, 2, 2, 2);
     top(50, 4, HTP_ROWS_OUTPUTS);
     commands.header.byte_count
         = sizeof commands.header + sizeof commands.buffers + commands.header.operation_count * sizeof *op;
