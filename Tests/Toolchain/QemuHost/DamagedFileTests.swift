@@ -155,7 +155,11 @@ extension [UInt8] {
             return offset + address - start
         }
         return offsets.contains { offset in
-            stride(from: offset, to: count - 8, by: 8).contains { [12, 25].contains(number($0, 4)) }
+            for entry in stride(from: offset, to: count - 8, by: 8) {
+                guard let tag = number(entry, 4), tag != 0 else { return false }
+                if tag == 12 || tag == 25 { return true }
+            }
+            return false
         }
     }
 }
