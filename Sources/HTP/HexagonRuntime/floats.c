@@ -131,9 +131,9 @@ float sqrtf(float value) {
         exponent -= 127;
         int is_odd = exponent & 1, is_exact;
         uint32_t found = (uint32_t)root(fraction << (27 + is_odd), &is_exact);
-        uint32_t rest = (found & 1) << 1 | !is_exact;
-        result = ((uint32_t)((exponent - is_odd) / 2 + 126) << 23) + (found >> 1);
-        result += rest == 3 || (rest == 2 && (result & 1));
+        uint32_t rest = (found & 3) << 1 | !is_exact;
+        result = ((uint32_t)((exponent - is_odd) / 2 + 126) << 23) + (found >> 2);
+        result += rest > 4 || (rest == 4 && (result & 1));
     }
     float out;
     __builtin_memcpy(&out, &result, sizeof out);

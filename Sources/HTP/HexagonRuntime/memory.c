@@ -8,7 +8,8 @@ void *memcpy(void *restrict to, const void *restrict from, size_t count) {
     uint8_t *out = to;
     const uint8_t *in = from;
     if (is_aligned(to, from))
-        for (; count >= 8; count -= 8, out += 8, in += 8) *(uint64_t *)(void *)out = *(const uint64_t *)(const void *)in;
+        for (; count >= 8; count -= 8, out += 8, in += 8)
+            *(uint64_t *)(void *)out = *(const uint64_t *)(const void *)in;
     while (count--) *out++ = *in++;
     return to;
 }

@@ -110,6 +110,7 @@ static void perform(call *c) {
                 l->arguments[index] = arguments[index];
             }
             free(arguments);
+            threads_check_stacks();
         } else {
             status = (uint32_t)AEE_ENOMEMORY;
         }

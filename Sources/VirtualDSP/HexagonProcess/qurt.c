@@ -57,13 +57,13 @@ static thread *free_place(void) {
 
 static thread *start(void (*entry)(void *), void *argument, void *stack, size_t size, uint32_t priority,
                      bool is_detached) {
+    __builtin_memset(stack, UNUSED, size);
     lock_take(&threads_lock);
     thread *t = free_place();
     // Until the system has written the number, it must not look as if the thread were over.
     if (t) *t = (thread){UINT32_MAX, 1, 0, priority, 0, is_detached, entry, argument, stack, size};
     lock_release(&threads_lock);
     if (!t) return NULL;
-    __builtin_memset(stack, UNUSED, size);
     uintptr_t *top = (uintptr_t *)(((uintptr_t)stack + size - 16) & ~(uintptr_t)7);
     top[0] = (uintptr_t)begin;
     top[1] = (uintptr_t)t;
@@ -94,7 +94,7 @@ typedef struct {
 } qurt_thread_attributes;
 
 int qurt_thread_create(uint32_t *id, qurt_thread_attributes *attributes, void (*entry)(void *), void *argument) {
-    enum { LEAST_STACK = 64 };
+    enum { LEAST_STACK = 2 * STACK_MARGIN };
     if (!id || !attributes || !entry || !attributes->stack_address || attributes->stack_size < LEAST_STACK)
         return QURT_EINVALID;
     const thread *t = start(entry, argument, attributes->stack_address, attributes->stack_size,
@@ -104,14 +104,19 @@ int qurt_thread_create(uint32_t *id, qurt_thread_attributes *attributes, void (*
     return QURT_EOK;
 }
 
-// How much of its stack a thread has used; one that has come to the end may have spoilt anything, so that is the end
-// of the process.
-static void check_stack(const thread *t) {
+// A thread that has come to the end of its stack may have spoilt anything: that is the end of the process.
+static uint32_t unused_stack(const thread *t, uint32_t limit) {
     uint32_t left = 0;
-    while (left < t->stack_size && t->stack[left] == UNUSED) left++;
-    HAP_debug_v2(left < STACK_MARGIN ? 4 : 0, __FILE__, __LINE__, "a thread has used %u of %u bytes of its stack",
-                 t->stack_size - left, t->stack_size);
+    while (left < limit && t->stack[left] == UNUSED) left++;
     if (left < STACK_MARGIN) linux_fail("a thread of the program has run over its stack\n");
+    return left;
+}
+
+void threads_check_stacks(void) {
+    lock_take(&threads_lock);
+    for (int i = 0; i < THREADS_MAX; i++)
+        if (threads[i].is_taken && !threads[i].is_detached) unused_stack(&threads[i], STACK_MARGIN);
+    lock_release(&threads_lock);
 }
 
 int qurt_thread_join(uint32_t id, int *status) {
@@ -123,9 +128,12 @@ int qurt_thread_join(uint32_t id, int *status) {
         // The system wakes futexes of its own kind, which are not private; hence the time limit.
         linux_wait(&t->number, number, 1000);
     }
-    check_stack(t);
+    HAP_debug_v2(0, __FILE__, __LINE__, "a thread has used %u of %u bytes of its stack",
+                 t->stack_size - unused_stack(t, t->stack_size), t->stack_size);
     if (status) *status = t->status;
+    lock_take(&threads_lock);
     t->is_taken = 0;
+    lock_release(&threads_lock);
     return QURT_EOK;
 }
 
