@@ -61,7 +61,7 @@ struct SnapshotTests {
     @Test(arguments: machines.keys.sorted())
     func json(name: String) throws {
         let report = try #require(Self.machines[name])().report()
-        try Self.compare(try report.json(), "\(name).json")
+        try Self.compare(try report.json(pretty: true), "\(name).json")
     }
 
     /// Every file is compared with something.
