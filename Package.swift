@@ -174,11 +174,13 @@ let package = Package(
                 "SystemInterfaces", "ReverseTunnel", "DSPQueue",
                 "HexagonIDL",
                 "HexagonRPC", "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
-                "Tokenization",
+                "Tokenization", "ErrorCodes", "Diagnosis",
                 "Models", "Runtime", "Engine", "VirtualDSP", "CRemote", "engine-tool",
                 "VirtualChannel", "VirtualShell", "VirtualKernel", "VirtualMachine", "virtual-dsp", "CLinux",
             ],
-            path: "Tests/Unit"),
+            path: "Tests/Unit",
+            // What the probe's output is compared with.
+            exclude: ["Diagnosis/Snapshots"]),
         .testTarget(
             name: "DataTests",
             dependencies: [
@@ -192,7 +194,7 @@ let package = Package(
                 "ReverseTunnel", "DSPQueue", "HexagonIDL", "HexagonRPC", "HTPProgram", "GGUF", "Quantization",
                 "CPUKernels", "Tokenization", "Engine", "VirtualDSP", "VirtualChannel", "VirtualShell",
                 "VirtualKernel", "VirtualMachine", "QemuHost", "HTPInterface", "HTPDevice", "engine-tool",
-                "virtual-dsp", "dsp-client",
+                "virtual-dsp", "fastrpc-probe", "ErrorCodes", "Diagnosis", "dsp-client",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.

@@ -47,8 +47,8 @@ package struct Prober {
         found.add(buildCheck(found, outcome))
         found.add(capabilityCheck(found, outcome))
         found.add(kernelSessionCheck(found, outcome))
-        found.add(librarySessionCheck(found))
         for check in afterSession(found, outcome) { found.add(check) }
+        found.add(librarySessionCheck(found))
         found.add(drmCheck())
         found.add(acceleratorCheck())
         found.add(engineCheck(found))
@@ -72,15 +72,17 @@ package struct Prober {
 
     /// What came of the library's session, or why there was none.
     func libraryOutcome(_ found: Findings) -> SessionOutcome {
-        if let cause = found.cause(["library", "session-kernel"]) { return .notTried(cause) }
+        // A DSP that has just died or hangs would only fail once more.
+        let decisive = ["library", "session-kernel", "round-trip", "mapping", "call-time"]
+        if let cause = found.cause(decisive) { return .notTried(cause) }
         guard let file = libraryFile() else {
             return .notTried(.other("there is no FastRPC library"))
         }
-        let hasModule = self.module(FastRPCProbeModule.file) != nil
+        let mayCall = ["module", "round-trip", "reverse-calls"].allSatisfy { found[$0]?.status == .ok }
         return trial.library(
             LibraryTrialRequest(
                 domain: domain.name, file: file,
-                modules: hasModule && found["module"]?.status == .ok ? [FastRPCProbeModule.file] : []))
+                modules: mayCall && module(FastRPCProbeModule.file) != nil ? [FastRPCProbeModule.file] : []))
     }
 
     /// Every DSP of which the machine shows a trace, not only the one asked for.

@@ -1,12 +1,12 @@
 /// What can be read off a module for Hexagon, a 32-bit ELF file: the version it needs, and which libraries.
-struct HexagonImage {
+package struct HexagonImage {
     /// The architecture's version in hexadecimal digits, `0x68` for v68.
-    let architecture: Int
+    package let architecture: Int
     /// `DT_NEEDED`
-    let needed: [String]
+    package let needed: [String]
 
     /// Nil for anything else than a well-formed file of this kind.
-    init?(bytes: [UInt8]) {
+    package init?(bytes: [UInt8]) {
         let file = Reader(bytes: bytes)
         guard bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46, 1, 1]), file.number(18, 2) == 164,
             let flags = file.number(36, 4), let table = file.number(28, 4), let size = file.number(42, 2),
