@@ -21,4 +21,15 @@ void matmul_tiles(const matmul *m, uint32_t first, uint32_t last);
 // The same bits, in the way that is fastest on this processor.
 void matmul_tiles_fastest(const matmul *m, uint32_t first, uint32_t last);
 
+// Products of one expert among many: `m->weights` is the first expert's matrix, and the others' follow at once,
+// each of `htp_tiles_bytes`.
+//
+// Of the activations' rows, those that `indices` lists are multiplied: row indices[i] of `m->activations` (and of
+// `m->destination`) by expert `expert`. No index, no work. `m->rows` bounds the indices and is the caller's to
+// keep.
+void matmul_indexed_tiles(
+    const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first, uint32_t last);
+void matmul_indexed_tiles_fastest(
+    const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first, uint32_t last);
+
 #endif
