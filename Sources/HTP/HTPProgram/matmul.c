@@ -22,7 +22,12 @@
 #define ROWS_AT_ONCE 4
 
 #define ALWAYS static inline __attribute__((always_inline))
+// On the processor, loops over codes are code; elsewhere that would be more of it than is good.
+#if defined(__hexagon__)
 #define UNROLLED _Pragma("GCC unroll 16")
+#else
+#define UNROLLED _Pragma("GCC unroll 1")
+#endif
 #define ROLLED _Pragma("GCC unroll 1")
 
 // The same number, of which the compiler then knows nothing. Loads reach eight vectors before and seven after a
@@ -517,9 +522,13 @@ ALWAYS void tiles_of_kind(const matmul *m, uint32_t kind, const selection *selec
         uint32_t row = 0;
         for (; row + ROWS_AT_ONCE <= selected->count; row += ROWS_AT_ONCE)
             pass(m, kind, tile, selected, row, ROWS_AT_ONCE);
+#if defined(__hexagon__)
         if (selected->count - row == 3) pass(m, kind, tile, selected, row, 3);
         if (selected->count - row == 2) pass(m, kind, tile, selected, row, 2);
         if (selected->count - row == 1) pass(m, kind, tile, selected, row, 1);
+#else
+        for (; row < selected->count; row++) pass(m, kind, tile, selected, row, 1);
+#endif
     }
 }
 
