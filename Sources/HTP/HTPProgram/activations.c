@@ -8,28 +8,27 @@ typedef struct row_header {
     int32_t rounding;
 } row_header;
 
-static size_t padded_blocks(uint32_t columns) { return ((size_t)columns / BLOCK + 3) / 4 * 4; }
+static size_t chunks_of(uint32_t columns) {
+    return ((size_t)columns / BLOCK + CHUNK_BLOCKS - 1) / CHUNK_BLOCKS;
+}
 
 static size_t round_up(size_t bytes) { return (bytes + HVX_BYTES - 1) / HVX_BYTES * HVX_BYTES; }
 
 size_t activation_row_bytes(uint32_t columns) {
-    size_t blocks = padded_blocks(columns);
-    return HVX_BYTES + blocks * BLOCK + round_up(blocks * sizeof(int16_t)) + round_up(blocks)
-        + round_up(blocks * sizeof(int32_t));
+    size_t chunks = chunks_of(columns);
+    return HVX_BYTES + chunks * CHUNK_BLOCKS * (BLOCK + sizeof(activation_block)) + round_up(chunks);
 }
 
 activation_row activation_row_at(void *memory, uint32_t columns) {
-    size_t blocks = padded_blocks(columns);
+    size_t chunks = chunks_of(columns);
     const row_header *header = memory;
     uint8_t *next = (uint8_t *)memory + HVX_BYTES;
     activation_row row = {.exponent = header->exponent, .rounding = header->rounding};
     row.codes = (int8_t *)next;
-    next += blocks * BLOCK;
-    row.mantissas = (int16_t *)(void *)next;
-    next += round_up(blocks * sizeof(int16_t));
+    next += chunks * CHUNK_BLOCKS * BLOCK;
+    row.blocks = (activation_block *)(void *)next;
+    next += chunks * CHUNK_BLOCKS * sizeof(activation_block);
     row.shifts = next;
-    next += round_up(blocks);
-    row.starts = (int32_t *)(void *)next;
     return row;
 }
 
@@ -100,44 +99,82 @@ static inline block quantize_block(HVX_Vector bits) {
     return b;
 }
 
+// An int16 in both halves of a word.
+static int32_t twice(int32_t value) {
+    return (int32_t)(((uint32_t)value & 0xffff) | (uint32_t)value << 16);
+}
+
+// Brings a block's codes into the order of the tiles' words and sums each half.
+static inline void order_codes(uint32_t *words, activation_block *block) {
+    int32_t first = 0, second = 0;
+    const int8_t *codes = (const int8_t *)words;
+    for (int i = 0; i < 16; i++) {
+        first += codes[i];
+        second += codes[16 + i];
+    }
+    uint32_t ordered[8];
+    for (int i = 0; i < 4; i++) {
+        const uint32_t a = words[i], b = words[4 + i];
+        ordered[2 * i] = (a & 0xffff) | b << 16;
+        ordered[2 * i + 1] = a >> 16 | (b & 0xffff0000);
+    }
+    for (int i = 0; i < 8; i++) words[i] = ordered[i];
+    block->start8 = twice(-8 * (first + second));
+    block->minus_first = twice(-first);
+    block->minus_second = twice(-second);
+    block->minus_sum = twice(-(first + second));
+    block->start128 = -128 * (first + second);
+}
+
+// Gives four blocks one exponent, the largest of theirs: mantissas lose two bits and the distance to it.
+static int32_t align_mantissas(activation_block *blocks, const block *quantized) {
+    int32_t largest = 0;
+    for (int i = 0; i < CHUNK_BLOCKS; i++)
+        if (quantized[i].mantissa != 0 && quantized[i].exponent > largest) largest = quantized[i].exponent;
+    for (int i = 0; i < CHUNK_BLOCKS; i++) {
+        int32_t shift = largest - quantized[i].exponent + 2, mantissa = 0;
+        if (shift <= 16) mantissa = (quantized[i].mantissa + (1 << (shift - 1))) >> shift;
+        blocks[i].mantissa = twice(mantissa > 8191 ? 8191 : mantissa);
+    }
+    return largest;
+}
+
 void activation_row_quantize(activation_row *row, void *memory, const float *source, uint32_t columns) {
     *row = activation_row_at(memory, columns);
-    const size_t blocks = columns / BLOCK, padded = padded_blocks(columns);
-    int32_t *exponents = row->starts; // its place until the sums are known
+    const size_t count = columns / BLOCK, chunks = chunks_of(columns);
     int32_t largest = 0;
-    HVX_Vector codes[4];
-    for (size_t i = 0; i < padded; i++) {
-        if (i < blocks) {
-            block b = quantize_block(hvx_load_unaligned(source + i * BLOCK));
-            codes[i % 4] = b.codes;
-            row->mantissas[i] = b.mantissa;
-            exponents[i] = b.exponent;
-            if (b.exponent > largest) largest = b.exponent;
-        } else {
-            codes[i % 4] = Q6_V_vzero();
-            row->mantissas[i] = 0;
-            exponents[i] = 0;
+    for (size_t chunk = 0; chunk < chunks; chunk++) {
+        block quantized[CHUNK_BLOCKS];
+        const size_t first = chunk * CHUNK_BLOCKS;
+        activation_block *blocks = row->blocks + first;
+        for (size_t i = 0; i < CHUNK_BLOCKS; i++) {
+            if (first + i < count)
+                quantized[i] = quantize_block(hvx_load_unaligned(source + (first + i) * BLOCK));
+            else
+                quantized[i] = (block){Q6_V_vzero(), 0, 0};
         }
-        if (i % 4 == 3) {
-            HVX_Vector low = Q6_Vh_vpacke_VwVw(codes[1], codes[0]);
-            HVX_Vector high = Q6_Vh_vpacke_VwVw(codes[3], codes[2]);
-            hvx_store(row->codes + (i - 3) * BLOCK, Q6_Vb_vpacke_VhVh(high, low));
-        }
+        HVX_Vector low = Q6_Vh_vpacke_VwVw(quantized[1].codes, quantized[0].codes);
+        HVX_Vector high = Q6_Vh_vpacke_VwVw(quantized[3].codes, quantized[2].codes);
+        // The words of a chunk's codes are a vector.
+        uint32_t words[HVX_BYTES / 4] __attribute__((aligned(HVX_BYTES)));
+        hvx_store(words, Q6_Vb_vpacke_VhVh(high, low));
+        for (size_t i = 0; i < CHUNK_BLOCKS; i++) order_codes(words + i * BLOCK / 4, &blocks[i]);
+        hvx_store(row->codes + first * BLOCK, hvx_load(words));
+        int32_t exponent = align_mantissas(blocks, quantized);
+        if (exponent > largest) largest = exponent;
+        blocks[0].unused[0] = exponent; // until the row's is known
+    }
+    for (size_t chunk = 0; chunk < chunks; chunk++) {
+        activation_block *blocks = row->blocks + chunk * CHUNK_BLOCKS;
+        int32_t shift = 8 + largest - blocks[0].unused[0];
+        row->shifts[chunk] = (uint8_t)(shift > 31 ? 31 : shift);
+        for (size_t i = 0; i < CHUNK_BLOCKS; i++) blocks[i].unused[0] = blocks[i].unused[1] = 0;
     }
     row_header *header = memory;
-    // A mantissa counts in units of 2^(biased exponent − 150 + 2): 23 fraction bits, bias 127, two bits
+    // A mantissa counts in units of 2^(biased exponent − 150 + 4): 23 fraction bits, bias 127, four bits
     // dropped.
-    header->exponent = largest - 148;
-    int32_t shifted = 0;
-    for (size_t i = 0; i < padded; i++) {
-        int32_t shift = largest - exponents[i];
-        row->shifts[i] = (uint8_t)(shift > 31 ? 31 : shift);
-        shifted += shift > 0 && row->mantissas[i] != 0;
-        int32_t sum = 0;
-        for (size_t j = 0; j < BLOCK; j++) sum += row->codes[i * BLOCK + j];
-        row->starts[i] = -128 * sum;
-    }
-    header->rounding = shifted / 2;
+    header->exponent = largest - 146;
+    header->rounding = (int32_t)(chunks / 2);
     row->exponent = header->exponent;
     row->rounding = header->rounding;
 }

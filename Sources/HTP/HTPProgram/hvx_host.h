@@ -26,9 +26,16 @@ typedef HVX_Vector hvx_unaligned __attribute__((aligned(1)));
 // The same 128 bytes as lanes of other widths.
 typedef uint32_t hvx_uw __attribute__((vector_size(128)));
 typedef int16_t hvx_h __attribute__((vector_size(128)));
+typedef uint16_t hvx_uh __attribute__((vector_size(128)));
 typedef uint8_t hvx_ub __attribute__((vector_size(128)));
 
+// Two vectors in consecutive registers.
+typedef struct HVX_VectorPair {
+    HVX_Vector lo, hi;
+} HVX_VectorPair;
+
 #define HVX_OP static inline __attribute__((always_inline, unused)) HVX_Vector
+#define HVX_PAIR_OP static inline __attribute__((always_inline, unused)) HVX_VectorPair
 
 HVX_OP Q6_V_vzero(void) { return (HVX_Vector){0}; }
 HVX_OP Q6_V_vsplat_R(int32_t r) { return (HVX_Vector){0} + r; }
@@ -158,6 +165,104 @@ HVX_OP Q6_Vb_vpacke_VhVh(HVX_Vector u, HVX_Vector v) {
     return (HVX_Vector)d;
 }
 
+HVX_PAIR_OP Q6_W_vcombine_VV(HVX_Vector u, HVX_Vector v) { return (HVX_VectorPair){.lo = v, .hi = u}; }
+HVX_OP Q6_V_lo_W(HVX_VectorPair u) { return u.lo; }
+HVX_OP Q6_V_hi_W(HVX_VectorPair u) { return u.hi; }
+
+// Halfword arithmetic wraps around, too.
+HVX_OP Q6_Vh_vsplat_R(int32_t r) {
+    return (HVX_Vector){0} + (int32_t)(((uint32_t)r & 0xffff) | (uint32_t)r << 16);
+}
+HVX_OP Q6_Vh_vadd_VhVh(HVX_Vector u, HVX_Vector v) { return (HVX_Vector)((hvx_uh)u + (hvx_uh)v); }
+
+// Half of the sum, rounded down.
+HVX_OP Q6_Vh_vavg_VhVh(HVX_Vector u, HVX_Vector v) {
+    return (HVX_Vector)(((hvx_h)u & (hvx_h)v) + (((hvx_h)u ^ (hvx_h)v) >> 1));
+}
+
+// Shifts of halfwords use the low four bits of the scalar, shifts of bytes the low three.
+HVX_OP Q6_Vh_vasl_VhR(HVX_Vector u, int32_t r) { return (HVX_Vector)((hvx_uh)u << (uint16_t)(r & 15)); }
+HVX_OP Q6_Vuh_vlsr_VuhR(HVX_Vector u, int32_t r) { return (HVX_Vector)((hvx_uh)u >> (uint16_t)(r & 15)); }
+HVX_OP Q6_Vh_vaslacc_VhVhR(HVX_Vector x, HVX_Vector u, int32_t r) {
+    return Q6_Vh_vadd_VhVh(x, Q6_Vh_vasl_VhR(u, r));
+}
+HVX_OP Q6_Vh_vasracc_VhVhR(HVX_Vector x, HVX_Vector u, int32_t r) {
+    return Q6_Vh_vadd_VhVh(x, (HVX_Vector)((hvx_h)u >> (int16_t)(r & 15)));
+}
+HVX_OP Q6_Vub_vlsr_VubR(HVX_Vector u, int32_t r) {
+    const uint32_t mask = (0xffu >> (r & 7)) * 0x01010101u;
+    return (HVX_Vector)((hvx_uw)u >> (uint32_t)(r & 7) & mask);
+}
+
+// Shifts each halfword logically right by the signed five-bit amount in the same halfword of `v` (left where
+// it is negative).
+HVX_OP Q6_Vh_vlsr_VhVh(HVX_Vector u, HVX_Vector v) {
+    hvx_uh d = (hvx_uh)u, amounts = (hvx_uh)v;
+    for (int i = 0; i < 64; i++) {
+        int amount = (int)((uint32_t)amounts[i] << 27) >> 27;
+        uint32_t halfword = d[i];
+        d[i] = (uint16_t)(amount < 0 ? halfword << -amount : halfword >> amount);
+    }
+    return (HVX_Vector)d;
+}
+
+// d.h[2i] and d.h[2i + 1] = rounded, saturated v.w[i] / 2^r and u.w[i] / 2^r
+HVX_OP Q6_Vh_vasr_VwVwR_rnd_sat(HVX_Vector u, HVX_Vector v, int32_t r) {
+    const uint32_t shift = (uint32_t)r & 15;
+    HVX_Vector halves[2] = {v, u};
+    for (int i = 0; i < 2; i++) {
+        HVX_Vector w = halves[i];
+        // The bit below the last is what the half added would carry, without its overflow.
+        if (shift > 0) w = (w >> shift) + (w >> (shift - 1) & 1);
+        w = Q6_Vw_vmin_VwVw(w, (HVX_Vector){0} + 32767);
+        halves[i] = Q6_Vw_vmax_VwVw(w, (HVX_Vector){0} - 32768);
+    }
+    return (HVX_Vector)(((hvx_uw)halves[0] & 0xffff) | (hvx_uw)halves[1] << 16);
+}
+
+// Entry u.b[i] mod 32 of a table: the low (r & 2 clear) or high bytes of 32 of the halfwords of `v`, the first 32 where
+// r is even.
+HVX_OP Q6_Vb_vlut32_VbVbR_nomatch(HVX_Vector u, HVX_Vector v, int32_t r) {
+    uint8_t indices[128], table[128], d[128];
+    memcpy(indices, &u, 128);
+    memcpy(table, &v, 128);
+    const uint8_t *first = table + (r & 1) * 64 + (r >> 1 & 1);
+    for (int i = 0; i < 128; i++) d[i] = first[2 * (indices[i] & 31)];
+    HVX_Vector result;
+    memcpy(&result, d, 128);
+    return result;
+}
+
+// lo.h[i] += u.lo.ub[2i] * r.b[0] + u.hi.ub[2i] * r.b[1], hi.h[i] the same of the odd bytes and r.b[2], r.b[3]
+HVX_PAIR_OP Q6_Wh_vmpaacc_WhWubRb(HVX_VectorPair x, HVX_VectorPair u, int32_t r) {
+    int8_t b[4];
+    memcpy(b, &r, 4);
+    const hvx_uh lo = (hvx_uh)u.lo, hi = (hvx_uh)u.hi;
+    const uint16_t b0 = (uint16_t)b[0], b1 = (uint16_t)b[1], b2 = (uint16_t)b[2], b3 = (uint16_t)b[3];
+    x.lo = (HVX_Vector)((hvx_uh)x.lo + (lo & 0xff) * b0 + (hi & 0xff) * b1);
+    x.hi = (HVX_Vector)((hvx_uh)x.hi + (lo >> 8) * b2 + (hi >> 8) * b3);
+    return x;
+}
+HVX_PAIR_OP Q6_Wh_vmpa_WubRb(HVX_VectorPair u, int32_t r) {
+    return Q6_Wh_vmpaacc_WhWubRb((HVX_VectorPair){{0}, {0}}, u, r);
+}
+
+// lo.w[i] += u.h[2i] * v.h[2i], hi.w[i] += u.h[2i + 1] * v.h[2i + 1]
+HVX_PAIR_OP Q6_Ww_vmpyacc_WwVhVh(HVX_VectorPair x, HVX_Vector u, HVX_Vector v) {
+    HVX_Vector even = ((HVX_Vector)((hvx_uw)u << 16) >> 16) * ((HVX_Vector)((hvx_uw)v << 16) >> 16);
+    x.lo = Q6_Vw_vadd_VwVw(x.lo, even);
+    x.hi = Q6_Vw_vadd_VwVw(x.hi, (u >> 16) * (v >> 16));
+    return x;
+}
+HVX_PAIR_OP Q6_Ww_vmpy_VhVh(HVX_Vector u, HVX_Vector v) {
+    return Q6_Ww_vmpyacc_WwVhVh((HVX_VectorPair){{0}, {0}}, u, v);
+}
+HVX_PAIR_OP Q6_Ww_vmpy_VhRh(HVX_Vector u, int32_t r) { return Q6_Ww_vmpy_VhVh(u, Q6_V_vsplat_R(r)); }
+HVX_PAIR_OP Q6_Ww_vmpyacc_WwVhRh(HVX_VectorPair x, HVX_Vector u, int32_t r) {
+    return Q6_Ww_vmpyacc_WwVhVh(x, u, Q6_V_vsplat_R(r));
+}
+
 #undef HVX_OP
+#undef HVX_PAIR_OP
 
 #endif

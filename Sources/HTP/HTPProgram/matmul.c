@@ -1,11 +1,18 @@
-// The kernel. For each 32 × 32 tile and each activation row:
+// The kernel. For each block of 64 rows and 32 inputs, and each activation row:
 //
-//   products = Σ byte · code − 128 · Σ code        vrmpy; |products| < 2^19
-//   scale    = weight scale · mantissa / 2^15      rounded, 15 bits and sign
-//   sum     += (products · 4 · scale / 2^15) >> shift
+//   products = Σ (code − zero) · activation code        16 bits, exact or halved a few times: see `sums_of_…`
+//   scale    = weight scale · mantissa / 2^15           rounded, 13 bits and sign
+//   chunk   += products · scale                         32 bits, exact
 //
-// and for each output one float step: sum · 2^(exponents). The shift truncates, which takes half a unit
-// from each shifted block on average; `rounding` gives it back once per row.
+// after each chunk of four blocks
+//
+//   sum     += chunk >> shift
+//
+// and for each output one float step: sum · 2^(exponents). The shift truncates, which takes half a unit from
+// each chunk on average; `rounding` gives it back once per row.
+//
+// Bounds: |products| ≤ 32512 in a block, or in its halves together; |scale| ≤ 8191, and as much again with minima.
+// A chunk is then below 4 · 2 · 32512 · 8191 < 2^31, and 256 chunks shifted by 8 are below 2^31.
 #include "matmul.h"
 
 #include "htp_tiles.h"
@@ -15,58 +22,434 @@
 #define ROWS_AT_ONCE 4
 
 #define ALWAYS static inline __attribute__((always_inline))
+// On the processor, loops over codes are code; elsewhere that would be more of it than is good.
+#if defined(__hexagon__)
+#define UNROLLED _Pragma("GCC unroll 16")
+#else
+#define UNROLLED _Pragma("GCC unroll 1")
+#endif
+#define ROLLED _Pragma("GCC unroll 1")
 
-// A word of an activation row's arrays. Said to be aligned, or the processor would load single bytes.
-ALWAYS int32_t aligned_word(const void *address) {
-    int32_t word;
-    __builtin_memcpy(&word, __builtin_assume_aligned(address, 4), 4);
-    return word;
+// The same number, of which the compiler then knows nothing. Loads reach eight vectors before and seven after a
+// register; from one further away, the compiler would compute the address of each. What is an unknown number of
+// bytes away gets its own register.
+ALWAYS size_t unknown(size_t bytes) {
+#if defined(__hexagon__)
+    __asm__("" : "+r"(bytes));
+#endif
+    return bytes;
 }
 
-// The four codes of a group, as the scalar operand.
-ALWAYS int32_t group(const int8_t *codes, int index) { return aligned_word(codes + 4 * index); }
+// The activation rows of one pass.
+typedef struct rows_of_pass {
+    const activation_row *row[ROWS_AT_ONCE];
+    int count;
+} rows_of_pass;
 
-// Adds up one tile for `rows` activation rows whose block is `block`.
-ALWAYS void tile_products(
-    uint32_t kind, const uint8_t *codes, const activation_row *rows, int count, uint32_t block,
-    HVX_Vector *products) {
-    if (kind == HTP_TILES_4BIT) {
-        const HVX_Vector high_mask = Q6_V_vsplat_R((int32_t)0xf0f0f0f0), low_mask = Q6_V_vsplat_R(0x0f0f0f0f);
-        HVX_Vector low_products[ROWS_AT_ONCE];
-        for (int r = 0; r < count; r++) low_products[r] = Q6_V_vzero();
-        for (int i = 0; i < 4; i++) {
-            HVX_Vector bytes = hvx_load(codes + i * HVX_BYTES);
-            HVX_Vector low = Q6_V_vand_VV(bytes, low_mask), high = Q6_V_vand_VV(bytes, high_mask);
-            for (int r = 0; r < count; r++) {
-                const int8_t *x = rows[r].codes + (uint64_t)block * BLOCK;
-                low_products[r] = Q6_Vw_vrmpyacc_VwVubRb(low_products[r], low, group(x, 2 * i));
-                products[r] = Q6_Vw_vrmpyacc_VwVubRb(products[r], high, group(x, 2 * i + 1));
-            }
-        }
-        // The low nibbles were multiplied where they stand, sixteen times too small.
-        for (int r = 0; r < count; r++) products[r] = Q6_Vw_vaslacc_VwVwR(products[r], low_products[r], 4);
-    } else {
-        for (int i = 0; i < 8; i++) {
-            HVX_Vector bytes = hvx_load(codes + i * HVX_BYTES);
-            for (int r = 0; r < count; r++) {
-                const int8_t *x = rows[r].codes + (uint64_t)block * BLOCK;
-                products[r] = Q6_Vw_vrmpyacc_VwVubRb(products[r], bytes, group(x, i));
-            }
-        }
+// Word `index` of a block's codes, the scalar operand. Two of them are loaded at once.
+ALWAYS int32_t codes_word(const activation_row *row, uint32_t block, int index) {
+    int64_t both;
+    __builtin_memcpy(&both, __builtin_assume_aligned(row->codes + (uint64_t)block * BLOCK + index / 2 * 8, 8), 8);
+    return index % 2 == 0 ? (int32_t)both : (int32_t)(both >> 32);
+}
+
+// Sums of products of a plane for `vmpa`: `lo` the blocks' first halves, `hi` the second.
+typedef struct plane_sums {
+    HVX_VectorPair row[ROWS_AT_ONCE];
+    int empty; // nothing is in `row` yet
+} plane_sums;
+
+// −zero · the sums of the activations.
+ALWAYS plane_sums sums_from_zero(const rows_of_pass *rows, uint32_t block, int zero) {
+    plane_sums sums = {.empty = 0};
+    for (int r = 0; r < rows->count; r++) {
+        const activation_block *a = rows->row[r]->blocks + block;
+        sums.row[r] = Q6_W_vcombine_VV(
+            Q6_Vh_vsplat_R(zero * a->minus_second), Q6_Vh_vsplat_R(zero * a->minus_first));
+    }
+    return sums;
+}
+
+// Adds the products of two vectors of codes with word `index`.
+ALWAYS void add_word(plane_sums *sums, const rows_of_pass *rows, uint32_t block, int index, HVX_Vector first,
+                     HVX_Vector second) {
+    const HVX_VectorPair codes = Q6_W_vcombine_VV(second, first);
+    for (int r = 0; r < rows->count; r++) {
+        const int32_t word = codes_word(rows->row[r], block, index);
+        sums->row[r] = sums->empty ? Q6_Wh_vmpa_WubRb(codes, word)
+                                   : Q6_Wh_vmpaacc_WhWubRb(sums->row[r], codes, word);
+    }
+    sums->empty = 0;
+}
+
+ALWAYS void add_plane_4(plane_sums *sums, const rows_of_pass *rows, uint32_t block, const uint8_t *codes) {
+    const HVX_Vector nibble = Q6_V_vsplat_R(0x0f0f0f0f);
+    UNROLLED for (int g = 0; g < 8; g++) {
+        HVX_Vector bytes = hvx_load(codes + g * HVX_BYTES);
+        add_word(sums, rows, block, g, Q6_V_vand_VV(bytes, nibble), Q6_Vub_vlsr_VubR(bytes, 4));
     }
 }
 
-ALWAYS void add_tile(
-    uint32_t kind, const uint8_t *codes, const activation_row *rows, int count, uint32_t block,
-    const HVX_Vector *scales, int odd, HVX_Vector *sums) {
-    HVX_Vector products[ROWS_AT_ONCE];
-    for (int r = 0; r < count; r++) products[r] = Q6_V_vsplat_R(rows[r].starts[block]);
-    tile_products(kind, codes, rows, count, block, products);
-    for (int r = 0; r < count; r++) {
-        // The multiplication takes odd halfwords; the even block's scales are moved there.
-        HVX_Vector scale = odd ? scales[r] : Q6_Vw_vasl_VwR(scales[r], 16);
-        HVX_Vector scaled = Q6_Vw_vmpyo_VwVh_s1_rnd_sat(Q6_Vw_vasl_VwR(products[r], 2), scale);
-        sums[r] = Q6_Vw_vasracc_VwVwR(sums[r], scaled, rows[r].shifts[block]);
+// The codes go through a table whose entries are in the even bytes, twice.
+ALWAYS void add_plane_4_table(
+    plane_sums *sums, const rows_of_pass *rows, uint32_t block, const uint8_t *codes, HVX_Vector table) {
+    UNROLLED for (int g = 0; g < 8; g++) {
+        HVX_Vector bytes = hvx_load(codes + g * HVX_BYTES);
+        add_word(sums, rows, block, g, Q6_Vb_vlut32_VbVbR_nomatch(bytes, table, 0),
+                 Q6_Vb_vlut32_VbVbR_nomatch(Q6_Vub_vlsr_VubR(bytes, 4), table, 0));
+    }
+}
+
+// Sums of products of a plane of 2 bits. Fields are multiplied where they stand in their byte, all but the last: a
+// half block has four of each, so that |sixteens| ≤ 3 · 16 · 127 · 4 in each half.
+typedef struct two_bit_sums {
+    plane_sums ones, fours, sixteens;
+} two_bit_sums;
+
+ALWAYS two_bit_sums sums_of_plane_2(
+    const rows_of_pass *rows, uint32_t block, const uint8_t *codes, int zero) {
+    const HVX_Vector ones = Q6_V_vsplat_R(0x03030303), fours = Q6_V_vsplat_R(0x0c0c0c0c);
+    const HVX_Vector sixteens = Q6_V_vsplat_R(0x30303030);
+    two_bit_sums sums = {.ones = {.empty = 1}, .fours = {.empty = 1}, .sixteens = {.empty = 1}};
+    if (zero != 0) sums.ones = sums_from_zero(rows, block, zero);
+    UNROLLED for (int i = 0; i < 2; i++) {
+        HVX_Vector a = hvx_load(codes + 2 * i * HVX_BYTES), b = hvx_load(codes + (2 * i + 1) * HVX_BYTES);
+        add_word(&sums.ones, rows, block, 4 * i, Q6_V_vand_VV(a, ones), Q6_V_vand_VV(b, ones));
+        add_word(&sums.fours, rows, block, 4 * i + 1, Q6_V_vand_VV(a, fours), Q6_V_vand_VV(b, fours));
+        add_word(&sums.sixteens, rows, block, 4 * i + 2, Q6_V_vand_VV(a, sixteens), Q6_V_vand_VV(b, sixteens));
+        add_word(&sums.ones, rows, block, 4 * i + 3, Q6_Vub_vlsr_VubR(a, 6), Q6_Vub_vlsr_VubR(b, 6));
+    }
+    return sums;
+}
+
+ALWAYS HVX_Vector joined(HVX_Vector ones, HVX_Vector fours, HVX_Vector sixteens) {
+    return Q6_Vh_vasracc_VhVhR(Q6_Vh_vasracc_VhVhR(ones, fours, 2), sixteens, 4);
+}
+
+ALWAYS HVX_Vector first_half(const two_bit_sums *sums, int r) {
+    return joined(Q6_V_lo_W(sums->ones.row[r]), Q6_V_lo_W(sums->fours.row[r]), Q6_V_lo_W(sums->sixteens.row[r]));
+}
+
+ALWAYS HVX_Vector second_half(const two_bit_sums *sums, int r) {
+    return joined(Q6_V_hi_W(sums->ones.row[r]), Q6_V_hi_W(sums->fours.row[r]), Q6_V_hi_W(sums->sixteens.row[r]));
+}
+
+ALWAYS HVX_Vector both_halves(HVX_VectorPair sums) {
+    return Q6_Vh_vadd_VhVh(Q6_V_lo_W(sums), Q6_V_hi_W(sums));
+}
+
+ALWAYS void add_plane_1(plane_sums *sums, const rows_of_pass *rows, uint32_t block, const uint8_t *codes) {
+    const HVX_Vector one = Q6_V_vsplat_R(0x01010101);
+    HVX_Vector a = hvx_load(codes), b = hvx_load(codes + HVX_BYTES);
+    UNROLLED for (int g = 0; g < 8; g++)
+        add_word(sums, rows, block, g, Q6_V_vand_VV(Q6_Vub_vlsr_VubR(a, g), one),
+                 Q6_V_vand_VV(Q6_Vub_vlsr_VubR(b, g), one));
+}
+
+// Sums of products of a plane for `vrmpy`: of rows 0 … 31 and of rows 32 … 63.
+typedef struct word_sums {
+    HVX_Vector low[ROWS_AT_ONCE], high[ROWS_AT_ONCE];
+} word_sums;
+
+// Adds the products of rows 0 … 31 (`half` 0) or 32 … 63 with word `index`.
+ALWAYS void add_words(
+    word_sums *sums, const rows_of_pass *rows, uint32_t block, int half, int index, HVX_Vector codes) {
+    for (int r = 0; r < rows->count; r++) {
+        HVX_Vector *sum = half == 0 ? &sums->low[r] : &sums->high[r];
+        *sum = Q6_Vw_vrmpyacc_VwVubRb(*sum, codes, codes_word(rows->row[r], block, index));
+    }
+}
+
+ALWAYS word_sums word_sums_8(const rows_of_pass *rows, uint32_t block, const uint8_t *codes) {
+    word_sums sums;
+    for (int r = 0; r < rows->count; r++)
+        sums.low[r] = sums.high[r] = Q6_V_vsplat_R(rows->row[r]->blocks[block].start128);
+    UNROLLED for (int i = 0; i < 16; i++)
+        add_words(&sums, rows, block, i / 8, i % 8, hvx_load(codes + i * HVX_BYTES));
+    return sums;
+}
+
+ALWAYS word_sums word_sums_iq4nl(const rows_of_pass *rows, uint32_t block, const uint8_t *codes, HVX_Vector table) {
+    word_sums sums;
+    for (int r = 0; r < rows->count; r++)
+        sums.low[r] = sums.high[r] = Q6_V_vsplat_R(rows->row[r]->blocks[block].start128);
+    UNROLLED for (int i = 0; i < 8; i++) {
+        HVX_Vector bytes = hvx_load(codes + i * HVX_BYTES);
+        add_words(&sums, rows, block, i / 4, i % 4 * 2, Q6_Vb_vlut32_VbVbR_nomatch(bytes, table, 0));
+        add_words(&sums, rows, block, i / 4, i % 4 * 2 + 1,
+                  Q6_Vb_vlut32_VbVbR_nomatch(Q6_Vub_vlsr_VubR(bytes, 4), table, 0));
+    }
+    return sums;
+}
+
+ALWAYS word_sums word_sums_12(const rows_of_pass *rows, uint32_t block, const uint8_t *codes) {
+    const HVX_Vector nibble = Q6_V_vsplat_R(0x0f0f0f0f);
+    word_sums sums = word_sums_8(rows, block, codes);
+    for (int r = 0; r < rows->count; r++) {
+        sums.low[r] = Q6_Vw_vasl_VwR(sums.low[r], 4);
+        sums.high[r] = Q6_Vw_vasl_VwR(sums.high[r], 4);
+    }
+    codes += 16 * HVX_BYTES;
+    UNROLLED for (int i = 0; i < 8; i++) {
+        HVX_Vector bytes = hvx_load(codes + i * HVX_BYTES);
+        add_words(&sums, rows, block, i / 4, i % 4 * 2, Q6_V_vand_VV(bytes, nibble));
+        add_words(&sums, rows, block, i / 4, i % 4 * 2 + 1, Q6_Vub_vlsr_VubR(bytes, 4));
+    }
+    return sums;
+}
+
+// The levels of IQ4_NL and 128 more; E2M1 numbers, doubled, and 12 more. In the even bytes, twice.
+static const uint8_t levels_iq4nl[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
+static const uint8_t levels_fp4[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
+
+ALWAYS HVX_Vector table_of(uint32_t kind) {
+    uint8_t bytes[HVX_BYTES] __attribute__((aligned(HVX_BYTES)));
+    const uint8_t *levels = kind == HTP_TILES_FP4 ? levels_fp4 : levels_iq4nl;
+    for (int i = 0; i < HVX_BYTES; i++) bytes[i] = levels[i / 2 % 16];
+    return hvx_load(bytes);
+}
+
+// What the blocks of a chunk share.
+typedef struct chunk_state {
+    HVX_VectorPair sums[ROWS_AT_ONCE]; // of products with scales
+    HVX_VectorPair minima[ROWS_AT_ONCE]; // of minima, where they have another unit
+    HVX_Vector table;
+    HVX_Vector shared; // scales of two blocks
+    size_t block_bytes;     // as an unknown number
+    const uint8_t *next;    // the chunk's bytes that are still to come
+    const uint8_t *factors; // of the half blocks
+    const uint8_t *scales;  // of the group
+} chunk_state;
+
+// Adds products · scale · mantissa, or begins with it.
+ALWAYS void add_scaled(HVX_VectorPair *sum, int begin, HVX_Vector products, HVX_Vector scale, int32_t mantissa) {
+    scale = Q6_Vh_vmpy_VhRh_s1_rnd_sat(scale, mantissa);
+    *sum = begin ? Q6_Ww_vmpy_VhVh(products, scale) : Q6_Ww_vmpyacc_WwVhVh(*sum, products, scale);
+}
+
+// Adds minimum · mantissa · a sum of activations.
+ALWAYS void add_minimum(HVX_VectorPair *sum, HVX_Vector minimum, int32_t mantissa, int32_t activations) {
+    *sum = Q6_Ww_vmpyacc_WwVhRh(*sum, Q6_Vh_vmpy_VhRh_s1_rnd_sat(minimum, mantissa), activations);
+}
+
+// Four bits of each halfword, from bit 4 · index on, as bits 11 … 14; `factors` are two vectors.
+ALWAYS HVX_Vector four_bit_factor(const uint8_t *factors, int index) {
+    HVX_Vector packed = hvx_load(factors + index / 4 * HVX_BYTES);
+    const int place = index % 4 * 4;
+    HVX_Vector moved = place < 11 ? Q6_Vh_vasl_VhR(packed, 11 - place) : Q6_Vuh_vlsr_VuhR(packed, place - 11);
+    return Q6_V_vand_VV(moved, Q6_V_vsplat_R(0x78007800));
+}
+
+// Six bits with the zero 32, times 1024.
+ALWAYS HVX_Vector six_bit_factor(const uint8_t *factors, int index) {
+    HVX_Vector low = Q6_Vuh_vlsr_VuhR(four_bit_factor(factors, index), 1);
+    HVX_Vector high = hvx_load(factors + 2 * HVX_BYTES);
+    high = Q6_V_vand_VV(Q6_Vh_vasl_VhR(high, 14 - 2 * index), Q6_V_vsplat_R((int32_t)0xc000c000));
+    return Q6_V_vxor_VV(Q6_V_vor_VV(low, high), Q6_V_vsplat_R((int32_t)0x80008000));
+}
+
+// Adds block `index` of a chunk, the row's block `block`; `begin` says that nothing was added before.
+ALWAYS void add_block(
+    uint32_t kind, chunk_state *chunk, const rows_of_pass *rows, uint32_t block, int index, int begin) {
+    const uint8_t *codes = chunk->next;
+    chunk->next = codes + chunk->block_bytes;
+    switch (kind) {
+    case HTP_TILES_TERNARY:
+    case HTP_TILES_TERNARY_GROUPS: {
+        // |products| ≤ 4064: the mantissa is multiplied at once, the weights' scale when the chunk is complete.
+        two_bit_sums sums = sums_of_plane_2(rows, block, codes, 0);
+        for (int r = 0; r < rows->count; r++) {
+            const activation_block *a = rows->row[r]->blocks + block;
+            HVX_Vector products = joined(both_halves(sums.ones.row[r]), both_halves(sums.fours.row[r]),
+                                         both_halves(sums.sixteens.row[r]));
+            products = Q6_Vh_vadd_VhVh(products, Q6_V_vsplat_R(a->minus_sum));
+            chunk->sums[r] = begin ? Q6_Ww_vmpy_VhRh(products, a->mantissa)
+                                   : Q6_Ww_vmpyacc_WwVhRh(chunk->sums[r], products, a->mantissa);
+        }
+        break;
+    }
+    case HTP_TILES_2BIT_FACTORS: {
+        two_bit_sums sums = sums_of_plane_2(rows, block, codes, 0);
+        HVX_Vector first = four_bit_factor(chunk->factors, 2 * index);
+        HVX_Vector second = four_bit_factor(chunk->factors, 2 * index + 1);
+        HVX_Vector first_minimum = four_bit_factor(chunk->factors + 256, 2 * index);
+        HVX_Vector second_minimum = four_bit_factor(chunk->factors + 256, 2 * index + 1);
+        for (int r = 0; r < rows->count; r++) {
+            const activation_block *a = rows->row[r]->blocks + block;
+            add_scaled(&chunk->sums[r], begin, first_half(&sums, r), first, a->mantissa);
+            add_scaled(&chunk->sums[r], 0, second_half(&sums, r), second, a->mantissa);
+            add_minimum(&chunk->minima[r], first_minimum, a->mantissa, a->minus_first);
+            add_minimum(&chunk->minima[r], second_minimum, a->mantissa, a->minus_second);
+        }
+        break;
+    }
+    case HTP_TILES_3BIT_FACTORS: {
+        plane_sums high = sums_from_zero(rows, block, 1);
+        add_plane_1(&high, rows, block, codes + 512);
+        two_bit_sums low = sums_of_plane_2(rows, block, codes, 0);
+        HVX_Vector first = six_bit_factor(chunk->factors, 2 * index);
+        HVX_Vector second = six_bit_factor(chunk->factors, 2 * index + 1);
+        for (int r = 0; r < rows->count; r++) {
+            const int32_t mantissa = rows->row[r]->blocks[block].mantissa;
+            add_scaled(&chunk->sums[r], begin,
+                       Q6_Vh_vaslacc_VhVhR(first_half(&low, r), Q6_V_lo_W(high.row[r]), 2), first, mantissa);
+            add_scaled(&chunk->sums[r], 0,
+                       Q6_Vh_vaslacc_VhVhR(second_half(&low, r), Q6_V_hi_W(high.row[r]), 2), second, mantissa);
+        }
+        break;
+    }
+    case HTP_TILES_4BIT:
+    case HTP_TILES_4BIT_MINIMA: {
+        // |products| ≤ 8 · 127 · 32: the sum of both halves fits, though each may wrap around.
+        HVX_Vector scale = hvx_load(codes), minimum = Q6_V_vzero();
+        codes += HVX_BYTES;
+        if (kind == HTP_TILES_4BIT_MINIMA) {
+            minimum = hvx_load(codes);
+            codes += HVX_BYTES;
+        }
+        plane_sums sums = {.empty = 1};
+        add_plane_4(&sums, rows, block, codes);
+        for (int r = 0; r < rows->count; r++) {
+            const activation_block *a = rows->row[r]->blocks + block;
+            HVX_Vector products = both_halves(sums.row[r]);
+            products = Q6_Vh_vadd_VhVh(products, Q6_V_vsplat_R(a->start8));
+            add_scaled(&chunk->sums[r], begin, products, scale, a->mantissa);
+            if (kind == HTP_TILES_4BIT_MINIMA) add_minimum(&chunk->sums[r], minimum, a->mantissa, a->start8);
+        }
+        break;
+    }
+    case HTP_TILES_5BIT:
+    case HTP_TILES_5BIT_MINIMA: {
+        // |products| ≤ 16 · 127 · 16 in each half: their mean fits.
+        HVX_Vector scale = hvx_load(codes), minimum = Q6_V_vzero();
+        codes += HVX_BYTES;
+        if (kind == HTP_TILES_5BIT_MINIMA) {
+            minimum = hvx_load(codes);
+            codes += HVX_BYTES;
+        }
+        plane_sums low = {.empty = 1}, high = sums_from_zero(rows, block, 1);
+        add_plane_4(&low, rows, block, codes);
+        add_plane_1(&high, rows, block, codes + 1024);
+        for (int r = 0; r < rows->count; r++) {
+            const activation_block *a = rows->row[r]->blocks + block;
+            HVX_Vector first = Q6_Vh_vaslacc_VhVhR(Q6_V_lo_W(low.row[r]), Q6_V_lo_W(high.row[r]), 4);
+            HVX_Vector second = Q6_Vh_vaslacc_VhVhR(Q6_V_hi_W(low.row[r]), Q6_V_hi_W(high.row[r]), 4);
+            add_scaled(&chunk->sums[r], begin, Q6_Vh_vavg_VhVh(first, second), scale, a->mantissa);
+            if (kind == HTP_TILES_5BIT_MINIMA) add_minimum(&chunk->sums[r], minimum, a->mantissa, a->start8);
+        }
+        break;
+    }
+    case HTP_TILES_6BIT_HALVES: {
+        // |products| ≤ 32 · 127 · 16 in each half: a quarter of each, together in bounds. The low plane's quarter
+        // is rounded, the high plane's four quarters are whole.
+        HVX_Vector scale_first = hvx_load(codes), scale_second = hvx_load(codes + HVX_BYTES);
+        codes += 2 * HVX_BYTES;
+        plane_sums low = {.empty = 0};
+        for (int r = 0; r < rows->count; r++)
+            low.row[r] = Q6_W_vcombine_VV(Q6_V_vsplat_R(0x00020002), Q6_V_vsplat_R(0x00020002));
+        add_plane_4(&low, rows, block, codes);
+        two_bit_sums high = sums_of_plane_2(rows, block, codes + 1024, 2);
+        for (int r = 0; r < rows->count; r++) {
+            const int32_t mantissa = rows->row[r]->blocks[block].mantissa;
+            HVX_Vector first = Q6_Vh_vasl_VhR(first_half(&high, r), 2);
+            HVX_Vector second = Q6_Vh_vasl_VhR(second_half(&high, r), 2);
+            add_scaled(&chunk->sums[r], begin, Q6_Vh_vasracc_VhVhR(first, Q6_V_lo_W(low.row[r]), 2), scale_first,
+                       mantissa);
+            add_scaled(&chunk->sums[r], 0, Q6_Vh_vasracc_VhVhR(second, Q6_V_hi_W(low.row[r]), 2), scale_second,
+                       mantissa);
+        }
+        break;
+    }
+    case HTP_TILES_FP4: {
+        // |products| ≤ 12 · 127 · 16 in each half: their mean fits.
+        if (index % 2 == 0) {
+            chunk->shared = hvx_load(codes);
+            codes += HVX_BYTES;
+            chunk->next += HVX_BYTES;
+        }
+        HVX_Vector powers = index % 2 == 0 ? Q6_V_vand_VV(chunk->shared, Q6_V_vsplat_R(0x00ff00ff))
+                                           : Q6_Vuh_vlsr_VuhR(chunk->shared, 8);
+        HVX_Vector scale = Q6_Vh_vlsr_VhVh(Q6_V_vsplat_R(0x40004000), powers);
+        plane_sums sums = sums_from_zero(rows, block, 12);
+        add_plane_4_table(&sums, rows, block, codes, chunk->table);
+        for (int r = 0; r < rows->count; r++)
+            add_scaled(&chunk->sums[r], begin, Q6_Vh_vavg_VhVh(Q6_V_lo_W(sums.row[r]), Q6_V_hi_W(sums.row[r])), scale,
+                       rows->row[r]->blocks[block].mantissa);
+        break;
+    }
+    case HTP_TILES_8BIT:
+    case HTP_TILES_IQ4NL:
+    case HTP_TILES_12BIT: {
+        // |products| ≤ 128 · 127 · 32, or 2048 · 127 · 32: a sixteenth, or 256th, rounded, as halfwords in the
+        // scales' order.
+        HVX_Vector scale = hvx_load(codes);
+        codes += HVX_BYTES;
+        word_sums sums = kind == HTP_TILES_8BIT ? word_sums_8(rows, block, codes)
+            : kind == HTP_TILES_12BIT           ? word_sums_12(rows, block, codes)
+                                                : word_sums_iq4nl(rows, block, codes, chunk->table);
+        const int shift = kind == HTP_TILES_12BIT ? 8 : 4;
+        for (int r = 0; r < rows->count; r++)
+            add_scaled(&chunk->sums[r], begin, Q6_Vh_vasr_VwVwR_rnd_sat(sums.high[r], sums.low[r], shift), scale,
+                       rows->row[r]->blocks[block].mantissa);
+        break;
+    }
+    default: break;
+    }
+}
+
+// The power of two that the integers of a kind leave to be multiplied: 15 bits of the product of scale and mantissa,
+// 8 of the shift, what the products were halved, and what makes factors and scales of groups use their 15 bits.
+ALWAYS int exponent_of(uint32_t kind) {
+    switch (kind) {
+    case HTP_TILES_5BIT:
+    case HTP_TILES_5BIT_MINIMA:
+    case HTP_TILES_FP4: return 24;
+    case HTP_TILES_6BIT_HALVES: return 25;
+    case HTP_TILES_8BIT:
+    case HTP_TILES_IQ4NL:
+    case HTP_TILES_2BIT_FACTORS: return 27;
+    case HTP_TILES_3BIT_FACTORS: return 28;
+    case HTP_TILES_12BIT: return 31;
+    default: return 23;
+    }
+}
+
+// words · scale / 2^15, scales being halfwords in the order of tiles.
+ALWAYS HVX_VectorPair scaled_words(HVX_VectorPair words, HVX_Vector scale) {
+    return Q6_W_vcombine_VV(
+        Q6_Vw_vmpyo_VwVh_s1_rnd_sat(Q6_V_hi_W(words), scale),
+        Q6_Vw_vmpyo_VwVh_s1_rnd_sat(Q6_V_lo_W(words), Q6_Vw_vasl_VwR(scale, 16)));
+}
+
+// Adds a chunk of `blocks` blocks, the first of which is `block`. `whole` is a constant.
+ALWAYS void add_chunk(uint32_t kind, chunk_state *chunk, const rows_of_pass *rows, uint32_t block, int whole,
+                      int blocks, HVX_VectorPair *sums) {
+    const htp_tile_parts parts = htp_tile_parts_of(kind);
+    if (parts.group != 0 && block % 8 == 0) {
+        chunk->scales = chunk->next;
+        chunk->next += parts.group;
+    }
+    chunk->factors = chunk->next;
+    chunk->next += parts.chunk;
+    for (int r = 0; r < rows->count; r++)
+        chunk->sums[r] = chunk->minima[r] = Q6_W_vcombine_VV(Q6_V_vzero(), Q6_V_vzero());
+    if (whole) {
+        UNROLLED for (int i = 0; i < CHUNK_BLOCKS; i++) add_block(kind, chunk, rows, block + (uint32_t)i, i, i == 0);
+    } else {
+        ROLLED for (int i = 0; i < blocks; i++) add_block(kind, chunk, rows, block + (uint32_t)i, i, 0);
+    }
+    for (int r = 0; r < rows->count; r++) {
+        const int32_t shift = rows->row[r]->shifts[block / CHUNK_BLOCKS];
+        HVX_VectorPair sum = chunk->sums[r];
+        if (parts.group != 0) sum = scaled_words(sum, hvx_load(chunk->scales));
+        HVX_Vector low = Q6_V_lo_W(sum), high = Q6_V_hi_W(sum);
+        if (kind == HTP_TILES_2BIT_FACTORS) {
+            HVX_VectorPair minima = scaled_words(chunk->minima[r], hvx_load(chunk->scales + HVX_BYTES));
+            low = Q6_Vw_vadd_VwVw(low, Q6_V_lo_W(minima));
+            high = Q6_Vw_vadd_VwVw(high, Q6_V_hi_W(minima));
+        }
+        sums[r] = Q6_W_vcombine_VV(Q6_Vw_vasracc_VwVwR(Q6_V_hi_W(sums[r]), high, shift),
+                                   Q6_Vw_vasracc_VwVwR(Q6_V_lo_W(sums[r]), low, shift));
     }
 }
 
@@ -80,54 +463,121 @@ ALWAYS float scaled_sum(int32_t sum, int64_t exponent) {
     return (float)sum * power;
 }
 
-// One row tile for `count` activation rows from row `first` on.
-ALWAYS void row_tile(const matmul *m, uint32_t kind, uint32_t tile, uint32_t first, int count) {
-    const activation_row *rows = m->activations + first;
-    const uint32_t blocks = m->in / HTP_TILE_COLUMNS, code_bytes = htp_tile_code_bytes(kind);
-    const uint8_t *next = m->weights + (uint64_t)tile * htp_row_tile_bytes(kind, m->in);
-    HVX_Vector sums[ROWS_AT_ONCE], scales[ROWS_AT_ONCE];
-    int32_t exponents[HTP_TILE_ROWS] __attribute__((aligned(HVX_BYTES)));
-    hvx_store(exponents, hvx_load(next));
-    next += HVX_BYTES;
-    for (int r = 0; r < count; r++) sums[r] = Q6_V_vsplat_R(rows[r].rounding);
-    for (uint32_t block = 0; block < blocks; block += 2) {
-        HVX_Vector weight_scales = hvx_load(next);
-        next += HVX_BYTES;
-        for (int r = 0; r < count; r++)
-            scales[r] = Q6_Vh_vmpy_VhRh_s1_rnd_sat(weight_scales, aligned_word(rows[r].mantissas + block));
-        add_tile(kind, next, rows, count, block, scales, 0, sums);
-        next += code_bytes;
-        if (block + 1 < blocks) add_tile(kind, next, rows, count, block + 1, scales, 1, sums);
-        next += code_bytes;
+// One row tile for the activation rows of a pass; `destinations` are their rows of results.
+ALWAYS void row_tile(const matmul *m, uint32_t kind, uint32_t tile, const rows_of_pass *rows,
+                     uint8_t *const *destinations) {
+    const htp_tile_parts parts = htp_tile_parts_of(kind);
+    const uint32_t blocks = m->in / HTP_TILE_COLUMNS;
+    const uint8_t *const first = m->weights + (uint64_t)tile * htp_row_tile_bytes(kind, m->in);
+    HVX_VectorPair sums[ROWS_AT_ONCE];
+    chunk_state chunk = {.next = first + parts.row, .block_bytes = unknown(parts.block)};
+    if (kind == HTP_TILES_FP4 || kind == HTP_TILES_IQ4NL) chunk.table = table_of(kind);
+    for (int r = 0; r < rows->count; r++) {
+        HVX_Vector rounding = Q6_V_vsplat_R(rows->row[r]->rounding);
+        sums[r] = Q6_W_vcombine_VV(rounding, rounding);
     }
+    uint32_t block = 0;
+    for (; block + CHUNK_BLOCKS <= blocks; block += CHUNK_BLOCKS)
+        add_chunk(kind, &chunk, rows, block, 1, CHUNK_BLOCKS, sums);
+    if (block < blocks) add_chunk(kind, &chunk, rows, block, 0, (int)(blocks - block), sums);
+
+    int32_t exponents[HTP_TILE_ROWS] __attribute__((aligned(HVX_BYTES)));
+    hvx_store(exponents, hvx_load(first));
+    hvx_store(exponents + 32, hvx_load(first + HVX_BYTES));
     const uint32_t row = tile * HTP_TILE_ROWS;
     const uint32_t outputs = m->out - row < HTP_TILE_ROWS ? m->out - row : HTP_TILE_ROWS;
-    for (int r = 0; r < count; r++) {
+    for (int r = 0; r < rows->count; r++) {
         int32_t words[HTP_TILE_ROWS] __attribute__((aligned(HVX_BYTES)));
         float results[HTP_TILE_ROWS];
-        hvx_store(words, sums[r]);
-        // products/2^-2, scale/2^15, product/2^15: 28 bits to give back. The weights' exponents are the
-        // host's and may be any number.
-        for (uint32_t i = 0; i < outputs; i++)
-            results[i] = scaled_sum(words[i], (int64_t)exponents[i] + rows[r].exponent + 28);
-        __builtin_memcpy(m->destination + (first + (uint32_t)r) * m->stride + row * sizeof(float), results,
-                         outputs * sizeof(float));
+        if (kind == HTP_TILES_TERNARY) sums[r] = scaled_words(sums[r], hvx_load(first + 2 * HVX_BYTES));
+        hvx_store(words, Q6_V_lo_W(sums[r]));
+        hvx_store(words + 32, Q6_V_hi_W(sums[r]));
+        // The weights' exponents are the host's and may be any number.
+        const int64_t exponent = (int64_t)rows->row[r]->exponent + exponent_of(kind);
+        for (uint32_t i = 0; i < outputs; i++) results[i] = scaled_sum(words[i], exponents[i] + exponent);
+        __builtin_memcpy(destinations[r] + row * sizeof(float), results, outputs * sizeof(float));
     }
 }
 
-ALWAYS void tiles_of_kind(const matmul *m, uint32_t kind, uint32_t first, uint32_t last) {
+// The rows that a product takes: all of them, or those of a list.
+typedef struct selection {
+    const uint32_t *indices; // NULL: all
+    uint32_t count;
+} selection;
+
+ALWAYS void pass(const matmul *m, uint32_t kind, uint32_t tile, const selection *selected, uint32_t first, int count) {
+    rows_of_pass rows = {.count = count};
+    uint8_t *destinations[ROWS_AT_ONCE];
+    for (int r = 0; r < count; r++) {
+        const uint32_t i = first + (uint32_t)r;
+        const uint32_t index = selected->indices ? selected->indices[i] : i;
+        rows.row[r] = m->activations + index;
+        destinations[r] = m->destination + index * m->stride;
+    }
+    row_tile(m, kind, tile, &rows, destinations);
+}
+
+ALWAYS void tiles_of_kind(const matmul *m, uint32_t kind, const selection *selected, uint32_t first, uint32_t last) {
     for (uint32_t tile = first; tile < last; tile++) {
         uint32_t row = 0;
-        for (; row + ROWS_AT_ONCE <= m->rows; row += ROWS_AT_ONCE) row_tile(m, kind, tile, row, ROWS_AT_ONCE);
-        if (m->rows - row == 3) row_tile(m, kind, tile, row, 3);
-        if (m->rows - row == 2) row_tile(m, kind, tile, row, 2);
-        if (m->rows - row == 1) row_tile(m, kind, tile, row, 1);
+        for (; row + ROWS_AT_ONCE <= selected->count; row += ROWS_AT_ONCE)
+            pass(m, kind, tile, selected, row, ROWS_AT_ONCE);
+#if defined(__hexagon__)
+        if (selected->count - row == 3) pass(m, kind, tile, selected, row, 3);
+        if (selected->count - row == 2) pass(m, kind, tile, selected, row, 2);
+        if (selected->count - row == 1) pass(m, kind, tile, selected, row, 1);
+#else
+        for (; row < selected->count; row++) pass(m, kind, tile, selected, row, 1);
+#endif
+    }
+}
+
+// One function for each kind, each with its own copies of the loops.
+#define OF_KIND(NAME, KIND)                                                                                  \
+    __attribute__((noinline)) static void NAME(                                                              \
+        const matmul *m, const selection *selected, uint32_t first, uint32_t last) {                         \
+        tiles_of_kind(m, KIND, selected, first, last);                                                       \
+    }
+OF_KIND(ternary_tiles, HTP_TILES_TERNARY)
+OF_KIND(ternary_groups_tiles, HTP_TILES_TERNARY_GROUPS)
+OF_KIND(two_bit_tiles, HTP_TILES_2BIT_FACTORS)
+OF_KIND(three_bit_tiles, HTP_TILES_3BIT_FACTORS)
+OF_KIND(four_bit_tiles, HTP_TILES_4BIT)
+OF_KIND(four_bit_minima_tiles, HTP_TILES_4BIT_MINIMA)
+OF_KIND(five_bit_tiles, HTP_TILES_5BIT)
+OF_KIND(five_bit_minima_tiles, HTP_TILES_5BIT_MINIMA)
+OF_KIND(six_bit_tiles, HTP_TILES_6BIT_HALVES)
+OF_KIND(eight_bit_tiles, HTP_TILES_8BIT)
+OF_KIND(twelve_bit_tiles, HTP_TILES_12BIT)
+OF_KIND(iq4nl_tiles, HTP_TILES_IQ4NL)
+OF_KIND(fp4_tiles, HTP_TILES_FP4)
+
+static void selected_tiles(const matmul *m, const selection *selected, uint32_t first, uint32_t last) {
+    switch (m->kind) {
+    case HTP_TILES_TERNARY: ternary_tiles(m, selected, first, last); break;
+    case HTP_TILES_TERNARY_GROUPS: ternary_groups_tiles(m, selected, first, last); break;
+    case HTP_TILES_2BIT_FACTORS: two_bit_tiles(m, selected, first, last); break;
+    case HTP_TILES_3BIT_FACTORS: three_bit_tiles(m, selected, first, last); break;
+    case HTP_TILES_4BIT: four_bit_tiles(m, selected, first, last); break;
+    case HTP_TILES_4BIT_MINIMA: four_bit_minima_tiles(m, selected, first, last); break;
+    case HTP_TILES_5BIT: five_bit_tiles(m, selected, first, last); break;
+    case HTP_TILES_5BIT_MINIMA: five_bit_minima_tiles(m, selected, first, last); break;
+    case HTP_TILES_6BIT_HALVES: six_bit_tiles(m, selected, first, last); break;
+    case HTP_TILES_8BIT: eight_bit_tiles(m, selected, first, last); break;
+    case HTP_TILES_12BIT: twelve_bit_tiles(m, selected, first, last); break;
+    case HTP_TILES_IQ4NL: iq4nl_tiles(m, selected, first, last); break;
+    case HTP_TILES_FP4: fp4_tiles(m, selected, first, last); break;
+    default: break;
     }
 }
 
 void matmul_tiles(const matmul *m, uint32_t first, uint32_t last) {
-    if (m->kind == HTP_TILES_4BIT)
-        tiles_of_kind(m, HTP_TILES_4BIT, first, last);
-    else
-        tiles_of_kind(m, HTP_TILES_8BIT, first, last);
+    selected_tiles(m, &(selection){NULL, m->rows}, first, last);
+}
+
+void matmul_indexed_tiles(
+    const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first, uint32_t last) {
+    matmul one = *m;
+    one.weights += expert * htp_tiles_bytes(m->kind, m->out, m->in);
+    selected_tiles(&one, &(selection){indices, count}, first, last);
 }

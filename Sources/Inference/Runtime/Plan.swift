@@ -81,8 +81,25 @@ extension WeightMatrix {
     /// The repackable format of a tensor type.
     package static func format(of type: TensorType) -> Format? {
         switch type {
+        case .f32: .f32
+        case .f16: .f16
+        case .bf16: .bf16
         case .q4_0: .q4_0
+        case .q4_1: .q4_1
+        case .q5_0: .q5_0
+        case .q5_1: .q5_1
         case .q8_0: .q8_0
+        case .q2_K: .q2_K
+        case .q3_K: .q3_K
+        case .q4_K: .q4_K
+        case .q5_K: .q5_K
+        case .q6_K: .q6_K
+        case .iq4_NL: .iq4_NL
+        case .mxfp4: .mxfp4
+        case .tq1_0: .tq1_0
+        case .tq2_0: .tq2_0
+        case .i2_S: .i2_S
+        case .iq2_BN: .iq2_BN
         default: nil
         }
     }

@@ -48,32 +48,52 @@ import VirtualDSP
     }
 
     @Test(
-        arguments: [WeightMatrix.Format.q4_0, .q8_0],
-        [(1, 32, 1), (32, 64, 1), (33, 96, 2), (64, 256, 3), (100, 512, 4), (40, 1056, 7), (256, 2048, 5)])
+        arguments: WeightMatrix.Format.allCases,
+        [(1, 32, 1), (32, 64, 1), (33, 96, 2), (65, 256, 3), (100, 512, 4), (40, 1056, 7), (256, 2048, 5)])
     func productsAreCloseToDoublePrecision(
         format: WeightMatrix.Format, size: (rows: Int, columns: Int, count: Int)
     ) throws {
-        var random = SeededGenerator(UInt64(size.rows + size.columns))
-        let matrix = try RandomMatrix(format, rows: size.rows, columns: size.columns, random: &random)
-        let source = random.normals(size.columns * size.count)
+        let columns = Self.columns(size.columns, format)
+        var random = SeededGenerator(UInt64(size.rows + columns))
+        let matrix = try RandomMatrix(format, rows: size.rows, columns: columns, random: &random)
+        let source = random.normals(columns * size.count)
         let (results, report) = try Self.multiply(
             try Self.device("simulator"), [matrix], by: source, rows: size.count)
-        // Eight-bit activations of a normal distribution are off by 5e-5 of their square.
-        #expect(matrix.error(of: results[0], with: source) < 2e-4)
+        // Eight-bit activations of a normal distribution are off by 3e-5 of their square; a few results, by luck,
+        // by more.
+        #expect(
+            matrix.error(of: results[0], with: source) < (size.rows * size.count > 256 ? 5e-5 : 2e-4))
         #expect(report.products == 1)
-        #expect(report.multiplyAdds == size.rows * size.columns * size.count)
+        #expect(report.multiplyAdds == size.rows * columns * size.count)
+    }
+
+    /// The next width that the format has.
+    static func columns(_ columns: Int, _ format: WeightMatrix.Format) -> Int {
+        let unit = max(format.blockSize, 32)
+        return (columns + unit - 1) / unit * unit
+    }
+
+    /// A hundredfold input in each two blocks, as language models have them.
+    @Test(arguments: WeightMatrix.Format.allCases)
+    func outliersLeaveProductsClose(format: WeightMatrix.Format) throws {
+        var random = SeededGenerator(77)
+        let matrix = try RandomMatrix(format, rows: 192, columns: 1024, random: &random)
+        var source = random.normals(1024 * 3)
+        for index in source.indices where Int.random(in: 0..<64, using: &random) == 0 { source[index] *= 100 }
+        let (results, _) = try Self.multiply(try Self.device("simulator"), [matrix], by: source, rows: 3)
+        #expect(normalizedError(results[0], expected: matrix.multiplied(by: source)) < 5e-4)
     }
 
     /// What the activations lose is their own rounding: with inputs that int8 blocks hold exactly, nothing is
-    /// left but the rounding of scales and sums.
-    @Test(arguments: [WeightMatrix.Format.q4_0, .q8_0])
+    /// left but the rounding of scales, of sums and of the codes that floats become.
+    @Test(arguments: WeightMatrix.Format.allCases)
     func exactActivationsGiveAlmostExactProducts(format: WeightMatrix.Format) throws {
         var random = SeededGenerator(11)
         let matrix = try RandomMatrix(format, rows: 64, columns: 1024, random: &random)
         var source = (0..<1024).map { _ in Float(Int.random(in: -126...126, using: &random)) }
         for block in stride(from: 0, to: 1024, by: 32) { source[block] = 127 }
         let (results, _) = try Self.multiply(try Self.device("simulator"), [matrix], by: source, rows: 1)
-        #expect(normalizedError(results[0], expected: matrix.multiplied(by: source)) < 1e-8)
+        #expect(normalizedError(results[0], expected: matrix.multiplied(by: source)) < 1e-6)
     }
 
     @Test func rowsOfABatchDoNotInfluenceEachOther() throws {

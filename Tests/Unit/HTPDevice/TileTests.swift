@@ -1,17 +1,39 @@
 import GGUF
 import HTPDevice
+import HTPProgram
 import TestSupport
 import Testing
 
 /// Repacked weights, read back as `htp_tiles.h` describes them.
 @Suite struct TileTests {
-    @Test(arguments: [WeightMatrix.Format.q4_0, .q8_0], [(1, 32), (32, 64), (45, 96), (70, 256)])
+    @Test(arguments: WeightMatrix.Format.allCases, [(1, 32), (32, 64), (70, 96), (130, 256), (65, 768)])
     func everyWeightIsWhereTheFormatSays(format: WeightMatrix.Format, size: (Int, Int)) throws {
-        let (rows, columns) = size
+        let rows = size.0
+        let columns = (size.1 + format.blockSize - 1) / format.blockSize * format.blockSize
+        guard columns % 32 == 0 else { return }
         var random = SeededGenerator(UInt64(rows * columns))
         let matrix = try RandomMatrix(format, rows: rows, columns: columns, random: &random)
+        let (tiles, rowTileBytes) = try Self.repacked(matrix)
+        for row in 0..<(rows + 63) / 64 * 64 {
+            let tile = TileReader(
+                bytes: tiles[row / 64 * rowTileBytes..<(row / 64 + 1) * rowTileBytes], kind: format.kind)
+            var worst = 0.0
+            for column in 0..<columns {
+                let found = tile.weight(row: row % 64, column: column)
+                guard row < rows else {
+                    #expect(found.value == 0)
+                    continue
+                }
+                let expected = Double(matrix.values[row * columns + column])
+                worst = max(worst, abs(found.value - expected) / found.tolerance)
+            }
+            #expect(worst <= 1, "row \(row)")
+        }
+    }
+
+    static func repacked(_ matrix: RandomMatrix) throws -> (tiles: [UInt8], rowTileBytes: Int) {
         try matrix.withWeights { weights in
-            let rowTileBytes = weights.kind.rowTileBytes(columns: columns)
+            let rowTileBytes = weights.kind.rowTileBytes(columns: weights.columns)
             var tiles = [UInt8](repeating: 0, count: weights.tiledByteCount)
             try tiles.withUnsafeMutableBytes { tiles in
                 for index in 0..<weights.rowTileCount {
@@ -19,64 +41,46 @@ import Testing
                     try weights.writeRowTile(index, to: base + index * rowTileBytes)
                 }
             }
-            for row in 0..<(rows + 31) / 32 * 32 {
-                let tile = Array(tiles[row / 32 * rowTileBytes..<(row / 32 + 1) * rowTileBytes])
-                for column in 0..<columns {
-                    let found = Self.weight(tile, weights.kind, row: row % 32, column: column)
-                    guard row < rows else {
-                        #expect(found.value == 0)
-                        continue
-                    }
-                    let expected = Double(matrix.values[row * columns + column])
-                    // The scale is off by half a unit of its mantissa at most, the code not at all.
-                    let unit = found.unit * found.code.magnitude
-                    #expect(
-                        abs(found.value - expected) <= unit / 2 + 1e-12, "row \(row), column \(column)")
-                }
-            }
+            return (tiles, rowTileBytes)
         }
     }
 
-    /// weight = scale · 2^exponent · (byte − 128); `unit` is 2^exponent.
-    private static func weight(
-        _ tile: [UInt8], _ kind: TileKind, row: Int, column: Int
-    ) -> (value: Double, unit: Double, code: Double) {
-        func integer<Value: FixedWidthInteger>(_ type: Value.Type, _ offset: Int) -> Value {
-            (0..<MemoryLayout<Value>.size).reduce(0) {
-                $0 | Value(truncatingIfNeeded: tile[offset + $1]) << (8 * $1)
+    @Test func sizesAreTheProgramsOwn() {
+        for kind in TileKind.allCases {
+            for columns in stride(from: 32, through: 4096, by: 32) {
+                #expect(
+                    UInt64(kind.byteCount(rows: 65, columns: columns))
+                        == htp_tiles_bytes(kind.rawValue, 65, UInt32(columns)))
             }
         }
-        let unit = Double(sign: .plus, exponent: Int(integer(Int32.self, 4 * row)), significand: 1)
-        let block = column / 32, group = column % 32 / 4, member = column % 4
-        let pair = 128 + block / 2 * (128 + 2 * kind.codeBytes)
-        let scale = Double(integer(Int16.self, pair + 4 * row + 2 * (block % 2)))
-        let codes = pair + 128 + block % 2 * kind.codeBytes
-        let byte: Double
-        switch kind {
-        case .fourBit:
-            let both = tile[codes + group / 2 * 128 + 4 * row + member]
-            byte = Double(group % 2 == 0 ? both << 4 : both & 0xf0)
-        case .eightBit:
-            byte = Double(tile[codes + group * 128 + 4 * row + member])
-        }
-        return (scale * unit * (byte - 128), unit, byte - 128)
+        #expect(TileKind.allCases.count + 1 == Int(HTP_TILES_KINDS_END))
+        #expect(TileKind.columnsMax == 1023 * 32)
+    }
+
+    /// Bits per weight of a matrix as wide as models have them, against what llama.cpp's Hexagon backend holds in
+    /// memory for a tile of 1024 weights; where it has no tiles, against the format itself. A row's exponent adds 32
+    /// bits to it.
+    @Test(
+        arguments: [
+            (WeightMatrix.Format.q4_0, 4.5), (.q4_1, 5), (.q5_0, 5.5), (.q5_1, 6), (.q8_0, 8.5), (.q2_K, 2.625),
+            (.q3_K, 3.4375), (.q4_K, 5), (.q5_K, 6), (.q6_K, 7), (.iq4_NL, 4.5), (.mxfp4, 4.25), (.tq2_0, 2.0625),
+            (.iq2_BN, 2 + 0.0078125), (.i2_S, 2 + 0.0078125), (.f16, 16), (.bf16, 16), (.f32, 32),
+        ])
+    func noFormatNeedsMoreMemory(format: WeightMatrix.Format, bits: Double) {
+        let columns = 4096
+        let ours = Double(format.kind.byteCount(rows: 64, columns: columns) * 8) / Double(64 * columns)
+        #expect(ours <= bits + 32 / Double(columns))
     }
 
     @Test func scalesWithinFourOctavesAreExact() throws {
         // Scales of half precision need 11 bits, mantissas have 15: nothing is lost down to a sixteenth.
         var random = SeededGenerator(5)
-        let matrix = try RandomMatrix(.q8_0, rows: 32, columns: 256, random: &random)
-        try matrix.withWeights { weights in
-            var tile = [UInt8](repeating: 0, count: weights.tiledByteCount)
-            try tile.withUnsafeMutableBytes { tile in
-                guard let base = tile.baseAddress else { return }
-                try weights.writeRowTile(0, to: base)
-            }
-            for row in 0..<32 {
-                for column in 0..<256 {
-                    let found = Self.weight(tile, .eightBit, row: row, column: column).value
-                    #expect(found == Double(matrix.values[row * 256 + column]))
-                }
+        let matrix = try RandomMatrix(.q8_0, rows: 64, columns: 256, random: &random)
+        let tile = TileReader(bytes: try Self.repacked(matrix).tiles[...], kind: .eightBit)
+        for row in 0..<64 {
+            for column in 0..<256 {
+                #expect(
+                    tile.weight(row: row, column: column).value == Double(matrix.values[row * 256 + column]))
             }
         }
     }
@@ -93,7 +97,7 @@ import Testing
                 guard let base = tile.baseAddress else { return }
                 try matrix.writeRowTile(0, to: base)
             }
-            #expect(error?.description == "bad: the scale of row 0, block 0 is not a finite number")
+            #expect(error?.description == "bad: the scale of row 0, weights from 0 on, is not a finite number")
         }
     }
 

@@ -48,9 +48,20 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
         o->result = NAME(__VA_ARGS__);                                                                       \
     }
 #define ENTRY(NAME, ...) {#NAME, run_##NAME},
+// Of a pair, each vector has its own record.
+#define DEFINE_PAIR(NAME, ...)                                                                               \
+    __attribute__((noinline)) static void run_lo_##NAME(record *o) {                                         \
+        o->result = Q6_V_lo_W(NAME(__VA_ARGS__));                                                            \
+    }                                                                                                        \
+    __attribute__((noinline)) static void run_hi_##NAME(record *o) {                                         \
+        o->result = Q6_V_hi_W(NAME(__VA_ARGS__));                                                            \
+    }
+#define ENTRY_PAIR(NAME, ...) {#NAME, run_lo_##NAME}, {#NAME, run_hi_##NAME},
 
 #define NO_OPERANDS(F) F(Q6_V_vzero)
-#define OF_SCALAR(F) F(Q6_V_vsplat_R, o->r)
+#define OF_SCALAR(F)                                                                                         \
+    F(Q6_V_vsplat_R, o->r)                                                                                   \
+    F(Q6_Vh_vsplat_R, o->r)
 #define OF_TWO_VECTORS(F)                                                                                    \
     F(Q6_V_vand_VV, o->u, o->v)                                                                              \
     F(Q6_V_vor_VV, o->u, o->v)                                                                               \
@@ -60,19 +71,42 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
     F(Q6_Vw_vmax_VwVw, o->u, o->v)                                                                           \
     F(Q6_Vw_vmin_VwVw, o->u, o->v)                                                                           \
     F(Q6_Vw_vmpyo_VwVh_s1_rnd_sat, o->u, o->v)                                                               \
+    F(Q6_Vh_vadd_VhVh, o->u, o->v)                                                                           \
+    F(Q6_Vh_vavg_VhVh, o->u, o->v)                                                                           \
+    F(Q6_V_lo_W, Q6_W_vcombine_VV(o->v, o->u))                                                               \
+    F(Q6_V_hi_W, Q6_W_vcombine_VV(o->v, o->u))                                                               \
     F(Q6_Vh_vpacke_VwVw, o->u, o->v)                                                                         \
     F(Q6_Vb_vpacke_VhVh, o->u, o->v)
-#define OF_VECTOR_AND_SHIFTS(F) F(Q6_Vw_vlsr_VwVw, o->u, o->v)
+#define OF_VECTOR_AND_SHIFTS(F)                                                                              \
+    F(Q6_Vw_vlsr_VwVw, o->u, o->v)                                                                           \
+    F(Q6_Vh_vlsr_VhVh, o->u, o->v)
 #define OF_VECTOR_AND_SHIFT(F)                                                                               \
     F(Q6_Vw_vasl_VwR, o->u, o->r)                                                                            \
     F(Q6_Vw_vasr_VwR, o->u, o->r)                                                                            \
     F(Q6_Vuw_vlsr_VuwR, o->u, o->r)                                                                          \
     F(Q6_Vw_vaslacc_VwVwR, o->x, o->u, o->r)                                                                 \
-    F(Q6_Vw_vasracc_VwVwR, o->x, o->u, o->r)
+    F(Q6_Vw_vasracc_VwVwR, o->x, o->u, o->r)                                                                 \
+    F(Q6_Vh_vasl_VhR, o->u, o->r)                                                                            \
+    F(Q6_Vuh_vlsr_VuhR, o->u, o->r)                                                                          \
+    F(Q6_Vh_vaslacc_VhVhR, o->x, o->u, o->r)                                                                 \
+    F(Q6_Vh_vasracc_VhVhR, o->x, o->u, o->r)                                                                 \
+    F(Q6_Vub_vlsr_VubR, o->u, o->r)                                                                          \
+    F(Q6_Vh_vasr_VwVwR_rnd_sat, o->u, o->x, o->r)                                                            \
+    F(Q6_Vb_vlut32_VbVbR_nomatch, o->u, o->x, o->r)
 #define OF_VECTOR_AND_ROTATION(F) F(Q6_V_vror_VR, o->u, o->r)
 #define OF_VECTOR_AND_FACTORS(F)                                                                             \
     F(Q6_Vw_vrmpyacc_VwVubRb, o->x, o->u, o->r)                                                              \
     F(Q6_Vh_vmpy_VhRh_s1_rnd_sat, o->u, o->r)
+// Pairs of vectors: u and the constant below, x and u.
+#define SECOND(V) Q6_V_vxor_VV(V, Q6_V_vsplat_R(0x5a3c96e1))
+#define PAIR_AND_FACTORS(F)                                                                                  \
+    F(Q6_W_vcombine_VV, o->x, o->u)                                                                          \
+    F(Q6_Wh_vmpa_WubRb, Q6_W_vcombine_VV(SECOND(o->u), o->u), o->r)                                          \
+    F(Q6_Wh_vmpaacc_WhWubRb, Q6_W_vcombine_VV(o->u, o->x), Q6_W_vcombine_VV(SECOND(o->u), o->u), o->r)       \
+    F(Q6_Ww_vmpy_VhRh, o->u, o->r)                                                                           \
+    F(Q6_Ww_vmpyacc_WwVhRh, Q6_W_vcombine_VV(o->u, o->x), o->u, o->r)                                        \
+    F(Q6_Ww_vmpy_VhVh, o->u, o->x)                                                                           \
+    F(Q6_Ww_vmpyacc_WwVhVh, Q6_W_vcombine_VV(o->u, o->x), o->u, o->x)
 // The 128 bytes that begin at byte r of u and v.
 #define OF_OFFSET(F) F(hvx_load_unaligned, (const uint8_t *)&o->u + o->r)
 
@@ -86,6 +120,8 @@ GROUP(OF_VECTOR_AND_SHIFT)
 GROUP(OF_VECTOR_AND_ROTATION)
 GROUP(OF_VECTOR_AND_FACTORS)
 GROUP(OF_OFFSET)
+PAIR_AND_FACTORS(DEFINE_PAIR)
+static const intrinsic list_PAIR_AND_FACTORS[] = {PAIR_AND_FACTORS(ENTRY_PAIR)};
 #define EACH(F, GROUP)                                                                                       \
     for (const intrinsic *F = list_##GROUP, *end_##F = F + sizeof list_##GROUP / sizeof *F; F < end_##F; F++)
 
@@ -174,6 +210,15 @@ int main(void) {
         }
     }
     EACH(f, OF_VECTOR_AND_FACTORS) {
+        for (int factor = 0; factor < EDGES + RANDOM; factor++) {
+            int32_t r = factor < EDGES ? (int32_t)edges[factor] : random_word();
+            for (int i = 0; i < VECTORS; i++) {
+                HVX_Vector u = first_operand(i);
+                check(f, u, zero, second_operand(i), r);
+            }
+        }
+    }
+    EACH(f, PAIR_AND_FACTORS) {
         for (int factor = 0; factor < EDGES + RANDOM; factor++) {
             int32_t r = factor < EDGES ? (int32_t)edges[factor] : random_word();
             for (int i = 0; i < VECTORS; i++) {

@@ -1,14 +1,16 @@
 // Quantises activations and multiplies them by tiled weights with the DSP program's own code.
 //
-// Standard input is a list of cases: four words (tile kind, outputs, inputs, activation rows), the tiles,
-// then the activations as floats. For each case the quantised rows and the results go to standard output.
+// Standard input is a list of cases: five words (tile kind, outputs, inputs, activation rows, experts), the tiles of
+// each expert, then the activations as floats. For each case the quantised rows and the results go to standard
+// output. Without experts, one matrix multiplies all rows. With experts, a row goes to one of them or to none, and
+// what the indexed product gives is also compared with plain products of single rows.
 #include "activations.h"
 #include "htp_tiles.h"
 #include "hvx.h"
 #include "matmul.h"
 #include "standalone.h"
 
-enum { MEMORY_BYTES = 16 << 20, ROWS_MAX = 64 };
+enum { MEMORY_BYTES = 64 << 20, ROWS_MAX = 64 };
 
 static uint8_t memory[MEMORY_BYTES] __attribute__((aligned(HVX_BYTES)));
 static size_t used;
@@ -28,13 +30,48 @@ static void *take_input(uint64_t count) {
     return bytes;
 }
 
+// Row i's expert, or −1.
+static int32_t expert_of(uint32_t row, uint32_t experts) {
+    uint32_t number = row * 7 + 3;
+    if (row % 5 == 4) return -1;
+    while (number >= experts) number -= experts;
+    return (int32_t)number;
+}
+
+static void multiply_by_experts(const matmul *m, uint32_t experts) {
+    const uint32_t tiles = (m->out + HTP_TILE_ROWS - 1) / HTP_TILE_ROWS;
+    for (uint32_t expert = 0; expert < experts; expert++) {
+        uint32_t indices[ROWS_MAX], count = 0;
+        for (uint32_t i = 0; i < m->rows; i++)
+            if (expert_of(i, experts) == (int32_t)expert) indices[count++] = i;
+        matmul_indexed_tiles(m, expert, indices, count, tiles / 2, tiles);
+        matmul_indexed_tiles(m, expert, indices, count, 0, tiles / 2);
+    }
+    const uint64_t row_bytes = (uint64_t)m->out * sizeof(float);
+    uint8_t *alone = take(row_bytes);
+    for (uint32_t i = 0; i < m->rows; i++) {
+        const int32_t expert = expert_of(i, experts);
+        __builtin_memset(alone, 0, (size_t)row_bytes);
+        if (expert >= 0) {
+            matmul one = *m;
+            one.weights += (uint64_t)expert * htp_tiles_bytes(m->kind, m->out, m->in);
+            one.rows = 1;
+            one.activations += i;
+            one.destination = alone;
+            matmul_tiles(&one, 0, tiles);
+        }
+        for (uint64_t byte = 0; byte < row_bytes; byte++)
+            if (alone[byte] != m->destination[i * m->stride + byte]) end(8);
+    }
+}
+
 int main(void) {
-    uint32_t shape[4];
+    uint32_t shape[5];
     while (read_all(shape, sizeof shape)) {
-        const uint32_t kind = shape[0], out = shape[1], in = shape[2], rows = shape[3];
+        const uint32_t kind = shape[0], out = shape[1], in = shape[2], rows = shape[3], experts = shape[4];
         if (htp_tile_code_bytes(kind) == 0 || in == 0 || in % BLOCK != 0 || rows > ROWS_MAX) return 7;
         used = 0;
-        const uint8_t *weights = take_input(htp_tiles_bytes(kind, out, in));
+        const uint8_t *weights = take_input(htp_tiles_bytes(kind, out, in) * (experts == 0 ? 1 : experts));
         const float *source = take_input((uint64_t)rows * in * sizeof *source);
         activation_row quantized[ROWS_MAX];
         const size_t row_bytes = activation_row_bytes(in);
@@ -46,8 +83,12 @@ int main(void) {
         matmul m = {kind, out, in, rows, weights, quantized, results, out * sizeof(float)};
         // In two parts, as two workers would.
         const uint32_t tiles = (out + HTP_TILE_ROWS - 1) / HTP_TILE_ROWS;
-        matmul_tiles(&m, tiles / 2, tiles);
-        matmul_tiles(&m, 0, tiles / 2);
+        if (experts > 0) {
+            multiply_by_experts(&m, experts);
+        } else {
+            matmul_tiles(&m, tiles / 2, tiles);
+            matmul_tiles(&m, 0, tiles / 2);
+        }
         write_all(scratch, rows * row_bytes);
         write_all(results, (size_t)result_bytes);
     }
