@@ -131,10 +131,10 @@ static uint32_t check_add_rows(call *c) {
 
 static void add_rows(const call *c, uint32_t row, uint32_t first, uint32_t last) {
     const htp_mix_parameters *m = &c->op.parameters.mix;
-    const uint32_t *numbers = (const uint32_t *)(const void *)row_of(c, NUMBERS, row);
+    const volatile uint32_t *numbers = (const volatile uint32_t *)(const volatile void *)row_of(c, NUMBERS, row);
     for (uint32_t k = 0; k < m->count; k++) {
         const uint32_t number = numbers[k];
-        // It was checked, but it may lie in shared memory.
+        // It was checked, but it may lie in shared memory: once more, and read only once.
         if (number >= m->table_rows) continue;
         const float *added = row_of(c, TABLE, number);
         const float *x = row_of(c, VECTORS, row) + (size_t)k * m->width;
