@@ -102,12 +102,14 @@ static uint32_t check_operation(call *c, const operation_kind *kind) {
 
 static void refresh_inputs(const call *c) {
     for (uint32_t slot = HTP_INPUT_0; slot < HTP_TENSORS; slot++)
-        if ((c->op.refresh >> slot & 1) != 0) platform_refresh(c->tensors[slot].address, c->tensors[slot].extent);
+        if ((c->op.refresh >> slot & 1) != 0)
+            platform_refresh(c->tensors[slot].address, c->tensors[slot].extent);
 }
 
 static void publish_destinations(const call *c) {
     for (uint32_t slot = HTP_DESTINATION; slot <= HTP_DESTINATION_2; slot++)
-        if ((c->op.publish >> slot & 1) != 0) platform_publish(c->tensors[slot].address, c->tensors[slot].extent);
+        if ((c->op.publish >> slot & 1) != 0)
+            platform_publish(c->tensors[slot].address, c->tensors[slot].extent);
 }
 
 // Checks operation `index`, and runs it if `running`.

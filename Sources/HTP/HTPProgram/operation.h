@@ -63,8 +63,8 @@ uint32_t call_tensor(call *c, uint32_t slot, uint64_t rows, uint64_t row_bytes, 
 uint32_t call_broadcast(call *c, uint32_t slot, uint64_t rows, uint64_t row_bytes, uint32_t alignment);
 
 // A cache's view: `heads` heads of `capacity` positions of `size` elements, positions `stride` bytes apart.
-uint32_t call_cache(call *c, uint32_t slot, uint32_t heads, uint32_t head_stride, uint32_t size, uint32_t type,
-                    uint32_t capacity);
+uint32_t call_cache(call *c, uint32_t slot, uint32_t heads, uint32_t head_stride, uint32_t size,
+                    uint32_t type, uint32_t capacity);
 
 // Whether two views share a byte. Columns of one matrix with a common stride do not.
 int views_overlap(const view *a, const view *b);

@@ -74,7 +74,8 @@ static void attend(const call *c, const state *s, uint32_t row, uint32_t key_hea
     const view *keys = &c->tensors[KEYS], *values = &c->tensors[VALUES];
     const uint32_t position = c->batch->header.position;
     const uint32_t seen = position + ((c->op.flags & HTP_ATTENTION_ALL) != 0 ? c->rows : row + 1);
-    const uint32_t begin = a->window != 0 && position + row + 1 > a->window ? position + row + 1 - a->window : 0;
+    const uint32_t own = position + row + 1;
+    const uint32_t begin = a->window != 0 && own > a->window ? own - a->window : 0;
     const float *queries = row_of(c, QUERIES, row) + (size_t)first_head * a->key_size;
     float *results = row_of(c, HTP_DESTINATION, row) + (size_t)first_head * a->value_size;
 

@@ -10,10 +10,11 @@ enum { SOURCE = HTP_INPUT_0, WEIGHTS, NUMBERS };
 static uint32_t check(call *c) {
     const htp_matmul_indexed_parameters *m = &c->op.parameters.matmul_indexed;
     if (m->in == 0 || m->in % HTP_TILE_COLUMNS != 0 || m->in > HTP_COLUMNS_MAX || m->out == 0
-        || m->out > UINT32_MAX / sizeof(float) / HTP_ROUTE_CHOSEN_MAX || htp_tile_code_bytes(m->tile_kind) == 0)
+        || m->out > UINT32_MAX / sizeof(float) / HTP_ROUTE_CHOSEN_MAX
+        || htp_tile_code_bytes(m->tile_kind) == 0)
         return HTP_FAULT_SHAPE;
-    if (m->experts == 0 || m->experts > HTP_ROUTE_EXPERTS_MAX || m->count == 0 || m->count > HTP_ROUTE_CHOSEN_MAX
-        || (m->sources != 1 && m->sources != m->count))
+    if (m->experts == 0 || m->experts > HTP_ROUTE_EXPERTS_MAX || m->count == 0
+        || m->count > HTP_ROUTE_CHOSEN_MAX || (m->sources != 1 && m->sources != m->count))
         return HTP_FAULT_SHAPE;
     const uint64_t source_bytes = (uint64_t)m->sources * m->in * sizeof(float);
     const uint64_t result_bytes = (uint64_t)m->count * m->out * sizeof(float);
@@ -64,13 +65,16 @@ static uint32_t run(call *c) {
     program *p = c->batch->program;
     const view *source = &c->tensors[SOURCE], *destination = &c->tensors[HTP_DESTINATION];
     const uint32_t pairs = c->rows * m->count;
-    const size_t row_bytes = sizeof(activation_row) * (size_t)pairs, numbers_bytes = sizeof(uint32_t) * (size_t)pairs;
+    const size_t row_bytes = sizeof(activation_row) * (size_t)pairs;
+    const size_t numbers_bytes = sizeof(uint32_t) * (size_t)pairs;
 
     // Our own copy of the experts' numbers, and the lists by expert.
-    uint8_t *workspace = program_workspace(p, row_bytes + 2 * numbers_bytes + sizeof(uint32_t) * m->experts);
+    const size_t ends_bytes = sizeof(uint32_t) * m->experts;
+    uint8_t *workspace = program_workspace(p, row_bytes + 2 * numbers_bytes + ends_bytes);
     if (!workspace) return HTP_FAULT_MEMORY;
     activation_row *activations = (activation_row *)(void *)workspace;
-    uint32_t *numbers = (uint32_t *)(void *)(workspace + row_bytes), *list = numbers + pairs, *ends = list + pairs;
+    uint32_t *numbers = (uint32_t *)(void *)(workspace + row_bytes);
+    uint32_t *list = numbers + pairs, *ends = list + pairs;
     for (uint32_t expert = 0; expert < m->experts; expert++) ends[expert] = 0;
     for (uint32_t row = 0, pair = 0; row < c->rows; row++) {
         const uint32_t *of_row = (const uint32_t *)(const void *)row_of(c, NUMBERS, row);
@@ -90,9 +94,8 @@ static uint32_t run(call *c) {
 
     if ((c->op.flags & HTP_MATMUL_SAME_SOURCE) == 0) {
         const int own = m->sources != 1;
-        if (program_quantize(p, source->address, own ? (uint64_t)m->in * sizeof(float) : source->stride, m->in,
-                             own ? pairs : c->rows)
-            != AEE_SUCCESS)
+        const uint64_t stride = own ? (uint64_t)m->in * sizeof(float) : source->stride;
+        if (program_quantize(p, source->address, stride, m->in, own ? pairs : c->rows) != AEE_SUCCESS)
             return HTP_FAULT_MEMORY;
     }
     for (uint32_t row = 0, pair = 0; row < c->rows; row++)
@@ -100,8 +103,9 @@ static uint32_t run(call *c) {
             activations[pair] = p->rows[m->sources == 1 ? row : pair];
 
     indexed_job job = {
-        {.kind = m->tile_kind, .out = m->out, .in = m->in, .rows = pairs, .weights = c->tensors[WEIGHTS].address,
-         .activations = activations, .destination = destination->address, .stride = (uint64_t)m->out * sizeof(float)},
+        {.kind = m->tile_kind, .out = m->out, .in = m->in, .rows = pairs,
+         .weights = c->tensors[WEIGHTS].address, .activations = activations,
+         .destination = destination->address, .stride = (uint64_t)m->out * sizeof(float)},
         m->experts, ends, list};
     workers_run(p->workers, multiply_part, &job);
     c->batch->multiply_adds += (uint64_t)pairs * m->out * m->in;

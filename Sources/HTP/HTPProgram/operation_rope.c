@@ -18,7 +18,8 @@ static const float *angles_of(const call *c, uint32_t row) {
 }
 
 // `to` may be `x`.
-static void rotate(float *to, const float *x, uint32_t size, uint32_t pairs, const float *angles, int halves) {
+static void rotate(float *to, const float *x, uint32_t size, uint32_t pairs, const float *angles,
+                   int halves) {
     const uint32_t step = halves ? 1 : 2, distance = halves ? pairs : 1;
     for (uint32_t i = 0; i < pairs; i++) {
         const float cosine = angles[2 * i], sine = angles[2 * i + 1];
@@ -33,8 +34,8 @@ static void rotate(float *to, const float *x, uint32_t size, uint32_t pairs, con
 
 static uint32_t check_rope(call *c) {
     const htp_rope_parameters *r = &c->op.parameters.rope;
-    if (r->heads == 0 || r->heads > HTP_HEADS_MAX || r->size == 0 || r->size > HTP_HEAD_SIZE_MAX || r->pairs == 0
-        || r->pairs > r->size / 2)
+    if (r->heads == 0 || r->heads > HTP_HEADS_MAX || r->size == 0 || r->size > HTP_HEAD_SIZE_MAX
+        || r->pairs == 0 || r->pairs > r->size / 2)
         return HTP_FAULT_SHAPE;
     const uint64_t bytes = (uint64_t)r->heads * r->size * sizeof(float);
     TRY(check_angles(c, r->pairs));
@@ -64,8 +65,8 @@ const operation_kind operation_rope = {
     .run = run_rope,
 };
 
-uint32_t call_cache(call *c, uint32_t slot, uint32_t heads, uint32_t head_stride, uint32_t size, uint32_t type,
-                    uint32_t capacity) {
+uint32_t call_cache(call *c, uint32_t slot, uint32_t heads, uint32_t head_stride, uint32_t size,
+                    uint32_t type, uint32_t capacity) {
     const uint32_t row_bytes = cache_row_bytes(type, size), alignment = type == HTP_CACHE_F32 ? 4 : 2;
     if (heads == 0 || heads > HTP_HEADS_MAX || row_bytes == 0 || capacity == 0
         || capacity > HTP_BATCH_POSITIONS_MAX || head_stride % alignment != 0)

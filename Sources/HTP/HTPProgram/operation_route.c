@@ -12,7 +12,8 @@ static uint32_t check_route(call *c) {
     if (r->experts == 0 || r->experts > HTP_ROUTE_EXPERTS_MAX || r->count == 0 || r->count > r->experts
         || r->count > HTP_ROUTE_CHOSEN_MAX || r->gate > HTP_GATE_SOFTMAX_CHOSEN || !is_finite(r->scale))
         return HTP_FAULT_SHAPE;
-    const uint64_t experts = (uint64_t)r->experts * sizeof(float), chosen = (uint64_t)r->count * sizeof(float);
+    const uint64_t experts = (uint64_t)r->experts * sizeof(float);
+    const uint64_t chosen = (uint64_t)r->count * sizeof(float);
     TRY(call_tensor(c, LOGITS, c->rows, experts, sizeof(float)));
     TRY(call_tensor(c, BIAS, 1, experts, sizeof(float)));
     TRY(call_tensor(c, HTP_DESTINATION, c->rows, chosen, sizeof(float)));
@@ -131,10 +132,11 @@ static uint32_t check_add_rows(call *c) {
 
 static void add_rows(const call *c, uint32_t row, uint32_t first, uint32_t last) {
     const htp_mix_parameters *m = &c->op.parameters.mix;
-    const uint32_t *numbers = (const uint32_t *)(const void *)row_of(c, NUMBERS, row);
+    const volatile uint32_t *numbers
+        = (const volatile uint32_t *)(const volatile void *)row_of(c, NUMBERS, row);
     for (uint32_t k = 0; k < m->count; k++) {
         const uint32_t number = numbers[k];
-        // It was checked, but it may lie in shared memory.
+        // It was checked, but it may lie in shared memory: once more, and read only once.
         if (number >= m->table_rows) continue;
         const float *added = row_of(c, TABLE, number);
         const float *x = row_of(c, VECTORS, row) + (size_t)k * m->width;

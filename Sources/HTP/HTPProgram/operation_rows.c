@@ -33,8 +33,8 @@ static uint16_t half_at(const uint8_t *bytes) { return *(const uint16_t *)(const
 // `first` is a multiple of the blocks' columns.
 static void copy(const call *c, uint32_t row, uint32_t first, uint32_t last) {
     const htp_rows_parameters *r = &c->op.parameters.rows_of;
-    const uint32_t number = *(const uint32_t *)(const void *)row_of(c, NUMBERS, row);
-    // It was checked, but it lies in shared memory.
+    // It was checked, but it lies in shared memory: once more, and read only once.
+    const uint32_t number = *(const volatile uint32_t *)(const volatile void *)row_of(c, NUMBERS, row);
     if (number >= r->count) return;
     const uint8_t *from = c->tensors[TABLE].address + number * c->tensors[TABLE].stride;
     float *to = row_of(c, HTP_DESTINATION, row);

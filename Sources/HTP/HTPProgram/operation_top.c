@@ -93,7 +93,8 @@ static uint32_t run(call *c) {
     for (job.row = 0; job.row < c->rows; job.row++) {
         workers_run(p->workers, part_of_row, &job);
         for (uint32_t part = 1; part < parts; part++)
-            for (uint32_t i = 0; i < count; i++) insert(job.lists, count, job.lists[(size_t)part * count + i]);
+            for (uint32_t i = 0; i < count; i++)
+                insert(job.lists, count, job.lists[(size_t)part * count + i]);
         write_list(c, job.row, job.lists);
     }
     return HTP_FAULT_NONE;

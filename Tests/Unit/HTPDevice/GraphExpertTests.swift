@@ -128,12 +128,14 @@ import Testing
     }
 
     /// Experts that many rows want, that one wants and that none wants.
-    @Test(arguments: [WeightMatrix.Format.q4_0, .q8_0], [(1, 2), (9, 3), (64, 1)], [false, true])
+    @Test(
+        arguments: [WeightMatrix.Format.q4_0, .q8_0],
+        [(1, 2, false), (9, 3, false), (64, 1, false), (1, 2, true), (9, 3, true)])
     func multipliesByChosenExperts(
-        format: WeightMatrix.Format, size: (tokens: Int, count: Int), hasOwnSources: Bool
+        format: WeightMatrix.Format, size: (tokens: Int, count: Int, hasOwnSources: Bool)
     ) throws {
         let fixture = try GraphFixture(seed: UInt64(size.tokens))
-        let (tokens, count) = size
+        let (tokens, count, hasOwnSources) = size
         let (experts, outputs, inputs) = (6, 70, 96)
         let matrices = try (0..<experts).map { _ in
             try RandomMatrix(format, rows: outputs, columns: inputs, random: &fixture.random)
