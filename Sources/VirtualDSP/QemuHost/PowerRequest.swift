@@ -25,6 +25,17 @@ package struct PowerRequest: Hashable, Sendable {
         package var bus: Corners?
         /// Whether it may sleep between two pieces of work.
         package var maySleep: Bool?
+
+        package init(
+            isAdaptive: Bool? = nil, latency: UInt32? = nil, core: Corners? = nil, bus: Corners? = nil,
+            maySleep: Bool? = nil
+        ) {
+            self.isAdaptive = isAdaptive
+            self.latency = latency
+            self.core = core
+            self.bus = bus
+            self.maySleep = maySleep
+        }
     }
 
     /// Voltage corners, `HAP_dcvs_voltage_corner_t`.
@@ -32,6 +43,12 @@ package struct PowerRequest: Hashable, Sendable {
         package var target: UInt8
         package var minimum: UInt8
         package var maximum: UInt8
+
+        package init(target: UInt8, minimum: UInt8, maximum: UInt8) {
+            self.target = target
+            self.minimum = minimum
+            self.maximum = maximum
+        }
     }
 
     /// Who votes: `context`, a number of the program's.

@@ -68,7 +68,7 @@ struct DamagedFileTests {
         // Headers, symbols, hash table, strings and relocations lie in front, the dynamic section behind the code.
         let tables = 0..<1400
         let dynamic = end - 0x100..<end
-        var generator = SeededGenerator(seed: 99)
+        var generator = SeededGenerator(99)
         var refused = 0
         for _ in 0..<2000 {
             var bytes = original

@@ -19,7 +19,7 @@ struct RuntimeTests {
     ]
 
     private static let operands: [(UInt64, UInt64)] = {
-        var generator = SeededGenerator(seed: 1)
+        var generator = SeededGenerator(1)
         var pairs = extremes.flatMap { a in extremes.map { (a, $0) } }
         for _ in 0..<20_000 {
             // Of all lengths; and doubles whose product is near the ends.
