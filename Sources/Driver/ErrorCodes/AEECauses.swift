@@ -91,7 +91,9 @@ enum AEECauses {
                 "pass a range inside one shared buffer, or one outside all of them"),
         ],
         0x14: [
-            Cause("the firmware or the library does not know this request", "this firmware does not know the request")
+            Cause(
+                "the firmware or the library does not know this request",
+                "this firmware does not know the request")
         ],
         0x16: [
             refusedShell,
@@ -101,9 +103,13 @@ enum AEECauses {
         ],
         0x1a: [Cause(.map, "the buffer is mapped already", "a buffer is mapped once in a session")],
         0x1d: [
-            Cause("old firmware answers so when a module is closed that was not opened", "look at the first error")
+            Cause(
+                "old firmware answers so when a module is closed that was not opened",
+                "look at the first error")
         ],
-        0x2c: [Cause(.call, "the handle or its session was closed", "the session or the handle has been closed")],
+        0x2c: [
+            Cause(.call, "the handle or its session was closed", "the session or the handle has been closed")
+        ],
         0x38: [unsignedOnSigned],
         0x3b: [
             Cause(
@@ -119,7 +125,7 @@ enum AEECauses {
             Cause(
                 .openModule, "the module has no function of the name after the '?' of the URI",
                 "the module has no function of the name after the ? in the URI: correct the URI, or export "
-                    + "<interface>_skel_handle_invoke from the module"),
+                    + "<interface>_skel_handle_invoke from the module")
         ],
         0x43: [
             Cause(

@@ -46,7 +46,8 @@ extension Errnos {
         ],
         ECONNREFUSED: [
             Cause(
-                .createProcess, "a signed process was asked for on the plain node, which takes unsigned ones only",
+                .createProcess,
+                "a signed process was asked for on the plain node, which takes unsigned ones only",
                 "this node refuses signed processes: ask for unsigned modules, or get access to the node ending in "
                     + "-secure")
         ],
@@ -104,7 +105,8 @@ extension Errnos {
         ],
         ENOSPC: [
             Cause(
-                "too many calls at once", "256 calls are under way on this DSP, the most that the driver allows")
+                "too many calls at once",
+                "256 calls are under way on this DSP, the most that the driver allows")
         ],
         EFAULT: [Cause("a bad pointer", "an address is not in this process's memory")],
         ENOMEM: [

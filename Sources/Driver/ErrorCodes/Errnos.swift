@@ -33,13 +33,15 @@ enum Errnos {
                 ])
         case -5:
             return ErrorCode(
-                family: .dsp, number: code, name: "-5", meaning: "old firmware (SDM660, SDM845): loading failed",
+                family: .dsp, number: code, name: "-5",
+                meaning: "old firmware (SDM660, SDM845): loading failed",
                 causes: [
                     .init(
-                        .openModule, "a library that the module needs is missing, or DSP_LIBRARY_PATH is "
+                        .openModule,
+                        "a library that the module needs is missing, or DSP_LIBRARY_PATH is "
                             + "separated by ':'",
                         "put the module and the libraries that it needs into one folder, and name it: export "
-                            + "DSP_LIBRARY_PATH=/absolute/folder"),
+                            + "DSP_LIBRARY_PATH=/absolute/folder")
                 ])
         default: return nil
         }

@@ -96,7 +96,9 @@ extension ErrorCodes {
 
     /// Codes whose C name is this one.
     package static func explanations(ofName name: String) -> [ErrorCode] {
-        let entries = (AEENames.plain + AEENames.shared).filter { $0.name == name || $0.name == "AEE_\(name)" }
+        let entries = (AEENames.plain + AEENames.shared).filter {
+            $0.name == name || $0.name == "AEE_\(name)"
+        }
         let codes = entries.map { entry in
             ErrorCode(
                 family: .library, number: entry.code, name: entry.name, meaning: entry.meaning,

@@ -67,7 +67,8 @@ package struct Prober {
         // Without a shell a node can still be asked what its DSP is capable of.
         let modules = [FastRPCProbeModule.file, EngineModule.file].filter { self.module($0) != nil }
         return trial.kernel(
-            KernelTrialRequest(domain: domain.name, modules: modules, endsBeforeSession: found["shell"]?.status == .fail))
+            KernelTrialRequest(
+                domain: domain.name, modules: modules, endsBeforeSession: found["shell"]?.status == .fail))
     }
 
     /// What came of the library's session, or why there was none.
@@ -102,7 +103,8 @@ struct Findings {
 
     /// The order in which a session comes to life, and in which checks are reported.
     static let order = [
-        "kernel", "driver", "nodes", "node-access", "remoteproc", "reserved-memory", "context-banks", "dma-heap",
+        "kernel", "driver", "nodes", "node-access", "remoteproc", "reserved-memory", "context-banks",
+        "dma-heap",
         "library", "capabilities", "shell", "build", "modules", "session-kernel", "session-library", "module",
         "round-trip", "mapping", "largest-mapping", "queue", "call-time", "reverse-calls", "drm", "accel",
         "engine",

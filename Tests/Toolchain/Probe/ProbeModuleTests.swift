@@ -32,11 +32,15 @@ struct ProbeModuleTests {
         #expect("v" + String(image.architecture, radix: 16) == arch)
         #expect(image.needed == ["libc++.so.1"])
         // Cut off anywhere, or damaged, it is refused or read, never a trap.
-        for length in stride(from: 0, to: bytes.count, by: 61) { _ = HexagonImage(bytes: Array(bytes[..<length])) }
+        for length in stride(from: 0, to: bytes.count, by: 61) {
+            _ = HexagonImage(bytes: Array(bytes[..<length]))
+        }
         var random = SystemRandomNumberGenerator()
         for _ in 0..<2000 {
             var damaged = bytes
-            for _ in 0..<4 { damaged[Int.random(in: 4..<min(512, bytes.count), using: &random)] = .random(in: 0...255) }
+            for _ in 0..<4 {
+                damaged[Int.random(in: 4..<min(512, bytes.count), using: &random)] = .random(in: 0...255)
+            }
             _ = HexagonImage(bytes: damaged)
         }
     }

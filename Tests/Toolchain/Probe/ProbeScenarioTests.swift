@@ -30,7 +30,8 @@ struct ProbeScenarioTests {
         Expectation(
             scenario: "no-permission", findings: ["node-access": "fail"],
             remedy: ["/etc/udev/rules.d/", "usermod -aG"],
-            evidence: ["/dev/fastrpc-cdsp", "0000", "Permission denied"], skipped: ["session-kernel", "engine"]),
+            evidence: ["/dev/fastrpc-cdsp", "0000", "Permission denied"],
+            skipped: ["session-kernel", "engine"]),
         Expectation(
             scenario: "dsp-offline", findings: ["remoteproc": "fail"],
             remedy: ["echo start | sudo tee /sys/class/remoteproc/remoteproc0/state"],
@@ -41,23 +42,28 @@ struct ProbeScenarioTests {
             remedy: ["sudo fuser -v /dev/fastrpc-*"], evidence: ["AEE_ENOSESSION", "errno 16"],
             skipped: ["capabilities", "round-trip", "engine"]),
         Expectation(
-            scenario: "plain-node-only", findings: ["node-access": "warn"], remedy: ["ask for unsigned modules"],
+            scenario: "plain-node-only", findings: ["node-access": "warn"],
+            remedy: ["ask for unsigned modules"],
             evidence: ["0x72", "/dev/fastrpc-cdsp-secure"]),
         Expectation(
             scenario: "no-dma-heap", findings: ["dma-heap": "warn"],
             remedy: ["CONFIG_DMABUF_HEAPS_SYSTEM", "--device /dev/dma_heap/system"]),
         Expectation(
             scenario: "no-shell", findings: ["shell": "fail"], remedy: ["hexagon-dsp-binaries"],
-            evidence: ["fastrpc_shell_unsigned_3", "/usr/lib/dsp"], skipped: ["session-kernel", "build", "engine"]),
+            evidence: ["fastrpc_shell_unsigned_3", "/usr/lib/dsp"],
+            skipped: ["session-kernel", "build", "engine"]),
         Expectation(
-            scenario: "shell-mismatch", findings: ["build": "fail"], remedy: ["full-upgrade", "hexagon-dsp-binaries"],
-            evidence: ["HEXAGONRPC-1-OTHER", "0x8000054f"], skipped: ["session-kernel", "round-trip", "engine"]),
+            scenario: "shell-mismatch", findings: ["build": "fail"],
+            remedy: ["full-upgrade", "hexagon-dsp-binaries"],
+            evidence: ["HEXAGONRPC-1-OTHER", "0x8000054f"],
+            skipped: ["session-kernel", "round-trip", "engine"]),
         Expectation(
             scenario: "skel-not-found", findings: ["module": "fail"], remedy: ["export DSP_LIBRARY_PATH="],
             evidence: ["0x80000406", "libfastrpc_probe_skel.so", "did not get it"], skipped: ["engine"]),
         Expectation(
             scenario: "wrong-symbol", findings: ["module": "fail"],
-            remedy: ["readelf", "fastrpc_probe_skel_handle_invoke"], evidence: ["0x80000442"], skipped: ["engine"]),
+            remedy: ["readelf", "fastrpc_probe_skel_handle_invoke"], evidence: ["0x80000442"],
+            skipped: ["engine"]),
         Expectation(
             scenario: "missing-dependency", findings: ["module": "fail"],
             remedy: ["find / -name 'libhexagonrpc_missing.so.1'"],
@@ -84,7 +90,8 @@ struct ProbeScenarioTests {
             evidence: ["AEE_EBADPARM"]),
         // Later than at once: the same failures, at the step in which they happen.
         Expectation(
-            scenario: "process-death=2", findings: ["mapping": "fail"], evidence: ["the process on the DSP died"],
+            scenario: "process-death=2", findings: ["mapping": "fail"],
+            evidence: ["the process on the DSP died"],
             skipped: ["queue", "engine"]),
         // A DSP that does not answer in any reasonable time.
         Expectation(
@@ -106,7 +113,8 @@ struct ProbeScenarioTests {
     @Test(
         .enabled(if: ordinaryUser != nil, "needs root and setpriv, to be somebody else"),
         arguments: expectations.filter {
-            ["healthy", "no-permission", "plain-node-only", "skel-not-found", "no-shell"].contains($0.scenario)
+            ["healthy", "no-permission", "plain-node-only", "skel-not-found", "no-shell"].contains(
+                $0.scenario)
         })
     func asAnOrdinaryUser(expectation: Expectation) throws {
         let (output, code) = try Self.probe(expectation, through: try #require(Self.ordinaryUser))
@@ -135,7 +143,9 @@ struct ProbeScenarioTests {
                 "\(Tool.folder)/virtual-dsp", "run", "--scenario", expectation.scenario, "--",
                 "\(Tool.folder)/fastrpc-probe", "--json",
             ]
-        let variables = ["DSP_LIBRARY_PATH": Tool.folder, "HEXAGONRPC_LIBRARY": ""].merging(environment) { $1 }
+        let variables = ["DSP_LIBRARY_PATH": Tool.folder, "HEXAGONRPC_LIBRARY": ""].merging(environment) {
+            $1
+        }
         let start = ContinuousClock.now
         let result = try run(command[0], Array(command.dropFirst()), environment: variables)
         #expect(ContinuousClock.now - start < .seconds(expectation.limit))

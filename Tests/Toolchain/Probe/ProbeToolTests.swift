@@ -14,7 +14,9 @@ struct ProbeToolTests {
         return folder
     }
 
-    private func probe(_ arguments: [String], root: String?, _ more: [String: String] = [:]) throws -> Tool.Result {
+    private func probe(_ arguments: [String], root: String?, _ more: [String: String] = [:]) throws
+        -> Tool.Result
+    {
         try Tool.run(
             "fastrpc-probe", arguments,
             environment: (root.map { ["FASTRPC_PROBE_ROOT": $0] } ?? [:]).merging(more) { $1 }, deadline: 60)

@@ -127,7 +127,8 @@ enum Recorded {
     static let capabilities = SessionStep(
         "capabilities", .done,
         values: [
-            "architecture": "104", "unsignedProcesses": "1", "hvx64": "0", "hvx128": "4", "vtcmPage": "4194304",
+            "architecture": "104", "unsignedProcesses": "1", "hvx64": "0", "hvx128": "4",
+            "vtcmPage": "4194304",
             "vtcmCount": "1", "hmxDepth": "0", "hmxSpatial": "0",
         ])
     static let session = SessionStep("session", .done, values: ["milliseconds": "21.5"])

@@ -8,8 +8,10 @@ import Testing
 struct ReportFileTests {
     /// What must not be found in a report.
     static let secrets = [
-        "wilhelmina", "Wilhelmina Zuckerkandl", "Zuckerkandl", "kellerboard", "kellerboard.example.org", "4711c0ffee",
-        "9f8e7d6c5b4a", "bartholomew", "192.168.77.12", "02:1a:7d:da:71:13", "b7c9d2e1f0a84d6e8b1c2d3e4f5a6b7c",
+        "wilhelmina", "Wilhelmina Zuckerkandl", "Zuckerkandl", "kellerboard", "kellerboard.example.org",
+        "4711c0ffee",
+        "9f8e7d6c5b4a", "bartholomew", "192.168.77.12", "02:1a:7d:da:71:13",
+        "b7c9d2e1f0a84d6e8b1c2d3e4f5a6b7c",
         "w.zuckerkandl@example.org",
     ]
 
@@ -29,7 +31,8 @@ struct ReportFileTests {
             "USER": "wilhelmina", "HOME": "/home/wilhelmina", "HOSTNAME": "kellerboard",
             "DSP_LIBRARY_PATH":
                 "/home/wilhelmina/dsp;/home/bartholomew/lib;/srv/bartholomew/dsp;/mnt/4711c0ffee/b7c9d2e1f0a84d6e8b1c2d3e4f5a6b7c",
-            "MACHINE_NAME": "board of w.zuckerkandl@example.org 192.168.77.12 02:1a:7d:da:71:13 serial=9f8e7d6c5b4a",
+            "MACHINE_NAME":
+                "board of w.zuckerkandl@example.org 192.168.77.12 02:1a:7d:da:71:13 serial=9f8e7d6c5b4a",
             "LD_LIBRARY_PATH": "/net/kellerboard.example.org/lib:/home/wilhelmina/lib",
         ]
         try machine.write("wilhelmina-app\n", to: "/proc/77/comm")

@@ -14,7 +14,9 @@ struct SnapshotTests {
         "healthy": { try .dragonQ6A() },
         "no-driver": {
             let machine = try MadeUpMachine.dragonQ6A()
-            for path in ["/sys/bus/rpmsg", "/sys/class/misc", "/dev/fastrpc-cdsp", "/dev/fastrpc-cdsp-secure"] {
+            for path in [
+                "/sys/bus/rpmsg", "/sys/class/misc", "/dev/fastrpc-cdsp", "/dev/fastrpc-cdsp-secure",
+            ] {
                 try machine.remove(path)
             }
             try machine.remove("/dev/fastrpc-adsp-secure")
@@ -54,13 +56,15 @@ struct SnapshotTests {
 
     @Test(arguments: machines.keys.sorted())
     func text(name: String) throws {
-        let report = try #require(Self.machines[name])().report()
+        let make = try #require(Self.machines[name])
+        let report = try make().report()
         try Self.compare(report.text(Report.TextStyle()), "\(name).txt")
     }
 
     @Test(arguments: machines.keys.sorted())
     func json(name: String) throws {
-        let report = try #require(Self.machines[name])().report()
+        let make = try #require(Self.machines[name])
+        let report = try make().report()
         try Self.compare(try report.json(pretty: true), "\(name).json")
     }
 

@@ -95,7 +95,8 @@ extension Prober {
         return Check(
             "reverse-calls", .warn, "the DSP made \(malformed) calls to the host that no correct DSP makes",
             evidence: values["first"] ?? "",
-            remedy: "apt-cache policy 'hexagon-dsp-binaries*' firmware-qcom-soc  # update the DSP's firmware and "
+            remedy:
+                "apt-cache policy 'hexagon-dsp-binaries*' firmware-qcom-soc  # update the DSP's firmware and "
                 + "shell; if it stays so, report it to the board's vendor with: fastrpc-probe --report FILE")
     }
 
@@ -107,7 +108,8 @@ extension Prober {
         }
         if name == "queue" { return hangingQueue(how) }
         return Check(
-            name, .fail, "the DSP does not answer when \(Self.activity(name))", evidence: how, remedy: Self.restartRemedy)
+            name, .fail, "the DSP does not answer when \(Self.activity(name))", evidence: how,
+            remedy: Self.restartRemedy)
     }
 
     private static func activity(_ name: String) -> String {
@@ -137,7 +139,8 @@ extension Prober {
             return Check(
                 step.name, .fail,
                 [0x02, 0x8000_0402].contains(step.code)
-                    ? "the DSP has no memory or addresses left for a buffer" : "no buffer can be mapped on the DSP",
+                    ? "the DSP has no memory or addresses left for a buffer"
+                    : "no buffer can be mapped on the DSP",
                 evidence: Self.evidence(step),
                 remedy: """
                     \(Self.freeSessionRemedy)
@@ -148,7 +151,9 @@ extension Prober {
             return Check(
                 step.name, .warn, "no message queue (dspqueue) can be made; plain calls work",
                 evidence: Self.evidence(step),
-                remedy: "# use plain calls instead of queues: programs of HexagonRPC, such as engine, do so already")
+                remedy:
+                    "# use plain calls instead of queues: programs of HexagonRPC, such as engine, do so already"
+            )
         default:
             return Check(
                 step.name, .fail, "it fails when \(Self.activity(step.name)): \(Self.describe(step.code))",

@@ -38,9 +38,11 @@ extension Prober {
         let evidence = lines.joined(separator: "\n")
         if isQDA, self.nodes.isEmpty {
             return Check(
-                "accel", .warn, "the DSP is driven by QDA, which neither this package nor libcdsprpc can use yet",
+                "accel", .warn,
+                "the DSP is driven by QDA, which neither this package nor libcdsprpc can use yet",
                 evidence: evidence,
-                remedy: "# boot a kernel whose DSPs have nodes /dev/fastrpc-* (CONFIG_QCOM_FASTRPC, without QDA)")
+                remedy:
+                    "# boot a kernel whose DSPs have nodes /dev/fastrpc-* (CONFIG_QCOM_FASTRPC, without QDA)")
         }
         return Check(
             "accel", .ok, isQDA ? "a DSP is also there as an accelerator (QDA)" : "accelerators, not DSPs",

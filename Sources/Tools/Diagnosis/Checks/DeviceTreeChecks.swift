@@ -18,7 +18,8 @@ extension Prober {
             return Check(
                 id, .warn, "\(domain.name) has no memory for its static processes (audio, sensors)",
                 evidence: evidence.joined(separator: "\n"),
-                remedy: "# only audio and sensor processes need it: the device tree's node \(fastRPC.path) then "
+                remedy:
+                    "# only audio and sensor processes need it: the device tree's node \(fastRPC.path) then "
                     + "needs a memory-region; ask the board's vendor")
         }
         let none = "the device tree reserves no memory by the name of \(domain.name)"
@@ -40,12 +41,14 @@ extension Prober {
                 id, .skip, "the device tree does not tell how many sessions \(domain.name) has",
                 evidence: seen.joined(separator: "\n"))
         }
-        let evidence = (["\(fastRPC.path): \(fastRPC.contextBanks) context banks"] + seen).joined(separator: "\n")
+        let evidence = (["\(fastRPC.path): \(fastRPC.contextBanks) context banks"] + seen).joined(
+            separator: "\n")
         guard fastRPC.sessions > 0 else {
             return Check(
                 id, .warn, "the device tree gives \(domain.name) no context bank, so no session",
                 evidence: evidence,
-                remedy: "# the node \(fastRPC.path) needs children qcom,fastrpc-compute-cb: update the kernel, or "
+                remedy:
+                    "# the node \(fastRPC.path) needs children qcom,fastrpc-compute-cb: update the kernel, or "
                     + "ask the board's vendor")
         }
         let sessions = "\(fastRPC.sessions) session\(fastRPC.sessions == 1 ? "" : "s")"
@@ -74,9 +77,12 @@ extension Prober {
         let paths = Set(domain.nodePaths)
         return machine.list("/proc").filter { $0.allSatisfy(\.isNumber) }.compactMap { process in
             let folder = "/proc/\(process)/fd"
-            let count = machine.list(folder).count { machine.link("\(folder)/\($0)").map(paths.contains) == true }
+            let count = machine.list(folder).count {
+                machine.link("\(folder)/\($0)").map(paths.contains) == true
+            }
             guard count > 0 else { return nil }
-            return NodeUser(process: process, name: machine.text("/proc/\(process)/comm") ?? "?", count: count)
+            return NodeUser(
+                process: process, name: machine.text("/proc/\(process)/comm") ?? "?", count: count)
         }
     }
 }

@@ -15,9 +15,11 @@ extension Prober {
         }
         guard let file = module(EngineModule.file) else {
             return Check(
-                "engine", .warn, "engine uses the CPU: \(EngineModule.file), its program for the DSP, is not found",
+                "engine", .warn,
+                "engine uses the CPU: \(EngineModule.file), its program for the DSP, is not found",
                 evidence: "no \(EngineModule.file) on the search path of the check `modules`",
-                remedy: "export DSP_LIBRARY_PATH=/absolute/folder  # the one that has \(EngineModule.file), built "
+                remedy:
+                    "export DSP_LIBRARY_PATH=/absolute/folder  # the one that has \(EngineModule.file), built "
                     + "for this DSP")
         }
         let tried = found["session-kernel"]?.status == .ok

@@ -11,10 +11,12 @@ extension Prober {
             guard explicit.isEmpty else {
                 return Check(
                     "library", .warn, "\(FastRPCLibrary.environmentVariable) names a file that is not there",
-                    evidence: explicit, remedy: "unset \(FastRPCLibrary.environmentVariable)  # or correct it")
+                    evidence: explicit, remedy: "unset \(FastRPCLibrary.environmentVariable)  # or correct it"
+                )
             }
             return Check(
-                "library", .warn, "no \(FastRPCLibrary.defaultNames.joined(separator: ", no ")); \(notNeeded)",
+                "library", .warn,
+                "no \(FastRPCLibrary.defaultNames.joined(separator: ", no ")); \(notNeeded)",
                 evidence: "looked in \(libraryFolders().joined(separator: ", "))",
                 remedy: "apt-cache search fastrpc  # only for other programs, such as llama.cpp: install the "
                     + "package that has libcdsprpc.so.1")
@@ -71,13 +73,15 @@ extension Prober {
                 ? "all optional functions" : "without the optional \(lacking.joined(separator: ", "))")
         guard missing.isEmpty else {
             return Check(
-                "library", .warn, "\(file) lacks \(missing.joined(separator: ", ")): too old, or another library",
+                "library", .warn,
+                "\(file) lacks \(missing.joined(separator: ", ")): too old, or another library",
                 evidence: evidence.joined(separator: "\n"), remedy: reinstall(file))
         }
         let others = otherCopies(than: file)
         guard others.isEmpty else {
             return Check(
-                "library", .warn, "there is a second FastRPC library: programs take \(file), or the other one",
+                "library", .warn,
+                "there is a second FastRPC library: programs take \(file), or the other one",
                 evidence: (evidence + others.map { "also \($0)" }).joined(separator: "\n"),
                 remedy: """
                     dpkg -S \(([file] + others).joined(separator: " "))  # which packages they belong to

@@ -20,7 +20,8 @@ extension Prober {
         guard registered.isEmpty else {
             let options = registered.map { "--device /dev/" + $0.dropFirst("/sys/class/misc/".count) }
             return Check(
-                "nodes", .fail, "the kernel has device nodes for \(domain.name), but they are not in this /dev",
+                "nodes", .fail,
+                "the kernel has device nodes for \(domain.name), but they are not in this /dev",
                 evidence: (evidence + registered).joined(separator: "\n"),
                 remedy: """
                     docker run \(options.joined(separator: " ")) --device /dev/dma_heap/system …  # in a container: \
@@ -57,7 +58,8 @@ extension Prober {
         let closed = nodes.filter { !$0.accessible }
         guard let open = nodes.first(where: \.accessible) else {
             return Check(
-                "node-access", .fail, "\(user.name) may not open \(nodes.map(\.path).joined(separator: " or "))",
+                "node-access", .fail,
+                "\(user.name) may not open \(nodes.map(\.path).joined(separator: " or "))",
                 evidence: seen,
                 remedy: accessRemedy(
                     nodes[0], rule: "SUBSYSTEM==\"misc\", KERNEL==\"fastrpc-*\"", file: "60-fastrpc"))
@@ -67,7 +69,8 @@ extension Prober {
                 "node-access", .warn,
                 "unsigned modules only: \(user.name) may open \(open.path), which refuses signed ones (0x72)",
                 evidence: seen,
-                remedy: "# programs must ask for unsigned modules before they open a session, as HexagonRPC does;\n"
+                remedy:
+                    "# programs must ask for unsigned modules before they open a session, as HexagonRPC does;\n"
                     + "# only for signed modules, get access to \(secure.path):\n"
                     + accessRemedy(
                         secure, rule: "SUBSYSTEM==\"misc\", KERNEL==\"fastrpc-*\"", file: "60-fastrpc"))

@@ -49,7 +49,8 @@ extension Prober {
         let start = "echo start | sudo tee \(processor.path)/state"
         if file != nil {
             return Check(
-                "remoteproc", .fail, "\(domain.name) is switched off (\(processor.state))", evidence: evidence,
+                "remoteproc", .fail, "\(domain.name) is switched off (\(processor.state))",
+                evidence: evidence,
                 remedy: """
                     \(start)  # starts it
                     sudo dmesg | tail -20  # if it does not start, this says why

@@ -18,7 +18,8 @@ extension Prober {
 
     /// Where a module is found.
     func module(_ name: String) -> String? {
-        moduleFolders.flatMap { ["\($0)/\(domain.name)/\(name)", "\($0)/\(name)"] }.first(where: machine.exists)
+        moduleFolders.flatMap { ["\($0)/\(domain.name)/\(name)", "\($0)/\(name)"] }.first(
+            where: machine.exists)
     }
 
     func searchPathCheck(_ found: Findings) -> Check {
@@ -36,11 +37,14 @@ extension Prober {
             return Check("modules", problem.status, problem.summary, evidence: seen, remedy: problem.remedy)
         }
         for module in modules {
-            guard let image = machine.bytes(module.path, limit: 1 << 26).flatMap(HexagonImage.init) else { continue }
+            guard let image = machine.bytes(module.path, limit: 1 << 26).flatMap(HexagonImage.init) else {
+                continue
+            }
             let missing = image.needed.filter { $0.hasPrefix("libc++") && self.module($0) == nil }
             guard let first = missing.first else { continue }
             return Check(
-                "modules", .warn, "\(module.path) needs \(missing.joined(separator: ", ")), which is not found",
+                "modules", .warn,
+                "\(module.path) needs \(missing.joined(separator: ", ")), which is not found",
                 evidence: seen,
                 remedy: """
                     find / -name \(first) -path '*dsp*' 2>/dev/null  # it comes with the board's DSP package
@@ -73,7 +77,8 @@ extension Prober {
         }
         if let relative = folders.first(where: { !$0.hasPrefix("/") }) {
             return (
-                .warn, "\(name) has the relative folder '\(relative)', which holds in one working folder only",
+                .warn,
+                "\(name) has the relative folder '\(relative)', which holds in one working folder only",
                 "export \(name)=\"$(realpath '\(relative)')\""
             )
         }
@@ -101,7 +106,8 @@ extension Prober {
                     let path = "\(folder)/\(name)"
                     let image = machine.bytes(path, limit: 1 << 26).flatMap(HexagonImage.init)
                     return Module(
-                        path: path, architecture: image.map { ": v\(String($0.architecture, radix: 16))" } ?? "")
+                        path: path,
+                        architecture: image.map { ": v\(String($0.architecture, radix: 16))" } ?? "")
                 }
         }
     }

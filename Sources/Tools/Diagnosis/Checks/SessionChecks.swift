@@ -41,7 +41,8 @@ extension Prober {
                     remedy: "fastrpc-probe explain \(Self.hexadecimal(step.code))")
             }
             if case .failed = outcome.ending("session") {
-                return Findings.skipped(id, .check(found["build"]?.status == .fail ? "build" : "session-kernel"))
+                return Findings.skipped(
+                    id, .check(found["build"]?.status == .fail ? "build" : "session-kernel"))
             }
             return Check(
                 id, .fail, "the DSP cannot be asked what it can do", evidence: Self.evidence(step),
@@ -81,16 +82,20 @@ extension Prober {
             evidence.append(
                 "this kernel answers in the wrong field, as those before July 2024 do; it was read there")
         }
-        return Check("capabilities", .ok, parts.joined(separator: ", "), evidence: evidence.joined(separator: "\n"))
+        return Check(
+            "capabilities", .ok, parts.joined(separator: ", "), evidence: evidence.joined(separator: "\n"))
     }
 
     func kernelSessionCheck(_ found: Findings, _ outcome: SessionOutcome) -> Check {
         let id = "session-kernel"
-        if let cause = outcome.reason ?? found.cause(["shell", "build"]) { return Findings.skipped(id, cause) }
+        if let cause = outcome.reason ?? found.cause(["shell", "build"]) {
+            return Findings.skipped(id, cause)
+        }
         switch outcome.ending("session") {
         case .done(let step):
             return Check(
-                id, .ok, "a session opens through the kernel's driver, in \(step.values["milliseconds"] ?? "?") ms",
+                id, .ok,
+                "a session opens through the kernel's driver, in \(step.values["milliseconds"] ?? "?") ms",
                 evidence: "a process for unsigned modules on \(domain.name), session 0")
         case .failed(let step):
             return Check(
@@ -99,7 +104,8 @@ extension Prober {
             return Check(
                 id, .fail, "the DSP does not answer when a session is opened", evidence: how,
                 remedy: Self.restartRemedy)
-        case .notReached: return Findings.skipped(id, found.cause(["capabilities"]) ?? .other("no session was tried"))
+        case .notReached:
+            return Findings.skipped(id, found.cause(["capabilities"]) ?? .other("no session was tried"))
         }
     }
 
@@ -119,7 +125,8 @@ extension Prober {
         case let code? where Self.buildMismatchCodes.contains(code):
             let heap =
                 fastRPC.map { $0.hasMemoryRegion } == false
-                ? "\n# some boards also lack memory for the DSP in the device tree: look for a kernel update" : ""
+                ? "\n# some boards also lack memory for the DSP in the device tree: look for a kernel update"
+                : ""
             return """
                 apt-cache policy firmware-qcom-soc linux-firmware 'hexagon-dsp-binaries*'  # firmware and shell must \
                 be of one release
@@ -147,7 +154,8 @@ extension Prober {
         case .done(let step):
             let called = step.values["called"].map { ", \($0)" } ?? ""
             return Check(
-                id, .ok, "a session opens through libcdsprpc\(called), in \(step.values["milliseconds"] ?? "?") ms",
+                id, .ok,
+                "a session opens through libcdsprpc\(called), in \(step.values["milliseconds"] ?? "?") ms",
                 evidence: file)
         case .failed(let step):
             let causes =
@@ -163,9 +171,11 @@ extension Prober {
                     """)
         case .interrupted(let how, _):
             return Check(
-                id, .fail, "libcdsprpc hangs or crashes when a session is opened, though one opens without it",
+                id, .fail,
+                "libcdsprpc hangs or crashes when a session is opened, though one opens without it",
                 evidence: "\(file)\n\(how)",
-                remedy: notOurs + "dpkg -S \(file); apt-cache policy libcdsprpc1 fastrpc  # update it, or report it")
+                remedy: notOurs
+                    + "dpkg -S \(file); apt-cache policy libcdsprpc1 fastrpc  # update it, or report it")
         case .notReached:
             return Check(
                 id, .fail, "libcdsprpc cannot be loaded", evidence: file,

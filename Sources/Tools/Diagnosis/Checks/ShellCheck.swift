@@ -29,7 +29,8 @@ extension Prober {
                 remedy: "sudo install -D -m 644 \(first) /usr/lib/dsp/\(domain.name)/\(name)\(choice)")
         }
         return Check(
-            "shell", .fail, "the DSP's shell, the program that starts a process on \(domain.name), is missing",
+            "shell", .fail,
+            "the DSP's shell, the program that starts a process on \(domain.name), is missing",
             evidence: evidence.joined(separator: "\n"),
             remedy: """
                 apt-cache search hexagon-dsp-binaries  # lists packages by board: sudo apt install the one of yours

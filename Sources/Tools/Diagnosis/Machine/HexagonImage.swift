@@ -30,7 +30,9 @@ package struct HexagonImage {
         var names: [Int] = []
         var strings: Int?
         for position in stride(from: dynamic.offset, to: dynamic.offset + dynamic.byteCount, by: 8) {
-            guard let tag = file.number(position, 4), let value = file.number(position + 4, 4) else { return nil }
+            guard let tag = file.number(position, 4), let value = file.number(position + 4, 4) else {
+                return nil
+            }
             if tag == 0 { break }
             if tag == 1 { names.append(value) }
             if tag == 5 {

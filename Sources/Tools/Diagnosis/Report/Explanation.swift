@@ -21,7 +21,8 @@ package struct Explanation {
 
     /// Whether a text can be a code at all.
     package static func isCode(_ text: String) -> Bool {
-        number(text) != nil || text.first?.isLetter == true && text.allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" }
+        number(text) != nil
+            || text.first?.isLetter == true && text.allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" }
     }
 
     /// Decimal, hexadecimal with 0x, either with a minus sign; 64 bits as they are printed.
@@ -51,7 +52,9 @@ package struct Explanation {
 
     private static func text(_ code: ErrorCode) -> String {
         var lines = ["\(code.name), \(who(code)): \(code.meaning)", "  " + forms(code)]
-        if code.causes.isEmpty { lines.append("  no cause stands out; the message around the code tells more") }
+        if code.causes.isEmpty {
+            lines.append("  no cause stands out; the message around the code tells more")
+        }
         for cause in code.causes {
             let situation = cause.situation.map { " (\($0.rawValue))" } ?? ""
             lines.append("  - \(cause.reason)\(situation)")

@@ -7,14 +7,16 @@ package struct Mask {
 
     /// Names that say nothing about a person: they come with a system or a board, and may be parts of paths.
     private static let commonNames: Set<String> = [
-        "root", "nobody", "user", "users", "render", "video", "fastrpc", "nogroup", "ubuntu", "debian", "radxa",
+        "root", "nobody", "user", "users", "render", "video", "fastrpc", "nogroup", "ubuntu", "debian",
+        "radxa",
         "rock", "pi", "arduino", "android", "shell", "system", "localhost", "admin", "guest",
     ]
 
     /// Files of which each line is a number of this very machine.
     private static let serialFiles = [
         "/sys/firmware/devicetree/base/serial-number", "/sys/devices/soc0/serial_number",
-        "/sys/class/dmi/id/product_serial", "/sys/class/dmi/id/board_serial", "/sys/class/dmi/id/product_uuid",
+        "/sys/class/dmi/id/product_serial", "/sys/class/dmi/id/board_serial",
+        "/sys/class/dmi/id/product_uuid",
         "/etc/machine-id",
     ]
 
@@ -26,10 +28,14 @@ package struct Mask {
         }
         let environment = machine.environment
         for file in Self.serialFiles {
-            for line in machine.lines(file) { add(line.trimmingCharacters(in: .whitespaces), "SERIAL", minimum: 4) }
+            for line in machine.lines(file) {
+                add(line.trimmingCharacters(in: .whitespaces), "SERIAL", minimum: 4)
+            }
         }
         for line in machine.lines("/proc/cpuinfo") where line.hasPrefix("Serial") {
-            add(String(line.split(separator: ":").last ?? "").trimmingCharacters(in: .whitespaces), "SERIAL", minimum: 4)
+            add(
+                String(line.split(separator: ":").last ?? "").trimmingCharacters(in: .whitespaces), "SERIAL",
+                minimum: 4)
         }
         for name in [machine.user.name] + ["USER", "LOGNAME", "SUDO_USER"].compactMap({ environment[$0] }) {
             add(name, "USER")
@@ -44,7 +50,9 @@ package struct Mask {
             if fields[5] != "/" { add(String(fields[5]), "/home/USER") }
         }
         if let home = environment["HOME"], home != "/", home != "/root" { add(home, "/home/USER") }
-        for name in [machine.text("/proc/sys/kernel/hostname"), machine.text("/etc/hostname"), environment["HOSTNAME"]] {
+        for name in [
+            machine.text("/proc/sys/kernel/hostname"), machine.text("/etc/hostname"), environment["HOSTNAME"],
+        ] {
             guard let name = name?.trimmingCharacters(in: .whitespacesAndNewlines) else { continue }
             add(name, "HOST")
             add(String(name.split(separator: ".").first ?? ""), "HOST")
@@ -75,7 +83,8 @@ package struct Mask {
         var result = ""
         var rest = text[...]
         while let range = rest.firstRange(of: word) {
-            let before = range.lowerBound == text.startIndex ? nil : text[text.index(before: range.lowerBound)]
+            let before =
+                range.lowerBound == text.startIndex ? nil : text[text.index(before: range.lowerBound)]
             let after = range.upperBound == text.endIndex ? nil : text[range.upperBound]
             let isWord = !Self.continues(before) && !Self.continues(after)
             result += rest[..<range.lowerBound] + (isWord ? replacement : word)

@@ -24,7 +24,9 @@ package struct ReportFile {
             "user          \(host.user) in \(host.groups.joined(separator: ", "))",
             "DSP           \(report.domain)",
         ]
-        for name in ["DSP_LIBRARY_PATH", "ADSP_LIBRARY_PATH", "HEXAGONRPC_LIBRARY", "LD_LIBRARY_PATH", "MACHINE_NAME"] {
+        for name in [
+            "DSP_LIBRARY_PATH", "ADSP_LIBRARY_PATH", "HEXAGONRPC_LIBRARY", "LD_LIBRARY_PATH", "MACHINE_NAME",
+        ] {
             if let value = machine.environment[name] { lines.append("\(name)=\(value)") }
         }
         for device in report.devices {

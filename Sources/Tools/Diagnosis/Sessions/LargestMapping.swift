@@ -33,7 +33,8 @@ struct LargestMapping {
             if works { low = size } else { high = size }
             progress(result(low, nil))
             if low == bound {
-                return result(low, bound < Self.addressSpace ? "half of the free memory" : "a process's addresses")
+                return result(
+                    low, bound < Self.addressSpace ? "half of the free memory" : "a process's addresses")
             }
             size = high > bound ? min(low * 2, bound) : (low + high) / 2 / Self.step * Self.step
             if size <= low { break }

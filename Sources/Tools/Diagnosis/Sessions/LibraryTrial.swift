@@ -29,7 +29,8 @@ package final class LibraryTrial {
                 let number = try session.open(FastRPCProbeModule.uri)
                 let program = FastRPCProbe(OpenHandle(session: session, number: number))
                 guard try program.echo(bytes: [1, 2, 3], resultCount: 3) == [2, 3, 4] else {
-                    throw WrongAnswer(description: "1, 2, 3 were sent to be increased by one, others came back")
+                    throw WrongAnswer(
+                        description: "1, 2, 3 were sent to be increased by one, others came back")
                 }
                 try session.close(number)
                 values["called"] = "a method is called"

@@ -22,9 +22,13 @@ package struct ProcessTrial: SessionTrial {
     package func library(_ request: LibraryTrialRequest) -> SessionOutcome { run(libraryArguments, request) }
 
     private func run(_ arguments: [String], _ request: some Encodable) -> SessionOutcome {
-        guard let json = try? JSONEncoder().encode(request) else { return .notTried("the request has no text") }
+        guard let json = try? JSONEncoder().encode(request) else {
+            return .notTried("the request has no text")
+        }
         var ends: (reading: CInt, writing: CInt) = (-1, -1)
-        let made = withUnsafeMutableBytes(of: &ends) { pipe($0.baseAddress?.assumingMemoryBound(to: CInt.self)) }
+        let made = withUnsafeMutableBytes(of: &ends) {
+            pipe($0.baseAddress?.assumingMemoryBound(to: CInt.self))
+        }
         guard made == 0 else { return .notTried("no pipe: \(String(cString: strerror(errno)))") }
         _ = fcntl(ends.reading, F_SETFD, FD_CLOEXEC)
         _ = fcntl(ends.writing, F_SETFD, FD_CLOEXEC)
@@ -122,7 +126,9 @@ package struct ProcessTrial: SessionTrial {
             usleep(2000)
         }
         let signal = status & 0x7f
-        if signal != 0, !isKilled { return "the process that tried it died of signal \(signal) (\(name(of: signal)))" }
+        if signal != 0, !isKilled {
+            return "the process that tried it died of signal \(signal) (\(name(of: signal)))"
+        }
         let code = status >> 8 & 0xff
         return code == 0 || isKilled ? nil : "the process that tried it ended with code \(code)"
     }

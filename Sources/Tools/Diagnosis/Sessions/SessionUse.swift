@@ -84,7 +84,10 @@ struct SessionUse {
         guard received == sent.map({ $0 &+ 1 }) else {
             throw WrongAnswer(description: "4096 bytes were sent to be increased by one, others came back")
         }
-        return ["how": "4096 bytes sent, each increased by one on the DSP, and received (\(FastRPCProbeModule.file))"]
+        return [
+            "how":
+                "4096 bytes sent, each increased by one on the DSP, and received (\(FastRPCProbeModule.file))"
+        ]
     }
 
     private mutating func mapBuffer() throws -> [String: String] {
@@ -102,7 +105,8 @@ struct SessionUse {
             let after = try buffer.withCPUAccess(.read) { ($0[0], $0[byteCount - 1]) }
             guard (first, last) == (17, 42), after == (18, 43) else {
                 throw WrongAnswer(
-                    description: "the DSP read \(first) and \(last) of a mapped buffer instead of 17 and 42, and "
+                    description:
+                        "the DSP read \(first) and \(last) of a mapped buffer instead of 17 and 42, and "
                         + "left \(after.0) and \(after.1) instead of 18 and 43")
             }
             how = "1 MiB mapped, its first and last byte read and written on the DSP, and unmapped"
