@@ -42,30 +42,33 @@ struct RowTile {
         }
 
         if kind == .ternary { store(mantissa(source.scales[0]), 256) }
+        let parts = kind.parts, offsets = kind.offsets(columns: source.columns)
         for block in 0..<source.blocks {
-            let offset = kind.offset(ofBlock: block)
+            let offset = offsets.blocks + block * parts.block
+            let group = offsets.groups + block / 8 * parts.group
+            let chunk = offsets.chunks + block / 4 * parts.chunk
             let codes = source.codes + 32 * block
             switch kind {
             case .ternary:
                 writePlane2(codes, offset, lane)
             case .ternaryGroups:
-                if block % 8 == 0 { store(mantissa(source.scales[block / 8]), offset - 128) }
+                if block % 8 == 0 { store(mantissa(source.scales[block / 8]), group) }
                 writePlane2(codes, offset, lane)
             case .twoBitFactors:
                 if block % 8 == 0 {
-                    store(mantissa(source.scales[block / 8]), offset - 512 - 256)
-                    store(mantissa(source.minima[block / 8]), offset - 512 - 128)
+                    store(mantissa(source.scales[block / 8]), group)
+                    store(mantissa(source.minima[block / 8]), group + 128)
                 }
                 if block % 4 == 0 {
-                    writeFactors(source.factors + 2 * block, offset - 512, lane)
-                    writeFactors(source.minimumFactors + 2 * block, offset - 256, lane)
+                    writeFactors(source.factors + 2 * block, chunk, lane)
+                    writeFactors(source.minimumFactors + 2 * block, chunk + 256, lane)
                 }
                 writePlane2(codes, offset, lane)
             case .threeBitFactors:
-                if block % 8 == 0 { store(mantissa(source.scales[block / 8]), offset - 384 - 128) }
+                if block % 8 == 0 { store(mantissa(source.scales[block / 8]), group) }
                 if block % 4 == 0 {
-                    writeFactors(source.factors + 2 * block, offset - 384, lane)
-                    writeUpperFactors(source.factors + 2 * block, offset - 128, lane)
+                    writeFactors(source.factors + 2 * block, chunk, lane)
+                    writeUpperFactors(source.factors + 2 * block, chunk + 256, lane)
                 }
                 writePlane2(codes, offset, lane)
                 writePlane1(codes, bit: 2, offset + 512, lane)
@@ -95,7 +98,8 @@ struct RowTile {
                 let scale = source.scales[block]
                 let distance = scale > 0 ? min(exponent + 14 - Int(scale.exponent), 15) : 15
                 base.storeBytes(
-                    of: UInt8(distance), toByteOffset: kind.offset(ofBlock: block & ~1) - 128 + 2 * lane + block % 2,
+                    of: UInt8(distance),
+                    toByteOffset: offsets.pairs + block / 2 * parts.pair + 2 * lane + block % 2,
                     as: UInt8.self)
                 writePlane4(codes, offset, lane)
             case .eightBit:

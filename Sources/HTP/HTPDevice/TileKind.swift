@@ -55,19 +55,17 @@ package enum TileKind: UInt32, Sendable, CaseIterable {
         }
     }
 
-    /// Where block `block` begins in a row tile, with what its kind keeps for it; what is kept for several stands
-    /// before the first of them.
-    func offset(ofBlock block: Int) -> Int {
-        let parts = parts
-        return parts.row + block * parts.block + (block / 2 + 1) * parts.pair
-            + (block / 4 + 1) * parts.chunk + (block / 8 + 1) * parts.group
+    /// Where the parts of a row tile begin: those of groups, of chunks and of pairs of blocks, then the blocks.
+    package func offsets(columns: Int) -> (groups: Int, chunks: Int, pairs: Int, blocks: Int) {
+        let parts = parts, blocks = columns / Self.columns
+        let chunks = parts.row + (blocks + 7) / 8 * parts.group
+        let pairs = chunks + (blocks + 3) / 4 * parts.chunk
+        return (parts.row, chunks, pairs, pairs + (blocks + 1) / 2 * parts.pair)
     }
 
     /// Bytes of one row tile of a matrix with `columns` columns.
     package func rowTileBytes(columns: Int) -> Int {
-        let parts = parts, blocks = columns / Self.columns
-        return parts.row + blocks * parts.block + (blocks + 1) / 2 * parts.pair
-            + (blocks + 3) / 4 * parts.chunk + (blocks + 7) / 8 * parts.group
+        offsets(columns: columns).blocks + columns / Self.columns * parts.block
     }
 
     /// Bytes of a whole matrix.

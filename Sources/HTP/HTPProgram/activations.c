@@ -8,28 +8,21 @@ typedef struct row_header {
     int32_t rounding;
 } row_header;
 
-static size_t chunks_of(uint32_t columns) {
-    return ((size_t)columns / BLOCK + CHUNK_BLOCKS - 1) / CHUNK_BLOCKS;
-}
-
-static size_t round_up(size_t bytes) { return (bytes + HVX_BYTES - 1) / HVX_BYTES * HVX_BYTES; }
+static size_t padded_blocks(uint32_t columns) { return ((size_t)columns / BLOCK + 3) / 4 * 4; }
 
 size_t activation_row_bytes(uint32_t columns) {
-    size_t chunks = chunks_of(columns);
-    return HVX_BYTES + chunks * CHUNK_BLOCKS * (BLOCK + sizeof(activation_block)) + round_up(chunks);
+    return HVX_BYTES + padded_blocks(columns) * (BLOCK + sizeof(activation_block));
 }
 
 activation_row activation_row_at(void *memory, uint32_t columns) {
-    size_t chunks = chunks_of(columns);
     const row_header *header = memory;
-    uint8_t *next = (uint8_t *)memory + HVX_BYTES;
-    activation_row row = {.exponent = header->exponent, .rounding = header->rounding};
-    row.codes = (int8_t *)next;
-    next += chunks * CHUNK_BLOCKS * BLOCK;
-    row.blocks = (activation_block *)(void *)next;
-    next += chunks * CHUNK_BLOCKS * sizeof(activation_block);
-    row.shifts = next;
-    return row;
+    uint8_t *codes = (uint8_t *)memory + HVX_BYTES;
+    return (activation_row){
+        .codes = (int8_t *)codes,
+        .blocks = (activation_block *)(void *)(codes + padded_blocks(columns) * BLOCK),
+        .exponent = header->exponent,
+        .rounding = header->rounding,
+    };
 }
 
 // The largest of 32 words, in every word.
@@ -126,55 +119,38 @@ static inline void order_codes(uint32_t *words, activation_block *block) {
     block->start128 = -128 * (first + second);
 }
 
-// Gives four blocks one exponent, the largest of theirs: mantissas lose two bits and the distance to it.
-static int32_t align_mantissas(activation_block *blocks, const block *quantized) {
-    int32_t largest = 0;
-    for (int i = 0; i < CHUNK_BLOCKS; i++)
-        if (quantized[i].mantissa != 0 && quantized[i].exponent > largest) largest = quantized[i].exponent;
-    for (int i = 0; i < CHUNK_BLOCKS; i++) {
-        int32_t shift = largest - quantized[i].exponent + 2, mantissa = 0;
-        if (shift <= 16) mantissa = (quantized[i].mantissa + (1 << (shift - 1))) >> shift;
-        blocks[i].mantissa = twice(mantissa > 8191 ? 8191 : mantissa);
-    }
-    return largest;
-}
-
 void activation_row_quantize(activation_row *row, void *memory, const float *source, uint32_t columns) {
     *row = activation_row_at(memory, columns);
-    const size_t count = columns / BLOCK, chunks = chunks_of(columns);
-    int32_t largest = 0;
-    for (size_t chunk = 0; chunk < chunks; chunk++) {
-        block quantized[CHUNK_BLOCKS];
-        const size_t first = chunk * CHUNK_BLOCKS;
+    const size_t count = columns / BLOCK, padded = padded_blocks(columns);
+    int32_t largest = 0, not_zero = 0;
+    for (size_t first = 0; first < padded; first += 4) {
         activation_block *blocks = row->blocks + first;
-        for (size_t i = 0; i < CHUNK_BLOCKS; i++) {
-            if (first + i < count)
-                quantized[i] = quantize_block(hvx_load_unaligned(source + (first + i) * BLOCK));
-            else
-                quantized[i] = (block){Q6_V_vzero(), 0, 0};
+        HVX_Vector codes[4];
+        for (size_t i = 0; i < 4; i++) {
+            block b = {Q6_V_vzero(), 0, 0};
+            if (first + i < count) b = quantize_block(hvx_load_unaligned(source + (first + i) * BLOCK));
+            codes[i] = b.codes;
+            blocks[i].mantissa = twice(b.mantissa);
+            blocks[i].shift = b.exponent; // until the row's is known
+            blocks[i].unused = 0;
+            not_zero += b.mantissa != 0;
+            if (b.exponent > largest) largest = b.exponent;
         }
-        HVX_Vector low = Q6_Vh_vpacke_VwVw(quantized[1].codes, quantized[0].codes);
-        HVX_Vector high = Q6_Vh_vpacke_VwVw(quantized[3].codes, quantized[2].codes);
-        // The words of a chunk's codes are a vector.
+        HVX_Vector low = Q6_Vh_vpacke_VwVw(codes[1], codes[0]), high = Q6_Vh_vpacke_VwVw(codes[3], codes[2]);
         uint32_t words[HVX_BYTES / 4] __attribute__((aligned(HVX_BYTES)));
         hvx_store(words, Q6_Vb_vpacke_VhVh(high, low));
-        for (size_t i = 0; i < CHUNK_BLOCKS; i++) order_codes(words + i * BLOCK / 4, &blocks[i]);
+        for (size_t i = 0; i < 4; i++) order_codes(words + i * BLOCK / 4, &blocks[i]);
         hvx_store(row->codes + first * BLOCK, hvx_load(words));
-        int32_t exponent = align_mantissas(blocks, quantized);
-        if (exponent > largest) largest = exponent;
-        blocks[0].unused[0] = exponent; // until the row's is known
     }
-    for (size_t chunk = 0; chunk < chunks; chunk++) {
-        activation_block *blocks = row->blocks + chunk * CHUNK_BLOCKS;
-        int32_t shift = 8 + largest - blocks[0].unused[0];
-        row->shifts[chunk] = (uint8_t)(shift > 31 ? 31 : shift);
-        for (size_t i = 0; i < CHUNK_BLOCKS; i++) blocks[i].unused[0] = blocks[i].unused[1] = 0;
+    for (size_t i = 0; i < padded; i++) {
+        int32_t shift = 10 + largest - row->blocks[i].shift;
+        row->blocks[i].shift = shift > 31 ? 31 : shift;
     }
     row_header *header = memory;
-    // A mantissa counts in units of 2^(biased exponent − 150 + 4): 23 fraction bits, bias 127, four bits
+    // A mantissa counts in units of 2^(biased exponent − 150 + 2): 23 fraction bits, bias 127, two bits
     // dropped.
-    header->exponent = largest - 146;
-    header->rounding = (int32_t)(chunks / 2);
+    header->exponent = largest - 148;
+    header->rounding = not_zero / 2;
     row->exponent = header->exponent;
     row->rounding = header->rounding;
 }

@@ -1,8 +1,8 @@
 // Activations quantised for the matrix products: int8 blocks of 32 with a mantissa and sums.
 //
-//   input = code · mantissa · 2^(exponent − shift of its chunk)
+//   input = code · mantissa · 2^(exponent + 10 − shift of its block)
 //
-// A chunk is four blocks, whose mantissas share a shift. The codes of a block are in the order of the tiles'
+// The codes of a block are in the order of the tiles'
 // words: inputs 0, 1, 16, 17, 2, 3, 18, 19 and so on.
 //
 // All of it is integer arithmetic on the bits of the floats, so that every processor gives the same codes.
@@ -14,27 +14,25 @@
 
 #define BLOCK 32
 
-#define CHUNK_BLOCKS 4
-
-// What the products need of a block beside its codes. Each 32-bit field but `start128` holds the same int16 twice,
-// the form in which vector instructions take a halfword from a scalar register.
+// What the products need of a block beside its codes. All fields but the last three hold the same int16 twice, the
+// form in which vector instructions take a halfword from a scalar register.
 typedef struct activation_block {
-    int32_t mantissa;     // 0…8191; above 4094 in the largest block of a chunk that is not zero
+    int32_t mantissa;     // 16384…32767, 0 for a block of zeros
     int32_t start8;       // −8 · sum of the codes
     int32_t minus_first;  // −sum of the codes 0 … 15
     int32_t minus_second; // −sum of the codes 16 … 31
     int32_t minus_sum;    // −sum of the codes
     int32_t start128;     // −128 · sum of the codes
-    int32_t unused[2];
+    int32_t shift;        // 10…31: the products' own ten bits, and how far the block's largest input is below the row's
+    int32_t unused;
 } activation_block;
 
-// One quantised row. The arrays have an entry for each block, padded to whole chunks.
+// One quantised row. The arrays have an entry for each block, padded to whole groups of four.
 typedef struct activation_row {
     int8_t *codes;            // 32 per block
     activation_block *blocks;
-    uint8_t *shifts;          // one per chunk, 8…31: the products' own eight bits are in them
     int32_t exponent;
-    int32_t rounding;         // half of the number of chunks; see `matmul.c`
+    int32_t rounding;         // half of the number of blocks that are not zero; see `matmul.c`
 } activation_row;
 
 // Bytes of one quantised row of `columns` inputs; a multiple of 128.

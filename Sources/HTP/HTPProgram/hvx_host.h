@@ -134,6 +134,16 @@ HVX_OP Q6_Vh_vmpy_VhRh_s1_rnd_sat(HVX_Vector u, int32_t r) {
     return (HVX_Vector)(((hvx_uw)even & 0xffff) | ((hvx_uw)odd << 16));
 }
 
+// d.h[i] = saturated, rounded u.h[i] * v.h[i] / 32768
+HVX_OP Q6_Vh_vmpy_VhVh_s1_rnd_sat(HVX_Vector u, HVX_Vector v) {
+    HVX_Vector even = (((HVX_Vector)((hvx_uw)u << 16) >> 16) * ((HVX_Vector)((hvx_uw)v << 16) >> 16) + 0x4000) >> 15;
+    HVX_Vector odd = ((u >> 16) * (v >> 16) + 0x4000) >> 15;
+    HVX_Vector most = (HVX_Vector){0} + 32767;
+    even = Q6_Vw_vmin_VwVw(even, most);
+    odd = Q6_Vw_vmin_VwVw(odd, most);
+    return (HVX_Vector)(((hvx_uw)even & 0xffff) | ((hvx_uw)odd << 16));
+}
+
 // d.w[i] = saturated, rounded u.w[i] * v.h[2i + 1] / 32768
 HVX_OP Q6_Vw_vmpyo_VwVh_s1_rnd_sat(HVX_Vector u, HVX_Vector v) {
     // (2^16 a + b) / 2^15 = 2 a + b / 2^15, a and b being the products of the upper and lower half of u.

@@ -1,18 +1,14 @@
 // The kernel. For each block of 64 rows and 32 inputs, and each activation row:
 //
-//   products = Σ (code − zero) · activation code        16 bits, exact or halved a few times: see `sums_of_…`
-//   scale    = weight scale · mantissa / 2^15           rounded, 13 bits and sign
-//   chunk   += products · scale                         32 bits, exact
-//
-// after each chunk of four blocks
-//
-//   sum     += chunk >> shift
+//   products = Σ (code − zero) · activation code        16 bits, exact or halved a few times: see `add_block`
+//   scale    = weight scale · mantissa / 2^15           rounded, 15 bits and sign
+//   sum     += (products · scale) >> shift
 //
 // and for each output one float step: sum · 2^(exponents). The shift truncates, which takes half a unit from
-// each chunk on average; `rounding` gives it back once per row.
+// each block on average; `rounding` gives it back once per row.
 //
-// Bounds: |products| ≤ 32512 in a block, or in its halves together; |scale| ≤ 8191, and as much again with minima.
-// A chunk is then below 4 · 2 · 32512 · 8191 < 2^31, and 256 chunks shifted by 8 are below 2^31.
+// Bounds: |products| ≤ 32512 in a block, or in its halves together; |scale| ≤ 32767, and as much again with minima.
+// That is below 2^31, and 1023 blocks shifted by 10 are, too.
 #include "matmul.h"
 
 #include "htp_tiles.h"
@@ -29,16 +25,6 @@
 #define UNROLLED _Pragma("GCC unroll 1")
 #endif
 #define ROLLED _Pragma("GCC unroll 1")
-
-// The same number, of which the compiler then knows nothing. Loads reach eight vectors before and seven after a
-// register; from one further away, the compiler would compute the address of each. What is an unknown number of
-// bytes away gets its own register.
-ALWAYS size_t unknown(size_t bytes) {
-#if defined(__hexagon__)
-    __asm__("" : "+r"(bytes));
-#endif
-    return bytes;
-}
 
 // The activation rows of one pass.
 typedef struct rows_of_pass {
@@ -209,77 +195,110 @@ ALWAYS HVX_Vector table_of(uint32_t kind) {
     return hvx_load(bytes);
 }
 
-// What the blocks of a chunk share.
-typedef struct chunk_state {
-    HVX_VectorPair sums[ROWS_AT_ONCE]; // of products with scales
-    HVX_VectorPair minima[ROWS_AT_ONCE]; // of minima, where they have another unit
-    HVX_Vector table;
-    HVX_Vector shared; // scales of two blocks
-    size_t block_bytes;     // as an unknown number
-    const uint8_t *next;    // the chunk's bytes that are still to come
-    const uint8_t *factors; // of the half blocks
-    const uint8_t *scales;  // of the group
-} chunk_state;
+// Where the parts of a row tile are.
+typedef struct row_tile_parts {
+    const uint8_t *pairs, *chunks, *groups, *blocks;
+} row_tile_parts;
 
-// Adds products · scale · mantissa, or begins with it.
-ALWAYS void add_scaled(HVX_VectorPair *sum, int begin, HVX_Vector products, HVX_Vector scale, int32_t mantissa) {
-    scale = Q6_Vh_vmpy_VhRh_s1_rnd_sat(scale, mantissa);
-    *sum = begin ? Q6_Ww_vmpy_VhVh(products, scale) : Q6_Ww_vmpyacc_WwVhVh(*sum, products, scale);
+ALWAYS row_tile_parts parts_at(uint32_t kind, const uint8_t *tile, uint32_t columns) {
+    const htp_tile_parts bytes = htp_tile_parts_of(kind);
+    const uint32_t blocks = columns / HTP_TILE_COLUMNS;
+    row_tile_parts parts = {.groups = tile + bytes.row};
+    parts.chunks = parts.groups + (uint64_t)((blocks + 7) / 8) * bytes.group;
+    parts.pairs = parts.chunks + (uint64_t)((blocks + 3) / 4) * bytes.chunk;
+    parts.blocks = parts.pairs + (uint64_t)((blocks + 1) / 2) * bytes.pair;
+    return parts;
+}
+
+// Sums of all blocks: of rows 0 … 31 and of rows 32 … 63.
+typedef struct row_sums {
+    HVX_Vector low[ROWS_AT_ONCE], high[ROWS_AT_ONCE];
+} row_sums;
+
+ALWAYS void add_shifted(row_sums *sums, int r, HVX_VectorPair terms, int32_t shift) {
+    sums->low[r] = Q6_Vw_vasracc_VwVwR(sums->low[r], Q6_V_lo_W(terms), shift);
+    sums->high[r] = Q6_Vw_vasracc_VwVwR(sums->high[r], Q6_V_hi_W(terms), shift);
+}
+
+// products · scale · mantissa
+ALWAYS HVX_VectorPair scaled(HVX_Vector products, HVX_Vector scale, const activation_block *a) {
+    return Q6_Ww_vmpy_VhVh(products, Q6_Vh_vmpy_VhRh_s1_rnd_sat(scale, a->mantissa));
+}
+
+ALWAYS HVX_VectorPair and_scaled(
+    HVX_VectorPair sum, HVX_Vector products, HVX_Vector scale, const activation_block *a) {
+    return Q6_Ww_vmpyacc_WwVhVh(sum, products, Q6_Vh_vmpy_VhRh_s1_rnd_sat(scale, a->mantissa));
 }
 
 // Adds minimum · mantissa · a sum of activations.
-ALWAYS void add_minimum(HVX_VectorPair *sum, HVX_Vector minimum, int32_t mantissa, int32_t activations) {
-    *sum = Q6_Ww_vmpyacc_WwVhRh(*sum, Q6_Vh_vmpy_VhRh_s1_rnd_sat(minimum, mantissa), activations);
+ALWAYS HVX_VectorPair and_minimum(
+    HVX_VectorPair sum, HVX_Vector minimum, int32_t activations, const activation_block *a) {
+    return Q6_Ww_vmpyacc_WwVhRh(sum, Q6_Vh_vmpy_VhRh_s1_rnd_sat(minimum, a->mantissa), activations);
 }
 
-// Four bits of each halfword, from bit 4 · index on, as bits 11 … 14; `factors` are two vectors.
-ALWAYS HVX_Vector four_bit_factor(const uint8_t *factors, int index) {
-    HVX_Vector packed = hvx_load(factors + index / 4 * HVX_BYTES);
-    const int place = index % 4 * 4;
-    HVX_Vector moved = place < 11 ? Q6_Vh_vasl_VhR(packed, 11 - place) : Q6_Vuh_vlsr_VuhR(packed, place - 11);
-    return Q6_V_vand_VV(moved, Q6_V_vsplat_R(0x78007800));
+// The factors of both halves of a block, as bits 11 … 14 of halfwords. Four of four bits are in a halfword.
+typedef struct half_factors {
+    HVX_Vector first, second;
+} half_factors;
+
+ALWAYS half_factors four_bit_factors(const uint8_t *chunk, uint32_t block) {
+    const HVX_Vector mask = Q6_V_vsplat_R(0x78007800);
+    HVX_Vector packed = hvx_load(chunk + block % 4 / 2 * HVX_BYTES);
+    packed = Q6_Vuh_vlsr_VuhR(packed, (int32_t)(block % 2 * 8));
+    return (half_factors){Q6_V_vand_VV(Q6_Vh_vasl_VhR(packed, 11), mask),
+                          Q6_V_vand_VV(Q6_Vh_vasl_VhR(packed, 7), mask)};
 }
 
 // Six bits with the zero 32, times 1024.
-ALWAYS HVX_Vector six_bit_factor(const uint8_t *factors, int index) {
-    HVX_Vector low = Q6_Vuh_vlsr_VuhR(four_bit_factor(factors, index), 1);
-    HVX_Vector high = hvx_load(factors + 2 * HVX_BYTES);
-    high = Q6_V_vand_VV(Q6_Vh_vasl_VhR(high, 14 - 2 * index), Q6_V_vsplat_R((int32_t)0xc000c000));
-    return Q6_V_vxor_VV(Q6_V_vor_VV(low, high), Q6_V_vsplat_R((int32_t)0x80008000));
+ALWAYS half_factors six_bit_factors(const uint8_t *chunk, uint32_t block) {
+    const HVX_Vector mask = Q6_V_vsplat_R((int32_t)0xc000c000), zero = Q6_V_vsplat_R((int32_t)0x80008000);
+    half_factors low = four_bit_factors(chunk, block);
+    HVX_Vector upper = Q6_Vuh_vlsr_VuhR(hvx_load(chunk + 2 * HVX_BYTES), (int32_t)(block % 4 * 4));
+    HVX_Vector first = Q6_V_vand_VV(Q6_Vh_vasl_VhR(upper, 14), mask);
+    HVX_Vector second = Q6_V_vand_VV(Q6_Vh_vasl_VhR(upper, 12), mask);
+    first = Q6_V_vor_VV(first, Q6_Vuh_vlsr_VuhR(low.first, 1));
+    second = Q6_V_vor_VV(second, Q6_Vuh_vlsr_VuhR(low.second, 1));
+    return (half_factors){Q6_V_vxor_VV(first, zero), Q6_V_vxor_VV(second, zero)};
 }
 
-// Adds block `index` of a chunk, the row's block `block`; `begin` says that nothing was added before.
-ALWAYS void add_block(
-    uint32_t kind, chunk_state *chunk, const rows_of_pass *rows, uint32_t block, int index, int begin) {
-    const uint8_t *codes = chunk->next;
-    chunk->next = codes + chunk->block_bytes;
+// Adds block `block` of a row tile.
+ALWAYS void add_block(uint32_t kind, const row_tile_parts *parts, HVX_Vector table, const rows_of_pass *rows,
+                      uint32_t block, row_sums *sums) {
+    const htp_tile_parts bytes = htp_tile_parts_of(kind);
+    const uint8_t *codes = parts->blocks + (uint64_t)block * bytes.block;
+    const uint8_t *group = parts->groups + (uint64_t)(block / 8) * bytes.group;
+    const uint8_t *chunk = parts->chunks + (uint64_t)(block / 4) * bytes.chunk;
+    const activation_block *a[ROWS_AT_ONCE];
+    for (int r = 0; r < rows->count; r++) a[r] = rows->row[r]->blocks + block;
     switch (kind) {
     case HTP_TILES_TERNARY:
     case HTP_TILES_TERNARY_GROUPS: {
-        // |products| ≤ 4064: the mantissa is multiplied at once, the weights' scale when the chunk is complete.
-        two_bit_sums sums = sums_of_plane_2(rows, block, codes, 0);
+        // |products| ≤ 4064
+        two_bit_sums found = sums_of_plane_2(rows, block, codes, 0);
         for (int r = 0; r < rows->count; r++) {
-            const activation_block *a = rows->row[r]->blocks + block;
-            HVX_Vector products = joined(both_halves(sums.ones.row[r]), both_halves(sums.fours.row[r]),
-                                         both_halves(sums.sixteens.row[r]));
-            products = Q6_Vh_vadd_VhVh(products, Q6_V_vsplat_R(a->minus_sum));
-            chunk->sums[r] = begin ? Q6_Ww_vmpy_VhRh(products, a->mantissa)
-                                   : Q6_Ww_vmpyacc_WwVhRh(chunk->sums[r], products, a->mantissa);
+            HVX_Vector products = joined(both_halves(found.ones.row[r]), both_halves(found.fours.row[r]),
+                                         both_halves(found.sixteens.row[r]));
+            products = Q6_Vh_vadd_VhVh(products, Q6_V_vsplat_R(a[r]->minus_sum));
+            HVX_VectorPair terms = kind == HTP_TILES_TERNARY ? Q6_Ww_vmpy_VhRh(products, a[r]->mantissa)
+                                                             : scaled(products, hvx_load(group), a[r]);
+            add_shifted(sums, r, terms, a[r]->shift);
         }
         break;
     }
     case HTP_TILES_2BIT_FACTORS: {
-        two_bit_sums sums = sums_of_plane_2(rows, block, codes, 0);
-        HVX_Vector first = four_bit_factor(chunk->factors, 2 * index);
-        HVX_Vector second = four_bit_factor(chunk->factors, 2 * index + 1);
-        HVX_Vector first_minimum = four_bit_factor(chunk->factors + 256, 2 * index);
-        HVX_Vector second_minimum = four_bit_factor(chunk->factors + 256, 2 * index + 1);
+        two_bit_sums found = sums_of_plane_2(rows, block, codes, 0);
+        half_factors factors = four_bit_factors(chunk, block), minima = four_bit_factors(chunk + 256, block);
+        HVX_Vector scale = hvx_load(group), minimum = hvx_load(group + HVX_BYTES);
         for (int r = 0; r < rows->count; r++) {
-            const activation_block *a = rows->row[r]->blocks + block;
-            add_scaled(&chunk->sums[r], begin, first_half(&sums, r), first, a->mantissa);
-            add_scaled(&chunk->sums[r], 0, second_half(&sums, r), second, a->mantissa);
-            add_minimum(&chunk->minima[r], first_minimum, a->mantissa, a->minus_first);
-            add_minimum(&chunk->minima[r], second_minimum, a->mantissa, a->minus_second);
+            HVX_VectorPair terms =
+                scaled(first_half(&found, r), Q6_Vh_vmpy_VhVh_s1_rnd_sat(factors.first, scale), a[r]);
+            terms = and_scaled(
+                terms, second_half(&found, r), Q6_Vh_vmpy_VhVh_s1_rnd_sat(factors.second, scale), a[r]);
+            terms = and_minimum(
+                terms, Q6_Vh_vmpy_VhVh_s1_rnd_sat(minima.first, minimum), a[r]->minus_first, a[r]);
+            terms = and_minimum(
+                terms, Q6_Vh_vmpy_VhVh_s1_rnd_sat(minima.second, minimum), a[r]->minus_second, a[r]);
+            add_shifted(sums, r, terms, a[r]->shift);
         }
         break;
     }
@@ -287,55 +306,47 @@ ALWAYS void add_block(
         plane_sums high = sums_from_zero(rows, block, 1);
         add_plane_1(&high, rows, block, codes + 512);
         two_bit_sums low = sums_of_plane_2(rows, block, codes, 0);
-        HVX_Vector first = six_bit_factor(chunk->factors, 2 * index);
-        HVX_Vector second = six_bit_factor(chunk->factors, 2 * index + 1);
+        half_factors factors = six_bit_factors(chunk, block);
+        HVX_Vector scale = hvx_load(group);
         for (int r = 0; r < rows->count; r++) {
-            const int32_t mantissa = rows->row[r]->blocks[block].mantissa;
-            add_scaled(&chunk->sums[r], begin,
-                       Q6_Vh_vaslacc_VhVhR(first_half(&low, r), Q6_V_lo_W(high.row[r]), 2), first, mantissa);
-            add_scaled(&chunk->sums[r], 0,
-                       Q6_Vh_vaslacc_VhVhR(second_half(&low, r), Q6_V_hi_W(high.row[r]), 2), second, mantissa);
+            HVX_Vector first = Q6_Vh_vaslacc_VhVhR(first_half(&low, r), Q6_V_lo_W(high.row[r]), 2);
+            HVX_Vector second = Q6_Vh_vaslacc_VhVhR(second_half(&low, r), Q6_V_hi_W(high.row[r]), 2);
+            HVX_VectorPair terms = scaled(first, Q6_Vh_vmpy_VhVh_s1_rnd_sat(factors.first, scale), a[r]);
+            terms = and_scaled(terms, second, Q6_Vh_vmpy_VhVh_s1_rnd_sat(factors.second, scale), a[r]);
+            add_shifted(sums, r, terms, a[r]->shift);
         }
         break;
     }
     case HTP_TILES_4BIT:
     case HTP_TILES_4BIT_MINIMA: {
         // |products| ≤ 8 · 127 · 32: the sum of both halves fits, though each may wrap around.
-        HVX_Vector scale = hvx_load(codes), minimum = Q6_V_vzero();
-        codes += HVX_BYTES;
-        if (kind == HTP_TILES_4BIT_MINIMA) {
-            minimum = hvx_load(codes);
-            codes += HVX_BYTES;
-        }
-        plane_sums sums = {.empty = 1};
-        add_plane_4(&sums, rows, block, codes);
+        const int has_minima = kind == HTP_TILES_4BIT_MINIMA;
+        HVX_Vector scale = hvx_load(codes);
+        plane_sums found = {.empty = 1};
+        add_plane_4(&found, rows, block, codes + (has_minima ? 2 : 1) * HVX_BYTES);
         for (int r = 0; r < rows->count; r++) {
-            const activation_block *a = rows->row[r]->blocks + block;
-            HVX_Vector products = both_halves(sums.row[r]);
-            products = Q6_Vh_vadd_VhVh(products, Q6_V_vsplat_R(a->start8));
-            add_scaled(&chunk->sums[r], begin, products, scale, a->mantissa);
-            if (kind == HTP_TILES_4BIT_MINIMA) add_minimum(&chunk->sums[r], minimum, a->mantissa, a->start8);
+            HVX_Vector products = Q6_Vh_vadd_VhVh(both_halves(found.row[r]), Q6_V_vsplat_R(a[r]->start8));
+            HVX_VectorPair terms = scaled(products, scale, a[r]);
+            if (has_minima) terms = and_minimum(terms, hvx_load(codes + HVX_BYTES), a[r]->start8, a[r]);
+            add_shifted(sums, r, terms, a[r]->shift);
         }
         break;
     }
     case HTP_TILES_5BIT:
     case HTP_TILES_5BIT_MINIMA: {
         // |products| ≤ 16 · 127 · 16 in each half: their mean fits.
-        HVX_Vector scale = hvx_load(codes), minimum = Q6_V_vzero();
-        codes += HVX_BYTES;
-        if (kind == HTP_TILES_5BIT_MINIMA) {
-            minimum = hvx_load(codes);
-            codes += HVX_BYTES;
-        }
+        const int has_minima = kind == HTP_TILES_5BIT_MINIMA;
+        HVX_Vector scale = hvx_load(codes);
+        const uint8_t *planes = codes + (has_minima ? 2 : 1) * HVX_BYTES;
         plane_sums low = {.empty = 1}, high = sums_from_zero(rows, block, 1);
-        add_plane_4(&low, rows, block, codes);
-        add_plane_1(&high, rows, block, codes + 1024);
+        add_plane_4(&low, rows, block, planes);
+        add_plane_1(&high, rows, block, planes + 1024);
         for (int r = 0; r < rows->count; r++) {
-            const activation_block *a = rows->row[r]->blocks + block;
             HVX_Vector first = Q6_Vh_vaslacc_VhVhR(Q6_V_lo_W(low.row[r]), Q6_V_lo_W(high.row[r]), 4);
             HVX_Vector second = Q6_Vh_vaslacc_VhVhR(Q6_V_hi_W(low.row[r]), Q6_V_hi_W(high.row[r]), 4);
-            add_scaled(&chunk->sums[r], begin, Q6_Vh_vavg_VhVh(first, second), scale, a->mantissa);
-            if (kind == HTP_TILES_5BIT_MINIMA) add_minimum(&chunk->sums[r], minimum, a->mantissa, a->start8);
+            HVX_VectorPair terms = scaled(Q6_Vh_vavg_VhVh(first, second), scale, a[r]);
+            if (has_minima) terms = and_minimum(terms, hvx_load(codes + HVX_BYTES), a[r]->start8, a[r]);
+            add_shifted(sums, r, terms, a[r]->shift);
         }
         break;
     }
@@ -343,38 +354,33 @@ ALWAYS void add_block(
         // |products| ≤ 32 · 127 · 16 in each half: a quarter of each, together in bounds. The low plane's quarter
         // is rounded, the high plane's four quarters are whole.
         HVX_Vector scale_first = hvx_load(codes), scale_second = hvx_load(codes + HVX_BYTES);
-        codes += 2 * HVX_BYTES;
         plane_sums low = {.empty = 0};
         for (int r = 0; r < rows->count; r++)
             low.row[r] = Q6_W_vcombine_VV(Q6_V_vsplat_R(0x00020002), Q6_V_vsplat_R(0x00020002));
-        add_plane_4(&low, rows, block, codes);
-        two_bit_sums high = sums_of_plane_2(rows, block, codes + 1024, 2);
+        add_plane_4(&low, rows, block, codes + 256);
+        two_bit_sums high = sums_of_plane_2(rows, block, codes + 256 + 1024, 2);
         for (int r = 0; r < rows->count; r++) {
-            const int32_t mantissa = rows->row[r]->blocks[block].mantissa;
             HVX_Vector first = Q6_Vh_vasl_VhR(first_half(&high, r), 2);
             HVX_Vector second = Q6_Vh_vasl_VhR(second_half(&high, r), 2);
-            add_scaled(&chunk->sums[r], begin, Q6_Vh_vasracc_VhVhR(first, Q6_V_lo_W(low.row[r]), 2), scale_first,
-                       mantissa);
-            add_scaled(&chunk->sums[r], 0, Q6_Vh_vasracc_VhVhR(second, Q6_V_hi_W(low.row[r]), 2), scale_second,
-                       mantissa);
+            first = Q6_Vh_vasracc_VhVhR(first, Q6_V_lo_W(low.row[r]), 2);
+            second = Q6_Vh_vasracc_VhVhR(second, Q6_V_hi_W(low.row[r]), 2);
+            HVX_VectorPair terms = and_scaled(scaled(first, scale_first, a[r]), second, scale_second, a[r]);
+            add_shifted(sums, r, terms, a[r]->shift);
         }
         break;
     }
     case HTP_TILES_FP4: {
         // |products| ≤ 12 · 127 · 16 in each half: their mean fits.
-        if (index % 2 == 0) {
-            chunk->shared = hvx_load(codes);
-            codes += HVX_BYTES;
-            chunk->next += HVX_BYTES;
-        }
-        HVX_Vector powers = index % 2 == 0 ? Q6_V_vand_VV(chunk->shared, Q6_V_vsplat_R(0x00ff00ff))
-                                           : Q6_Vuh_vlsr_VuhR(chunk->shared, 8);
+        HVX_Vector powers = hvx_load(parts->pairs + (uint64_t)(block / 2) * HVX_BYTES);
+        powers = Q6_Vuh_vlsr_VuhR(powers, (int32_t)(block % 2 * 8));
+        powers = Q6_V_vand_VV(powers, Q6_V_vsplat_R(0x000f000f));
         HVX_Vector scale = Q6_Vh_vlsr_VhVh(Q6_V_vsplat_R(0x40004000), powers);
-        plane_sums sums = sums_from_zero(rows, block, 12);
-        add_plane_4_table(&sums, rows, block, codes, chunk->table);
-        for (int r = 0; r < rows->count; r++)
-            add_scaled(&chunk->sums[r], begin, Q6_Vh_vavg_VhVh(Q6_V_lo_W(sums.row[r]), Q6_V_hi_W(sums.row[r])), scale,
-                       rows->row[r]->blocks[block].mantissa);
+        plane_sums found = sums_from_zero(rows, block, 12);
+        add_plane_4_table(&found, rows, block, codes, table);
+        for (int r = 0; r < rows->count; r++) {
+            HVX_Vector products = Q6_Vh_vavg_VhVh(Q6_V_lo_W(found.row[r]), Q6_V_hi_W(found.row[r]));
+            add_shifted(sums, r, scaled(products, scale, a[r]), a[r]->shift);
+        }
         break;
     }
     case HTP_TILES_8BIT:
@@ -384,13 +390,14 @@ ALWAYS void add_block(
         // scales' order.
         HVX_Vector scale = hvx_load(codes);
         codes += HVX_BYTES;
-        word_sums sums = kind == HTP_TILES_8BIT ? word_sums_8(rows, block, codes)
-            : kind == HTP_TILES_12BIT           ? word_sums_12(rows, block, codes)
-                                                : word_sums_iq4nl(rows, block, codes, chunk->table);
-        const int shift = kind == HTP_TILES_12BIT ? 8 : 4;
-        for (int r = 0; r < rows->count; r++)
-            add_scaled(&chunk->sums[r], begin, Q6_Vh_vasr_VwVwR_rnd_sat(sums.high[r], sums.low[r], shift), scale,
-                       rows->row[r]->blocks[block].mantissa);
+        word_sums found = kind == HTP_TILES_8BIT ? word_sums_8(rows, block, codes)
+            : kind == HTP_TILES_12BIT            ? word_sums_12(rows, block, codes)
+                                                 : word_sums_iq4nl(rows, block, codes, table);
+        const int halvings = kind == HTP_TILES_12BIT ? 8 : 4;
+        for (int r = 0; r < rows->count; r++) {
+            HVX_Vector products = Q6_Vh_vasr_VwVwR_rnd_sat(found.high[r], found.low[r], halvings);
+            add_shifted(sums, r, scaled(products, scale, a[r]), a[r]->shift);
+        }
         break;
     }
     default: break;
@@ -398,58 +405,19 @@ ALWAYS void add_block(
 }
 
 // The power of two that the integers of a kind leave to be multiplied: 15 bits of the product of scale and mantissa,
-// 8 of the shift, what the products were halved, and what makes factors and scales of groups use their 15 bits.
+// 10 of the shift, what the products were halved, and what makes factors fill their 15 bits.
 ALWAYS int exponent_of(uint32_t kind) {
     switch (kind) {
     case HTP_TILES_5BIT:
     case HTP_TILES_5BIT_MINIMA:
-    case HTP_TILES_FP4: return 24;
-    case HTP_TILES_6BIT_HALVES: return 25;
+    case HTP_TILES_FP4: return 25 + 1;
+    case HTP_TILES_6BIT_HALVES: return 25 + 2;
     case HTP_TILES_8BIT:
-    case HTP_TILES_IQ4NL:
-    case HTP_TILES_2BIT_FACTORS: return 27;
-    case HTP_TILES_3BIT_FACTORS: return 28;
-    case HTP_TILES_12BIT: return 31;
-    default: return 23;
-    }
-}
-
-// words · scale / 2^15, scales being halfwords in the order of tiles.
-ALWAYS HVX_VectorPair scaled_words(HVX_VectorPair words, HVX_Vector scale) {
-    return Q6_W_vcombine_VV(
-        Q6_Vw_vmpyo_VwVh_s1_rnd_sat(Q6_V_hi_W(words), scale),
-        Q6_Vw_vmpyo_VwVh_s1_rnd_sat(Q6_V_lo_W(words), Q6_Vw_vasl_VwR(scale, 16)));
-}
-
-// Adds a chunk of `blocks` blocks, the first of which is `block`. `whole` is a constant.
-ALWAYS void add_chunk(uint32_t kind, chunk_state *chunk, const rows_of_pass *rows, uint32_t block, int whole,
-                      int blocks, HVX_VectorPair *sums) {
-    const htp_tile_parts parts = htp_tile_parts_of(kind);
-    if (parts.group != 0 && block % 8 == 0) {
-        chunk->scales = chunk->next;
-        chunk->next += parts.group;
-    }
-    chunk->factors = chunk->next;
-    chunk->next += parts.chunk;
-    for (int r = 0; r < rows->count; r++)
-        chunk->sums[r] = chunk->minima[r] = Q6_W_vcombine_VV(Q6_V_vzero(), Q6_V_vzero());
-    if (whole) {
-        UNROLLED for (int i = 0; i < CHUNK_BLOCKS; i++) add_block(kind, chunk, rows, block + (uint32_t)i, i, i == 0);
-    } else {
-        ROLLED for (int i = 0; i < blocks; i++) add_block(kind, chunk, rows, block + (uint32_t)i, i, 0);
-    }
-    for (int r = 0; r < rows->count; r++) {
-        const int32_t shift = rows->row[r]->shifts[block / CHUNK_BLOCKS];
-        HVX_VectorPair sum = chunk->sums[r];
-        if (parts.group != 0) sum = scaled_words(sum, hvx_load(chunk->scales));
-        HVX_Vector low = Q6_V_lo_W(sum), high = Q6_V_hi_W(sum);
-        if (kind == HTP_TILES_2BIT_FACTORS) {
-            HVX_VectorPair minima = scaled_words(chunk->minima[r], hvx_load(chunk->scales + HVX_BYTES));
-            low = Q6_Vw_vadd_VwVw(low, Q6_V_lo_W(minima));
-            high = Q6_Vw_vadd_VwVw(high, Q6_V_hi_W(minima));
-        }
-        sums[r] = Q6_W_vcombine_VV(Q6_Vw_vasracc_VwVwR(Q6_V_hi_W(sums[r]), high, shift),
-                                   Q6_Vw_vasracc_VwVwR(Q6_V_lo_W(sums[r]), low, shift));
+    case HTP_TILES_IQ4NL: return 25 + 4;
+    case HTP_TILES_2BIT_FACTORS: return 25 + 4;
+    case HTP_TILES_3BIT_FACTORS: return 25 + 5;
+    case HTP_TILES_12BIT: return 25 + 8;
+    default: return 25;
     }
 }
 
@@ -466,20 +434,15 @@ ALWAYS float scaled_sum(int32_t sum, int64_t exponent) {
 // One row tile for the activation rows of a pass; `destinations` are their rows of results.
 ALWAYS void row_tile(const matmul *m, uint32_t kind, uint32_t tile, const rows_of_pass *rows,
                      uint8_t *const *destinations) {
-    const htp_tile_parts parts = htp_tile_parts_of(kind);
     const uint32_t blocks = m->in / HTP_TILE_COLUMNS;
     const uint8_t *const first = m->weights + (uint64_t)tile * htp_row_tile_bytes(kind, m->in);
-    HVX_VectorPair sums[ROWS_AT_ONCE];
-    chunk_state chunk = {.next = first + parts.row, .block_bytes = unknown(parts.block)};
-    if (kind == HTP_TILES_FP4 || kind == HTP_TILES_IQ4NL) chunk.table = table_of(kind);
-    for (int r = 0; r < rows->count; r++) {
-        HVX_Vector rounding = Q6_V_vsplat_R(rows->row[r]->rounding);
-        sums[r] = Q6_W_vcombine_VV(rounding, rounding);
-    }
-    uint32_t block = 0;
-    for (; block + CHUNK_BLOCKS <= blocks; block += CHUNK_BLOCKS)
-        add_chunk(kind, &chunk, rows, block, 1, CHUNK_BLOCKS, sums);
-    if (block < blocks) add_chunk(kind, &chunk, rows, block, 0, (int)(blocks - block), sums);
+    const row_tile_parts parts = parts_at(kind, first, m->in);
+    const int has_table = kind == HTP_TILES_FP4 || kind == HTP_TILES_IQ4NL;
+    const HVX_Vector table = has_table ? table_of(kind) : Q6_V_vzero();
+    row_sums sums;
+    for (int r = 0; r < rows->count; r++)
+        sums.low[r] = sums.high[r] = Q6_V_vsplat_R(rows->row[r]->rounding);
+    ROLLED for (uint32_t block = 0; block < blocks; block++) add_block(kind, &parts, table, rows, block, &sums);
 
     int32_t exponents[HTP_TILE_ROWS] __attribute__((aligned(HVX_BYTES)));
     hvx_store(exponents, hvx_load(first));
@@ -489,9 +452,13 @@ ALWAYS void row_tile(const matmul *m, uint32_t kind, uint32_t tile, const rows_o
     for (int r = 0; r < rows->count; r++) {
         int32_t words[HTP_TILE_ROWS] __attribute__((aligned(HVX_BYTES)));
         float results[HTP_TILE_ROWS];
-        if (kind == HTP_TILES_TERNARY) sums[r] = scaled_words(sums[r], hvx_load(first + 2 * HVX_BYTES));
-        hvx_store(words, Q6_V_lo_W(sums[r]));
-        hvx_store(words + 32, Q6_V_hi_W(sums[r]));
+        if (kind == HTP_TILES_TERNARY) {
+            const HVX_Vector scale = hvx_load(first + 2 * HVX_BYTES);
+            sums.low[r] = Q6_Vw_vmpyo_VwVh_s1_rnd_sat(sums.low[r], Q6_Vw_vasl_VwR(scale, 16));
+            sums.high[r] = Q6_Vw_vmpyo_VwVh_s1_rnd_sat(sums.high[r], scale);
+        }
+        hvx_store(words, sums.low[r]);
+        hvx_store(words + 32, sums.high[r]);
         // The weights' exponents are the host's and may be any number.
         const int64_t exponent = (int64_t)rows->row[r]->exponent + exponent_of(kind);
         for (uint32_t i = 0; i < outputs; i++) results[i] = scaled_sum(words[i], exponents[i] + exponent);

@@ -10,11 +10,13 @@
 
 #define HVX_HOST_VNNI
 #define matmul_tiles matmul_tiles_vnni
+#define matmul_indexed_tiles matmul_indexed_tiles_vnni
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))), \
                              apply_to = function)
 #include "matmul.c"
 #pragma clang attribute pop
 #undef matmul_tiles
+#undef matmul_indexed_tiles
 
 static int has_vnni(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
@@ -29,9 +31,22 @@ void matmul_tiles_fastest(const matmul *m, uint32_t first, uint32_t last) {
         matmul_tiles(m, first, last);
 }
 
+void matmul_indexed_tiles_fastest(
+    const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first, uint32_t last) {
+    if (has_vnni())
+        matmul_indexed_tiles_vnni(m, expert, indices, count, first, last);
+    else
+        matmul_indexed_tiles(m, expert, indices, count, first, last);
+}
+
 #else
 
 void matmul_tiles_fastest(const matmul *m, uint32_t first, uint32_t last) { matmul_tiles(m, first, last); }
+
+void matmul_indexed_tiles_fastest(
+    const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first, uint32_t last) {
+    matmul_indexed_tiles(m, expert, indices, count, first, last);
+}
 
 #endif
 

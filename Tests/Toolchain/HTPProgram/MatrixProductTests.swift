@@ -178,8 +178,8 @@ struct ProductCase: CustomStringConvertible {
 
     /// Bytes of the quantised rows, as `activation_row_bytes` has them.
     var quantizedBytes: Int {
-        let chunks = (columns / 32 + 3) / 4
-        return rows * (128 + chunks * 4 * (32 + 32) + (chunks + 127) / 128 * 128)
+        let blocks = (columns / 32 + 3) / 4 * 4
+        return rows * (128 + blocks * (32 + 32))
     }
 
     var outputBytes: Int { quantizedBytes + rows * out * 4 }

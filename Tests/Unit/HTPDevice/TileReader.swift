@@ -4,6 +4,7 @@ import HTPDevice
 struct TileReader {
     let bytes: ArraySlice<UInt8>
     let kind: TileKind
+    let columns: Int
 
     /// A weight, and how far rounding of scales and minima may have moved it.
     func weight(row: Int, column: Int) -> (value: Double, tolerance: Double) {
@@ -11,13 +12,11 @@ struct TileReader {
         let block = column / 32, half = column % 32 / 16, input = column % 32
         let lane = row % 32 * 2 + row / 32
         let word = input % 16 / 2, odd = input % 2
-        // Where the block begins, with what is kept for several blocks before the first of them.
-        let parts = kind.parts
-        let start =
-            parts.row + block * parts.block + (block / 2 + 1) * parts.pair + (block / 4 + 1) * parts.chunk
-            + (block / 8 + 1) * parts.group
-        let group = start - block % 8 * parts.block - (block % 8 / 4 + 1) * parts.chunk - parts.group
-        let chunk = start - block % 4 * parts.block - parts.chunk
+        let blocks = columns / 32, parts = kind.parts
+        let chunks = parts.row + (blocks + 7) / 8 * parts.group
+        let pairs = chunks + (blocks + 3) / 4 * parts.chunk
+        let start = pairs + (blocks + 1) / 2 * parts.pair + block * parts.block
+        let group = parts.row + block / 8 * parts.group, chunk = chunks + block / 4 * parts.chunk
         func scale(_ offset: Int) -> Double { Double(integer(Int16.self, offset + 2 * lane)) * unit }
         func plane4(_ offset: Int) -> Int {
             Int(bytes[bytes.startIndex + offset + 128 * word + 2 * lane + half]) >> (4 * odd) & 15
@@ -81,8 +80,7 @@ struct TileReader {
             return (found * Double(code), abs(found) * 0.501 + 1e-12)
         case .fp4:
             let doubled = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12]
-            let first = start - block % 2 * parts.block - 128
-            let distance = Int(bytes[bytes.startIndex + first + 2 * lane + block % 2])
+            let distance = Int(bytes[bytes.startIndex + pairs + block / 2 * 128 + 2 * lane + block % 2])
             let power = Double(sign: .plus, exponent: 14 - distance, significand: 1)
             return (distance < 15 ? power * unit * Double(doubled[plane4(start)]) : 0, unit * 12)
         }

@@ -16,7 +16,8 @@ import Testing
         let (tiles, rowTileBytes) = try Self.repacked(matrix)
         for row in 0..<(rows + 63) / 64 * 64 {
             let tile = TileReader(
-                bytes: tiles[row / 64 * rowTileBytes..<(row / 64 + 1) * rowTileBytes], kind: format.kind)
+                bytes: tiles[row / 64 * rowTileBytes..<(row / 64 + 1) * rowTileBytes], kind: format.kind,
+                columns: columns)
             var worst = 0.0
             for column in 0..<columns {
                 let found = tile.weight(row: row % 64, column: column)
@@ -76,7 +77,7 @@ import Testing
         // Scales of half precision need 11 bits, mantissas have 15: nothing is lost down to a sixteenth.
         var random = SeededGenerator(5)
         let matrix = try RandomMatrix(.q8_0, rows: 64, columns: 256, random: &random)
-        let tile = TileReader(bytes: try Self.repacked(matrix).tiles[...], kind: .eightBit)
+        let tile = TileReader(bytes: try Self.repacked(matrix).tiles[...], kind: .eightBit, columns: 256)
         for row in 0..<64 {
             for column in 0..<256 {
                 #expect(

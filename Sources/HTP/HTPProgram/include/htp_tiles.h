@@ -1,9 +1,8 @@
 // How repacked weights lie in shared memory.
 //
 // A matrix of `rows` outputs and `columns` inputs is a list of row tiles of 64 rows. A row tile is two vectors
-// of exponents (int32: rows 0 … 31, rows 32 … 63), what its kind keeps once for a row, and then blocks of 32
-// inputs. Four blocks are a chunk, eight a group; what a kind keeps once for two blocks, a chunk or a group
-// stands before the first of its blocks.
+// of exponents (int32: rows 0 … 31, rows 32 … 63), what its kind keeps for a row or for each two, four (a chunk) or
+// eight blocks (a group) of 32 inputs, and then the blocks.
 //
 // Vectors of scales hold 64 halfwords: 2i is row i, 2i + 1 row 32 + i. Codes come in planes of 1, 2, 4 or 8
 // bits. The inputs of a block are taken in eight words of four: word g is inputs 2g, 2g + 1, 16 + 2g, 17 + 2g,
@@ -31,7 +30,7 @@
 #define HTP_TILE_COLUMNS 32
 #define HTP_VECTOR_BYTES 128
 
-// More columns could overflow the 32-bit sum: 256 chunks of less than 2^23.
+// More columns could overflow the 32-bit sum: 1023 blocks of less than 2^21.
 #define HTP_COLUMNS_MAX (1023 * HTP_TILE_COLUMNS)
 
 enum {
@@ -39,8 +38,8 @@ enum {
     HTP_TILES_TERNARY = 1,
     // Ternary with scales for a group.
     HTP_TILES_TERNARY_GROUPS = 2,
-    // A plane of 2 bits, zero 0. A group has a vector of scales and one of scales of minima (step 1); a chunk two
-    // vectors of factors and two of factors of minima. The halfword of vector i has the four-bit factors of
+    // A plane of 2 bits, zero 0. A group has a vector of scales and one of scales of minima (step 1), all groups
+    // before the first chunk; a chunk two vectors of factors and two of factors of minima. The halfword of vector i has the four-bit factors of
     // half blocks 4i … 4i + 3.
     HTP_TILES_2BIT_FACTORS = 3,
     // A plane of 4 bits, zero 8; a vector of scales for a block, before its codes.
@@ -64,7 +63,7 @@ enum {
     // Planes of 8 bits and of 4 lower ones, for `vrmpy`, zero 2048.
     HTP_TILES_12BIT = 12,
     // Codes of 4 bits that stand for E2M1 numbers, doubled. Two blocks have a vector of scales that are powers
-    // of two: 2^(14 − low byte) for the even, 2^(14 − high byte) for the odd block.
+    // of two: 2^(14 − low byte) for the even, 2^(14 − high byte) for the odd block; 15 means 0.
     HTP_TILES_FP4 = 13,
     HTP_TILES_KINDS_END,
 };
@@ -98,12 +97,18 @@ static inline htp_tile_parts htp_tile_parts_of(uint32_t kind) {
 // Bytes of a block of 64 rows and 32 inputs, or 0 for an unknown kind.
 static inline uint32_t htp_tile_code_bytes(uint32_t kind) { return htp_tile_parts_of(kind).block; }
 
-// Bytes of one row tile.
-static inline uint64_t htp_row_tile_bytes(uint32_t kind, uint32_t columns) {
+// Bytes of a row tile before its first block.
+static inline uint64_t htp_row_tile_blocks_offset(uint32_t kind, uint32_t columns) {
     const htp_tile_parts parts = htp_tile_parts_of(kind);
     const uint64_t blocks = columns / HTP_TILE_COLUMNS;
-    return parts.row + blocks * parts.block + (blocks + 1) / 2 * parts.pair + (blocks + 3) / 4 * parts.chunk
+    return parts.row + (blocks + 1) / 2 * parts.pair + (blocks + 3) / 4 * parts.chunk
         + (blocks + 7) / 8 * parts.group;
+}
+
+// Bytes of one row tile.
+static inline uint64_t htp_row_tile_bytes(uint32_t kind, uint32_t columns) {
+    return htp_row_tile_blocks_offset(kind, columns)
+        + (uint64_t)(columns / HTP_TILE_COLUMNS) * htp_tile_parts_of(kind).block;
 }
 
 // Bytes of a whole matrix.

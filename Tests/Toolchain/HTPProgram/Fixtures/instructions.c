@@ -71,6 +71,7 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
     F(Q6_Vw_vmax_VwVw, o->u, o->v)                                                                           \
     F(Q6_Vw_vmin_VwVw, o->u, o->v)                                                                           \
     F(Q6_Vw_vmpyo_VwVh_s1_rnd_sat, o->u, o->v)                                                               \
+    F(Q6_Vh_vmpy_VhVh_s1_rnd_sat, o->u, o->v)                                                                \
     F(Q6_Vh_vadd_VhVh, o->u, o->v)                                                                           \
     F(Q6_Vh_vavg_VhVh, o->u, o->v)                                                                           \
     F(Q6_V_lo_W, Q6_W_vcombine_VV(o->v, o->u))                                                               \
