@@ -2,8 +2,6 @@
 // which makes a simulated DSP several times as fast.
 #include "matmul.h"
 
-#include "htp_tiles.h"
-
 #if defined(__x86_64__) && defined(__clang__)
 
 #include <immintrin.h>
@@ -49,15 +47,3 @@ void matmul_indexed_tiles_fastest(
 }
 
 #endif
-
-void matmul_indexed_tiles_fastest(
-    const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first, uint32_t last) {
-    for (uint32_t i = 0; i < count; i++) {
-        matmul one = *m;
-        one.rows = 1;
-        one.weights = m->weights + expert * htp_tiles_bytes(m->kind, m->out, m->in);
-        one.activations = m->activations + indices[i];
-        one.destination = m->destination + indices[i] * m->stride;
-        matmul_tiles_fastest(&one, first, last);
-    }
-}
