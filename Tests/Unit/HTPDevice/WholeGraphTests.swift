@@ -25,9 +25,6 @@ import Testing
         )
             throws
         {
-            self.device = device
-            self.graph = graph
-            self.rows = rows
             let shape = graph.shape
             var end = 0
             func region(_ count: Int, _ width: Int, bytes: Int = 4) -> (offset: Int, stride: Int) {
@@ -66,11 +63,8 @@ import Testing
                 memory.baseAddress?.advanced(by: table.offset).copyMemory(
                     from: try #require(bytes.baseAddress), byteCount: bytes.count)
             }
-            (tokens, outputs) = (tensor(shared[0], isShared: true), tensor(shared[1], isShared: true))
-            angles = tensor(shared[2], isShared: true)
-            (places, values) = (tensor(shared[3], isShared: true), tensor(shared[4], isShared: true))
-            logits = tensor(shared[5], isShared: true)
-
+            let host = shared.map { tensor($0, isShared: true) }
+            let (angles, logits) = (host[2], host[5])
             let turns = DeviceAngles(angles, pairs: pairs, halves: false, byPosition: false)
             func cache(_ layer: Int, _ which: Int) -> DeviceCache {
                 DeviceCache(
@@ -92,7 +86,7 @@ import Testing
                     builder.rows(
                         of: DeviceTable(
                             tensor(table), element: element, rows: shape.vocabulary, width: shape.width),
-                        tokens, to: place(output))
+                        host[0], to: place(output))
                 case .rmsNorm(let input, let weight, let epsilon, let output):
                     builder.norm(
                         place(input), width: graph.tensors[input].width, epsilon: epsilon,
@@ -131,13 +125,16 @@ import Testing
                     builder.rows(
                         of: DeviceTable(
                             place(input), element: .f32, rows: rows, width: graph.tensors[input].width),
-                        outputs, to: place(output), rows: .outputs)
+                        host[1], to: place(output), rows: .outputs)
                 }
                 lastSource = nil
             }
             builder.top(
-                Self.best, of: logits, width: shape.vocabulary, places: places, values: values, rows: .outputs
-            )
+                Self.best, of: logits, width: shape.vocabulary, places: host[3], values: host[4],
+                rows: .outputs)
+            (self.device, self.graph, self.rows) = (device, graph, rows)
+            (tokens, outputs, self.angles) = (host[0], host[1], angles)
+            (places, values, self.logits) = (host[3], host[4], logits)
             batch = try device.prepare(builder)
         }
 

@@ -158,7 +158,7 @@ static htp_tensor tiles(uint32_t kind, uint32_t out, uint32_t in) {
     htp_tensor t = room(1, bytes, 0);
     for (uint64_t i = 0; i < bytes; i++) data[t.offset + i] = (uint8_t)random_word();
     for (uint64_t tile = 0; tile * row_tile < bytes; tile++)
-        for (int row = 0; row < 32; row++) {
+        for (int row = 0; row < HTP_TILE_ROWS; row++) {
             const int32_t exponent = -30 + (int32_t)below(4);
             __builtin_memcpy(data + t.offset + tile * row_tile + 4 * (size_t)row, &exponent, 4);
         }
