@@ -194,7 +194,7 @@ struct QemuTransportTests {
 
     /// Method 2 of the module runs a thread, method 3 reads from where nothing is, method 4 runs a thread on too
     /// little stack.
-    @Test(arguments: [(3, "Segmentation fault"), (4, "has run over its stack")])
+    @Test(arguments: [(3, "signal 11"), (4, "has run over its stack")])
     func aProgramThatCrashesLosesItsSession(method: Int, words: String) throws {
         try HexagonBuild.make()
         try HexagonBuild.make([
