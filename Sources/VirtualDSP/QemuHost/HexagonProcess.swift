@@ -293,14 +293,8 @@ package final class HexagonProcess: Sendable {
             return child.wait()
         }
         let words = child.words
-        let reason =
-            if !words.isEmpty {
-                words
-            } else if status & 0x7f != 0 {
-                "signal \(status & 0x7f)"
-            } else {
-                "exit \(status >> 8)"
-            }
+        let end = status & 0x7f != 0 ? "signal \(status & 0x7f)" : "exit \(status >> 8)"
+        let reason = words.isEmpty ? end : "\(words) (\(end))"
         let (calls, wasReady) = state.withLock { state in
             state.ending = state.ending ?? reason
             defer {

@@ -28,7 +28,10 @@ struct RuntimeTests {
                 UInt64.random(in: .min ... .max, using: &generator)
             )
             pairs.append(
-                (a >> .random(in: 0...63, using: &generator), b >> .random(in: 0...63, using: &generator)))
+                (
+                    a >> UInt64.random(in: 0...63, using: &generator),
+                    b >> UInt64.random(in: 0...63, using: &generator)
+                ))
             pairs.append((a, b))
             pairs.append((a & ~(0x400 << 52) | 0x200 << 52, b & ~(0x600 << 52)))
         }
