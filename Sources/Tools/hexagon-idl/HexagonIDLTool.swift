@@ -21,7 +21,7 @@ struct Compile: ParsableCommand {
 
     @Option(
         help:
-            "The interface to generate code from, in a file that defines several. Swift takes all without it."
+            "The interface to generate code from, in a file that defines several. Swift takes all without it, and the C header always."
     )
     var interface: String?
 
@@ -81,7 +81,7 @@ struct Compile: ParsableCommand {
                             unit, name: SwiftTable.name(writtenTo: tableOutput), importing: swiftImport)
                     ))
             }
-            if let headerOutput { outputs.append((headerOutput, try CHeader.generate(unit))) }
+            if let headerOutput { outputs.append((headerOutput, try CHeader.generate(all))) }
             if let stubOutput { outputs.append((stubOutput, try CStub.generate(unit))) }
             if let skelOutput { outputs.append((skelOutput, try CSkel.generate(unit))) }
         } catch {
@@ -91,17 +91,18 @@ struct Compile: ParsableCommand {
         try Files.write(outputs)
     }
 
-    /// The unit with what code is generated from: one interface, or several for Swift alone.
+    /// The unit with what stubs and skels are generated from: one interface, or several for Swift alone.
     private func selected(of unit: IDLUnit) throws -> IDLUnit {
         let names = unit.interfaces.map(\.name).joined(separator: ", ")
         if let interface {
             if let unit = unit.selecting(interface: interface) { return unit }
             throw ValidationError("\(input.file) defines no interface '\(interface)', but: \(names)")
         }
-        let isGeneratingC = [headerOutput, stubOutput, skelOutput].contains { $0 != nil }
+        let isGeneratingC = stubOutput != nil || skelOutput != nil
         guard isGeneratingC, unit.interfaces.count > 1 else { return unit }
         throw ValidationError(
-            "\(input.file) defines several interfaces; say which C is for with --interface: \(names)")
+            "\(input.file) defines several interfaces; say which the C stub or skel is for with --interface: \(names)"
+        )
     }
 }
 

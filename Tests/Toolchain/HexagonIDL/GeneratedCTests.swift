@@ -67,6 +67,35 @@ struct GeneratedCTests {
     }
 
     @Test(
+        "A file with two interfaces: one header for both, a stub and a skel for each",
+        arguments: Toolchain.hostCompilers.prefix(1))
+    func twoInterfaces(compiler: String) throws {
+        let idl = """
+            struct point { int32 x; int32 y; };
+            interface one : remote_handle64 { long add(in point p, rout int32 sum); };
+            interface two : remote_handle64 { long fill(in point p, rout sequence<string> names); };
+            """
+        let unit = try IDLCompiler.compile(text: "#include \"remote.idl\"\n" + idl, path: "both.idl")
+        try Toolchain.withFolder { folder in
+            func write(_ text: String, _ file: String) throws {
+                try text.write(toFile: "\(folder)/\(file)", atomically: true, encoding: .utf8)
+            }
+            try write(try CHeader.generate(unit), "both.h")
+            for name in ["one", "two"] {
+                let part = try #require(unit.selecting(interface: name))
+                try write(try CStub.generate(part), "\(name)_stub.c")
+                try write(try CSkel.generate(part), "\(name)_skel.c")
+                for side in ["stub", "skel"] {
+                    let file = "\(folder)/\(name)_\(side)"
+                    try Toolchain.run(
+                        compiler,
+                        Self.warnings + Self.includes + ["-I" + folder, "-c", file + ".c", "-o", file + ".o"])
+                }
+            }
+        }
+    }
+
+    @Test(
         "A stub that is newer than the skel is refused when it opens",
         arguments: Toolchain.hostCompilers.prefix(1))
     func version(compiler: String) throws {

@@ -156,6 +156,19 @@ struct LanguageTests {
         #expect(unit.warnings.isEmpty)
     }
 
+    @Test("A method hides types of its name from there on, and nothing else")
+    func hiding() throws {
+        let unit = try IDLCompiler.compile(
+            text: """
+                struct s { long a; }; const long n = 2; enum e { c };
+                interface i {
+                    void before(in s p); s s(); void n(); void c();
+                    void after(in sequence<long, n> p); struct t { long a[n]; }; [signal] void last(in t p);
+                };
+                """)
+        #expect(unit.interface?.methods.map(\.name) == ["before", "s", "n", "c", "after", "last"])
+    }
+
     @Test("Nesting without end is refused", arguments: ["(", "~", "struct s { ", "module m { ", "sequence<"])
     func nesting(piece: String) {
         let text = (piece.hasSuffix("{ ") ? "" : "const long c = ") + String(repeating: piece, count: 100_000)

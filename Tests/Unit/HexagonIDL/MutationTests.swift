@@ -9,7 +9,7 @@ struct MutationTests {
     static let count =
         ProcessInfo.processInfo.environment["HEXAGONRPC_IDL_MUTATIONS"].flatMap(Int.init) ?? 200_000
 
-    /// No single input may take longer.
+    /// No single input may take more seconds of processor time.
     private static let deadline: TimeInterval = 5
 
     static func mutator() throws -> Mutator {
@@ -31,24 +31,31 @@ struct MutationTests {
     /// What the workers are doing, for the watchdog.
     final class Progress: @unchecked Sendable {
         private let lock = NSLock()
-        private var current: [Int: (number: UInt64, since: Date)] = [:]
+        private var current: [Int: (number: UInt64, since: Date, processorTime: TimeInterval)] = [:]
         private(set) var slowest: (seconds: TimeInterval, number: UInt64) = (0, 0)
         private(set) var accepted = 0
         private(set) var problems: [String] = []
         private var isDone = false
 
         func begin(_ worker: Int, _ number: UInt64) {
-            lock.withLock { current[worker] = (number, Date()) }
+            lock.withLock { current[worker] = (number, Date(), Self.processorTime) }
         }
 
         func end(_ worker: Int, accepted isAccepted: Bool, problem: String?) {
             lock.withLock {
                 guard let job = current.removeValue(forKey: worker) else { return }
-                let seconds = Date().timeIntervalSince(job.since)
+                let seconds = Self.processorTime - job.processorTime
                 if seconds > slowest.seconds { slowest = (seconds, job.number) }
                 if isAccepted { accepted += 1 }
                 if let problem, problems.count < 20 { problems.append("input \(job.number): \(problem)") }
             }
+        }
+
+        /// Of the calling thread, in seconds.
+        private static var processorTime: TimeInterval {
+            var time = timespec()
+            clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+            return TimeInterval(time.tv_sec) + TimeInterval(time.tv_nsec) / 1e9
         }
 
         func finish() { lock.withLock { isDone = true } }

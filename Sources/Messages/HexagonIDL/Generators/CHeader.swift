@@ -1,4 +1,5 @@
-/// Generates the C header: types, constants, and the functions that a stub offers and a skel calls.
+/// Generates the C header of a file: types, constants, and for each interface the functions that a stub offers
+/// and a skel calls.
 package enum CHeader {
     package static func generate(_ unit: IDLUnit) throws(IDLError) -> String {
         var out = SourceWriter()
@@ -19,7 +20,7 @@ package enum CHeader {
         out.line()
         helpers(unit, &out)
         for item in unit.items where !item.isIncluded { try declare(item.declaration, &out) }
-        if let interface = unit.interface { declare(interface, version: unit.version, &out) }
+        for interface in unit.interfaces { declare(interface, version: unit.version, &out) }
         out.line("#ifdef __cplusplus")
         out.line("}")
         out.line("#endif")
@@ -29,7 +30,8 @@ package enum CHeader {
     }
 
     private static func guardName(_ unit: IDLUnit) -> String {
-        let name = unit.interface?.name ?? String(fileName(unit.path).prefix { $0 != "." })
+        let file = String(fileName(unit.path).prefix { $0 != "." })
+        let name = unit.interfaces.count == 1 ? unit.interfaces[0].name : file
         return name.uppercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? String($0) : "_" }
             .joined()
             + "_H"
@@ -218,7 +220,7 @@ extension IDLUnit {
             case .enumeration, .constant: break
             }
         }
-        for method in interface?.methods ?? [] { method.parameters.forEach { visit($0.type) } }
+        for method in interfaces.flatMap(\.methods) { method.parameters.forEach { visit($0.type) } }
         return found
     }
 }

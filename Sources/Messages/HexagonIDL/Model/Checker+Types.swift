@@ -65,7 +65,25 @@ extension Checker {
             hint: "open the other interface with its own URI")
     }
 
+    /// Refuses a method's types where a method hides them.
+    func refuseMethods(in types: [TypeSyntax], _ scope: [String]) throws(IDLError) {
+        for type in types {
+            var type = type
+            while case .sequence(let element, _, _) = type { type = element }
+            if case .named(let name) = type { try refuseMethod(name, in: scope) }
+        }
+    }
+
+    private func refuseMethod(_ name: ScopedName, in scope: [String]) throws(IDLError) {
+        let key = firstKey(of: name, in: scope) { entities[$0] != nil || methods.contains($0) }
+        guard let key, methods.contains(key) else { return }
+        throw IDLError(
+            at: name.location, "'\(name.text)' is a method here, which hides the type of that name",
+            hint: "give the method another name")
+    }
+
     private func resolve(_ name: ScopedName, in scope: [String]) throws(IDLError) -> IDLType {
+        if !isBuilding { try refuseMethod(name, in: scope) }
         switch find(name, in: scope) {
         case .type(let type)?: return type
         case .interface?: throw Self.handlesUnsupported(at: name.location)

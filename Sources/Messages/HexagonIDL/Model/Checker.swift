@@ -52,6 +52,10 @@ struct Checker {
     private var owner: String?
     /// Interfaces a scope inherits names from.
     private var bases: [String: [String]] = [:]
+    /// Keys of the methods so far. From its declaration on a method's name hides types of outer scopes.
+    var methods: Set<String> = []
+    /// Methods are built when all of an interface is known, but hide only what comes after them.
+    var isBuilding = false
 
     init(path: String) {
         self.path = path
@@ -112,7 +116,7 @@ struct Checker {
                 at: name.location, "'\(name.text)' is declared forward and then defined",
                 hint: "remove the forward declaration")
         }
-        guard entities[key] == nil else {
+        guard entities[key] == nil, !methods.contains(key) else {
             throw IDLError(
                 at: name.location, "'\(name.text)' is declared twice", hint: "give one of them another name")
         }
@@ -126,20 +130,22 @@ struct Checker {
 
     /// Looks a name up from the innermost scope outwards; an interface's scope includes its bases'.
     func find(_ name: ScopedName, in scope: [String]) -> Entity? {
+        guard let key = firstKey(of: name, in: scope, where: { entities[$0] != nil }) else { return nil }
+        uses.keys.insert(key)
+        return entities[key]
+    }
+
+    /// The innermost key of a name for which something holds: outwards through the scopes, and at each of them
+    /// through the interfaces it inherits from.
+    func firstKey(of name: ScopedName, in scope: [String], where holds: (String) -> Bool) -> String? {
         let path = name.parts.map(\.text).joined(separator: "::")
-        if name.isGlobal {
-            uses.keys.insert(path)
-            return entities[path]
-        }
+        if name.isGlobal { return holds(path) ? path : nil }
         var scope = scope
         while true {
             var chain: [String]? = scope
             while let current = chain {
                 let key = Self.key(current, path)
-                if let entity = entities[key] {
-                    uses.keys.insert(key)
-                    return entity
-                }
+                if holds(key) { return key }
                 chain = bases[current.joined(separator: "::")]
             }
             if scope.isEmpty { return nil }
@@ -380,8 +386,17 @@ struct Checker {
                     at: operation.name.location, "the method '\(operation.name.text)' is declared twice",
                     hint: isReserved ? "remote_handle64 declares open and close" : "")
             }
+            let key = Self.key(scope, operation.name.text)
+            guard entities[key] == nil else {
+                throw IDLError(
+                    at: operation.name.location, "'\(operation.name.text)' is declared twice",
+                    hint: "give the method another name")
+            }
             info.names.insert(operation.name.text)
             info.methods.append((operation, scope))
+            try refuseMethods(in: [operation.content.result], scope)
+            methods.insert(key)
+            try refuseMethods(in: operation.content.parameters.map(\.type), scope)
         }
     }
 
@@ -390,6 +405,8 @@ struct Checker {
         _ name: Name, _ info: InterfaceInfo, _ doc: [String], base: String?, in outer: [String]
     ) throws(IDLError) -> Interface {
         var methods: [Method] = []
+        isBuilding = true
+        defer { isBuilding = false }
         for (operation, scope) in info.methods {
             let index = methods.count + (info.hasHandle ? 2 : 0)
             do throws(IDLError) { methods.append(try build(operation, index, in: scope)) } catch {
@@ -430,7 +447,7 @@ struct Checker {
     /// The result type means nothing, but its name must exist.
     private func checkResult(_ type: TypeSyntax, in scope: [String]) throws(IDLError) {
         switch type {
-        case .void, .declared, .interface: break
+        case .void, .declared: break
         case .named(let name):
             if find(name, in: scope) == nil { throw unknownType(name, in: scope) }
         default: _ = try resolveUsed(type, in: scope)

@@ -290,20 +290,14 @@ struct Parser {
 
     private mutating func operation() throws(IDLError) -> DeclarationSyntax {
         let isAsync = take("async")
-        if take("[") {
-            // `[oneway]` and the like are accepted and mean nothing.
-            _ = try name("a method's attribute")
-            try expect("]", "after the method's attribute")
-        }
+        let attribute = try operationAttribute()
+        let result: TypeSyntax
         if isAt("void") {
-            let location = current.location
+            result = .void(current.location)
             advance()
-            return try operation(isAsync: isAsync, result: .void(location))
+        } else {
+            result = try type(mayDeclare: true)
         }
-        return try operation(isAsync: isAsync, result: try type(mayDeclare: true))
-    }
-
-    private mutating func operation(isAsync: Bool, result: TypeSyntax) throws(IDLError) -> DeclarationSyntax {
         let name = try name("the method's name")
         try expect("(", "after the method's name")
         var parameters: [ParameterSyntax] = []
@@ -311,8 +305,26 @@ struct Parser {
             repeat { parameters.append(try parameter()) } while take(",")
         }
         try expect(")", "after the parameters of '\(name.text)'")
+        if let attribute, parameters.contains(where: { $0.direction != .in }) {
+            throw IDLError(
+                at: attribute.location, "a method that is '\(attribute.text)' can return nothing",
+                hint: "remove [\(attribute.text)]: callers wait for every method")
+        }
         let content = OperationSyntax(isAsync: isAsync, result: result, parameters: parameters)
         return DeclarationSyntax(name: name, content: .operation(content), doc: [])
+    }
+
+    /// `[oneway]` or `[signal]`: accepted, and without a meaning.
+    private mutating func operationAttribute() throws(IDLError) -> Name? {
+        guard take("[") else { return nil }
+        let attribute = try name("a method's attribute")
+        guard ["oneway", "signal"].contains(attribute.text) else {
+            throw IDLError(
+                at: attribute.location, "'\(attribute.text)' is no attribute of a method",
+                hint: "oneway and signal are, and mean nothing: remove the brackets")
+        }
+        try expect("]", "after the method's attribute")
+        return attribute
     }
 
     private mutating func parameter() throws(IDLError) -> ParameterSyntax {

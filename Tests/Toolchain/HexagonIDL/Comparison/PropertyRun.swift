@@ -47,14 +47,15 @@ struct PropertyRun {
             ["-O1", "-w", "-I" + Self.includes, "\(folder)/host.c", "-rdynamic", "-ldl", "-o", host])
     }
 
-    /// Writes our header, skel and stub of a file; headers of what it includes lie beside it already.
-    static func generate(_ unit: IDLUnit, to folder: String) throws {
+    /// Writes our header, skel and stub of a file; headers of what it includes lie beside it already. Of a file
+    /// with several interfaces `unit` has one, and `file` all.
+    static func generate(_ unit: IDLUnit, header file: IDLUnit? = nil, to folder: String) throws {
         let path = unit.path.split(separator: "/").last.map(String.init) ?? unit.path
         let name = path.hasSuffix(".idl") ? String(path.dropLast(4)) : path
         func write(_ text: String, _ file: String) throws {
             try text.write(toFile: "\(folder)/\(file)", atomically: true, encoding: .utf8)
         }
-        try write(try CHeader.generate(unit), "\(name).h")
+        try write(try CHeader.generate(file ?? unit), "\(name).h")
         guard unit.interface != nil else { return }
         try write(try CSkel.generate(unit), "\(name)_skel.c")
         try write(try CStub.generate(unit), "\(name)_stub.c")

@@ -203,7 +203,7 @@ struct RandomIDL {
             let name = fresh("C")
             defer { constants.append(name) }
             return
-                "const \(pick(["long", "long long", "short", "int64", "int32_t"])) \(name) = \(expression(2));"
+                "const \(pick(["long", "long long", "short", "int64", "int32_t"])) \(name) = ((\(expression(2))) & 63) + 1;"
         }
     }
 
@@ -211,7 +211,7 @@ struct RandomIDL {
         chance(80) ? "\(number(6) + 1)" : "\(number(3) + 1) + \(number(3)) * 2"
     }
 
-    /// An expression whose value is between 1 and 100, with every operator in it.
+    /// An expression with every operator in it. Its parts are not bracketed, so that precedence counts.
     private mutating func expression(_ depth: Int) -> String {
         guard depth > 0 else {
             if !constants.isEmpty, chance(30) { return pick(constants) }

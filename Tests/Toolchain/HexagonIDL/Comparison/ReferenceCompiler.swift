@@ -21,11 +21,14 @@ struct ReferenceCompiler {
         var output: String
     }
 
-    /// Compiles a file; the results lie in `output` if it is accepted.
+    /// Compiles a file; the results lie in `output` if it is accepted. A struct that contains itself keeps the
+    /// compiler busy until memory runs out, so it has five seconds of processor time; more is a refusal.
     func compile(_ file: String, includes: [String], output: String) -> Verdict {
         do {
             let text = try Toolchain.run(
-                path, ["-mdll", "-st", "-o", output] + includes.flatMap { ["-I", $0] } + [file])
+                "/bin/sh",
+                ["-c", "ulimit -t 5; exec \"$@\"", "sh", path, "-mdll", "-st", "-o", output]
+                    + includes.flatMap { ["-I", $0] } + [file])
             // Some mistakes are told without a status.
             return Verdict(isAccepted: !text.lowercased().contains("error"), output: text)
         } catch {
