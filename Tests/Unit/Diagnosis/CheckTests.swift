@@ -109,6 +109,10 @@ struct CheckTests {
         let check = try #require(machine.report()["context-banks"])
         #expect(check.summary == "cdsp has 7 sessions, 1 seen in use")
         #expect(check.evidence.contains("python3 (process 99) has 1 open"))
+        // All in use: a guess, unless a session is tried.
+        for number in 4...9 { try machine.link("/proc/99/fd/\(number)", to: "/dev/fastrpc-cdsp") }
+        #expect(machine.report(noSession: true).findings == ["context-banks": .warn])
+        #expect(machine.report().findings == [:])
     }
 
     @Test func aHeapThatIsMissingOrClosedIsAWarning() throws {
@@ -155,7 +159,7 @@ struct CheckTests {
         #expect(machine.report().findings == [:], "this DSP takes it")
         #expect(machine.report(noSession: true).findings == ["build": .warn])
         for code: UInt32 in [0x8000_054f, 0x8000_0416, 0x8000_0600] {
-            machine.kernel = Recorded.refused(code, "create a process")
+            machine.kernel = RecordedSteps.refused(code, "create a process")
             let report = machine.report()
             #expect(report.findings == ["build": .fail])
             #expect(report["build"]?.evidence.contains("CDSP.HT.2.5-OTHER") == true)
@@ -226,7 +230,7 @@ struct CheckTests {
         ("round-trip", "round-trip"), ("mapping", "mapping"), ("queue", "queue"), ("call-time", "call-time"),
     ])
     func aDSPThatHangsIsOneFailure(step: String, id: String) throws {
-        let before = Recorded.healthy.prefix { $0.name != step }
+        let before = RecordedSteps.healthy.prefix { $0.name != step }
         machine.kernel = SessionOutcome(steps: Array(before), interrupted: (step, "no answer within 4 s"))
         let report = machine.report()
         #expect(report.findings == [id: .fail])
@@ -244,16 +248,16 @@ struct CheckTests {
     }
 
     @Test func oldKernelsAndOldFirmwareAreNoFindings() throws {
-        var capabilities = Recorded.capabilities
+        var capabilities = RecordedSteps.capabilities
         capabilities.values["reply"] = "old"
         capabilities.values["unsignedProcesses"] = "0"
-        machine.kernel = SessionOutcome(steps: [capabilities] + Recorded.healthy.dropFirst())
+        machine.kernel = SessionOutcome(steps: [capabilities] + RecordedSteps.healthy.dropFirst())
         var report = machine.report()
         #expect(report.findings == [:])
         let evidence = try #require(report["capabilities"]?.evidence)
         #expect(evidence.contains("July 2024") && evidence.contains("but it does"))
         machine.kernel = SessionOutcome(
-            steps: [SessionStep("capabilities", .done)] + Recorded.healthy.dropFirst())
+            steps: [SessionStep("capabilities", .done)] + RecordedSteps.healthy.dropFirst())
         report = machine.report()
         #expect(report.findings == [:] && report["capabilities"]?.status == .skip)
     }

@@ -10,8 +10,8 @@ final class MadeUpMachine {
     var environment: [String: String] = [:]
     var user = User(name: "alice", groups: ["alice", "audio", "render"])
     /// What comes of trying sessions.
-    var kernel = SessionOutcome(steps: Recorded.healthy)
-    var library = SessionOutcome(steps: Recorded.library)
+    var kernel = SessionOutcome(steps: RecordedSteps.healthy)
+    var library = SessionOutcome(steps: RecordedSteps.library)
 
     /// An empty folder.
     init() throws {
@@ -123,7 +123,7 @@ struct RecordedTrial: SessionTrial {
 }
 
 /// What trials tell.
-enum Recorded {
+enum RecordedSteps {
     static let capabilities = SessionStep(
         "capabilities", .done,
         values: [
@@ -150,7 +150,11 @@ enum Recorded {
     static let library = [SessionStep("library-session", .done, values: ["milliseconds": "30.2"])]
 
     static func refused(_ code: UInt32, _ text: String) -> SessionOutcome {
-        SessionOutcome(steps: [capabilities, SessionStep("session", .failed, code: code, text: text)])
+        let isOpenable = code != 0x8a
+        return SessionOutcome(steps: [
+            isOpenable ? capabilities : SessionStep("capabilities", .failed, code: code, text: text),
+            SessionStep("session", .failed, code: code, text: text),
+        ])
     }
 }
 

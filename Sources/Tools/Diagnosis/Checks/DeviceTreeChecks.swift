@@ -29,13 +29,13 @@ extension Prober {
             evidence: evidence.joined(separator: "\n"))
     }
 
-    func contextBankCheck(_ found: Findings) -> Check {
+    func contextBankCheck(_ found: Findings, _ outcome: SessionOutcome) -> Check {
         let id = "context-banks"
         if let cause = foreign(found) { return Findings.skipped(id, cause) }
         if let cause = found.cause(["nodes"]) { return Findings.skipped(id, cause) }
         let users = nodeUsers()
         let inUse = users.reduce(0) { $0 + $1.count }
-        let seen = users.map { "\($0.name) (process \($0.process)) has \($0.count) open" }
+        let seen = users.map(\.description)
         guard let fastRPC else {
             return Check(
                 id, .skip, "the device tree does not tell how many sessions \(domain.name) has",
@@ -52,7 +52,8 @@ extension Prober {
                     + "ask the board's vendor")
         }
         let sessions = "\(fastRPC.sessions) session\(fastRPC.sessions == 1 ? "" : "s")"
-        if inUse >= fastRPC.sessions {
+        // Where a session is tried, that says whether one was left.
+        if inUse >= fastRPC.sessions, outcome.reason != nil {
             return Check(
                 id, .warn, "\(domain.name) has \(sessions), and all seem to be in use", evidence: evidence,
                 remedy: Self.freeSessionRemedy)
@@ -67,13 +68,15 @@ extension Prober {
         """
 
     /// A process that has nodes of this DSP open. Other users' cannot be seen.
-    private struct NodeUser {
+    struct NodeUser {
         var process: String
         var name: String
         var count: Int
+
+        var description: String { "\(name) (process \(process)) has \(count) open" }
     }
 
-    private func nodeUsers() -> [NodeUser] {
+    func nodeUsers() -> [NodeUser] {
         let paths = Set(domain.nodePaths)
         return machine.list("/proc").filter { $0.allSatisfy(\.isNumber) }.compactMap { process in
             let folder = "/proc/\(process)/fd"

@@ -33,7 +33,8 @@ extension Prober {
                 evidence: "\(folder)/\(file)\nno /sys/module/fastrpc", remedy: "sudo modprobe fastrpc")
         }
         var evidence = [
-            "no /sys/module/fastrpc, no /sys/bus/rpmsg/drivers/qcom,fastrpc, no \(folder)/fastrpc.ko"
+            "no /sys/module/fastrpc, no /sys/bus/rpmsg/drivers/qcom,fastrpc",
+            "no \(folder)/fastrpc.ko",
         ]
         guard machine.isQualcomm else {
             evidence.append(
@@ -44,7 +45,7 @@ extension Prober {
                 "driver", .fail, "this machine has no Qualcomm chip, so there is no Hexagon DSP",
                 evidence: evidence.joined(separator: "\n"),
                 remedy: """
-                    run fastrpc-probe on the board with the Qualcomm chip
+                    # run fastrpc-probe on the board with the Qualcomm chip
                     virtual-dsp run -- fastrpc-probe  # or use a virtual DSP, which needs no chip
                     """)
         }

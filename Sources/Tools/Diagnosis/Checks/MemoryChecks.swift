@@ -11,7 +11,7 @@ extension Prober {
                 "dma-heap", .warn, "no \(system): \(withoutIt)",
                 evidence: others.isEmpty ? "nothing under /dev/dma_heap" : others.joined(separator: ", "),
                 remedy: """
-                    docker run --device \(system) …  # in a container: pass the device in
+                    # in a container, pass the device in: docker run --device \(system) …
                     zgrep -h DMABUF_HEAPS /proc/config.gz /boot/config-$(uname -r)  # CONFIG_DMABUF_HEAPS and \
                     CONFIG_DMABUF_HEAPS_SYSTEM must say =y; programs that use libcdsprpc need it
                     """)

@@ -24,8 +24,8 @@ extension Prober {
                 "the kernel has device nodes for \(domain.name), but they are not in this /dev",
                 evidence: (evidence + registered).joined(separator: "\n"),
                 remedy: """
-                    docker run \(options.joined(separator: " ")) --device /dev/dma_heap/system …  # in a container: \
-                    pass the devices in
+                    # in a container, pass the devices in: docker run \(options.joined(separator: " ")) --device \
+                    /dev/dma_heap/system …
                     sudo udevadm trigger --subsystem-match=misc  # outside of one: lets udev make them
                     """)
         }

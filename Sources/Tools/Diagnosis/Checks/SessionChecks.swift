@@ -98,8 +98,10 @@ extension Prober {
                 "a session opens through the kernel's driver, in \(step.values["milliseconds"] ?? "?") ms",
                 evidence: "a process for unsigned modules on \(domain.name), session 0")
         case .failed(let step):
+            let users = step.code == 0x8a ? nodeUsers().map { "\n\($0.description)" }.joined() : ""
             return Check(
-                id, .fail, sessionSummary(step), evidence: Self.evidence(step), remedy: sessionRemedy(step))
+                id, .fail, sessionSummary(step), evidence: Self.evidence(step) + users,
+                remedy: sessionRemedy(step))
         case .interrupted(let how, _):
             return Check(
                 id, .fail, "the DSP does not answer when a session is opened", evidence: how,

@@ -12,7 +12,7 @@ package struct Machine: Sendable {
     /// give them away. What is not listed is everybody's.
     private let ownership: [String: FileAttributes]?
     package let user: User
-    /// What is printed instead of numbers that differ from run to run.
+    /// Whether a folder stands in for the root, so that this program's own machine says nothing about it.
     var isMadeUp: Bool { !root.isEmpty }
 
     /// The machine that this program runs on, or the folder that `FASTRPC_PROBE_ROOT` names.
