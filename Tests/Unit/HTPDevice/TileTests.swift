@@ -63,8 +63,10 @@ import Testing
     /// bits to it.
     @Test(
         arguments: [
-            (WeightMatrix.Format.q4_0, 4.5), (.q4_1, 5), (.q5_0, 5.5), (.q5_1, 6), (.q8_0, 8.5), (.q2_K, 2.625),
-            (.q3_K, 3.4375), (.q4_K, 5), (.q5_K, 6), (.q6_K, 7), (.iq4_NL, 4.5), (.mxfp4, 4.25), (.tq2_0, 2.0625),
+            (WeightMatrix.Format.q4_0, 4.5), (.q4_1, 5), (.q5_0, 5.5), (.q5_1, 6), (.q8_0, 8.5),
+            (.q2_K, 2.625),
+            (.q3_K, 3.4375), (.q4_K, 5), (.q5_K, 6), (.q6_K, 7), (.iq4_NL, 4.5), (.mxfp4, 4.25),
+            (.tq2_0, 2.0625),
             (.iq2_BN, 2 + 0.0078125), (.i2_S, 2 + 0.0078125), (.f16, 16), (.bf16, 16), (.f32, 32),
         ])
     func noFormatNeedsMoreMemory(format: WeightMatrix.Format, bits: Double) {
@@ -98,7 +100,8 @@ import Testing
                 guard let base = tile.baseAddress else { return }
                 try matrix.writeRowTile(0, to: base)
             }
-            #expect(error?.description == "bad: the scale of row 0, weights from 0 on, is not a finite number")
+            #expect(
+                error?.description == "bad: the scale of row 0, weights from 0 on, is not a finite number")
         }
     }
 
