@@ -75,7 +75,8 @@ extension WeightMatrix {
             let word =
                 UInt32(truncatingIfNeeded: first >> shift & 0xffff)
                 | UInt32(truncatingIfNeeded: second >> shift) << 16
-            codes.storeBytes(of: word.littleEndian, toByteOffset: vector * TileKind.vectorBytes, as: UInt32.self)
+            codes.storeBytes(
+                of: word.littleEndian, toByteOffset: vector * TileKind.vectorBytes, as: UInt32.self)
         }
     }
 
