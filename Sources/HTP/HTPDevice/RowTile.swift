@@ -8,7 +8,7 @@ struct RowTile {
         Float(sign: .plus, exponent: exponent(of: largest), significand: 1)
     }
 
-    private static func exponent(of largest: Float) -> Int {
+    static func exponent(of largest: Float) -> Int {
         // Subnormal units would round scales: they are as small as scales of a row may be.
         max(Int(largest.exponent) - 14, Int(Float.leastNormalMagnitude.exponent))
     }

@@ -3,6 +3,16 @@ extension WeightMatrix {
     ///
     /// Row tiles are independent of each other, so any number may be written at the same time.
     package func writeRowTile(_ index: Int, to destination: UnsafeMutableRawPointer) throws(HTPError) {
+        let isWhole = (index + 1) * TileKind.rows <= rows
+        if isWhole, format == .q4_0 || format == .q8_0 {
+            try writeWholeRowTile(firstRow: index * TileKind.rows, to: destination)
+        } else {
+            try writeAnyRowTile(index, to: destination)
+        }
+    }
+
+    /// The same for every format and number of rows: each row is taken apart and put together.
+    package func writeAnyRowTile(_ index: Int, to destination: UnsafeMutableRawPointer) throws(HTPError) {
         guard let base = bytes.baseAddress else { return }
         let rowBytes = format.rowBytes(columns: columns)
         let firstRow = index * TileKind.rows
@@ -21,7 +31,8 @@ extension WeightMatrix {
             if let bad = tile.write(row, row: number - firstRow) {
                 let perScale = columns / WeightRow.scaleCount(kind, columns: columns)
                 throw HTPError(
-                    "\(name): the scale of row \(number), weights from \(bad * perScale) on, is not a finite number")
+                    "\(name): the scale of row \(number), weights from \(bad * perScale) on, is not a finite number"
+                )
             }
         }
     }

@@ -11,15 +11,14 @@ typedef struct row_header {
 static size_t padded_blocks(uint32_t columns) { return ((size_t)columns / BLOCK + 3) / 4 * 4; }
 
 size_t activation_row_bytes(uint32_t columns) {
-    return HVX_BYTES + padded_blocks(columns) * (BLOCK + sizeof(activation_block));
+    return HVX_BYTES + padded_blocks(columns) * sizeof(activation_block);
 }
 
 activation_row activation_row_at(void *memory, uint32_t columns) {
+    (void)columns;
     const row_header *header = memory;
-    uint8_t *codes = (uint8_t *)memory + HVX_BYTES;
     return (activation_row){
-        .codes = (int8_t *)codes,
-        .blocks = (activation_block *)(void *)(codes + padded_blocks(columns) * BLOCK),
+        .blocks = (activation_block *)(void *)((uint8_t *)memory + HVX_BYTES),
         .exponent = header->exponent,
         .rounding = header->rounding,
     };
@@ -98,25 +97,25 @@ static int32_t twice(int32_t value) {
 }
 
 // Brings a block's codes into the order of the tiles' words and sums each half.
-static inline void order_codes(uint32_t *words, activation_block *block) {
+static inline void order_codes(const uint32_t *words, activation_block *block) {
     int32_t first = 0, second = 0;
     const int8_t *codes = (const int8_t *)words;
     for (int i = 0; i < 16; i++) {
         first += codes[i];
         second += codes[16 + i];
     }
-    uint32_t ordered[8];
+    uint32_t *ordered = (uint32_t *)(void *)block->codes;
     for (int i = 0; i < 4; i++) {
         const uint32_t a = words[i], b = words[4 + i];
         ordered[2 * i] = (a & 0xffff) | b << 16;
         ordered[2 * i + 1] = a >> 16 | (b & 0xffff0000);
     }
-    for (int i = 0; i < 8; i++) words[i] = ordered[i];
     block->start8 = twice(-8 * (first + second));
+    block->minus_sum = twice(-(first + second));
     block->minus_first = twice(-first);
     block->minus_second = twice(-second);
-    block->minus_sum = twice(-(first + second));
     block->start128 = -128 * (first + second);
+    block->unused = 0;
 }
 
 void activation_row_quantize(activation_row *row, void *memory, const float *source, uint32_t columns) {
@@ -132,7 +131,6 @@ void activation_row_quantize(activation_row *row, void *memory, const float *sou
             codes[i] = b.codes;
             blocks[i].mantissa = twice(b.mantissa);
             blocks[i].shift = b.exponent; // until the row's is known
-            blocks[i].unused = 0;
             not_zero += b.mantissa != 0;
             if (b.exponent > largest) largest = b.exponent;
         }
@@ -140,7 +138,6 @@ void activation_row_quantize(activation_row *row, void *memory, const float *sou
         uint32_t words[HVX_BYTES / 4] __attribute__((aligned(HVX_BYTES)));
         hvx_store(words, Q6_Vb_vpacke_VhVh(high, low));
         for (size_t i = 0; i < 4; i++) order_codes(words + i * BLOCK / 4, &blocks[i]);
-        hvx_store(row->codes + first * BLOCK, hvx_load(words));
     }
     for (size_t i = 0; i < padded; i++) {
         int32_t shift = 10 + largest - row->blocks[i].shift;

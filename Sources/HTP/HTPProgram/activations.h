@@ -14,23 +14,24 @@
 
 #define BLOCK 32
 
-// What the products need of a block beside its codes. All fields but the last three hold the same int16 twice, the
-// form in which vector instructions take a halfword from a scalar register.
+// One quantised block. What the products need beside its codes are words of which two are loaded at once; all but
+// `shift` and `start128` hold the same int16 twice, the form in which vector instructions take a halfword from a
+// scalar register.
 typedef struct activation_block {
+    int8_t codes[BLOCK];
     int32_t mantissa;     // 16384…32767, 0 for a block of zeros
+    int32_t shift;        // 10…31: the products' own ten bits, and how far the block's largest input is below the row's
     int32_t start8;       // −8 · sum of the codes
+    int32_t minus_sum;    // −sum of the codes
     int32_t minus_first;  // −sum of the codes 0 … 15
     int32_t minus_second; // −sum of the codes 16 … 31
-    int32_t minus_sum;    // −sum of the codes
     int32_t start128;     // −128 · sum of the codes
-    int32_t shift;        // 10…31: the products' own ten bits, and how far the block's largest input is below the row's
     int32_t unused;
 } activation_block;
 
-// One quantised row. The arrays have an entry for each block, padded to whole groups of four.
+// One quantised row.
 typedef struct activation_row {
-    int8_t *codes;            // 32 per block
-    activation_block *blocks;
+    activation_block *blocks; // padded to whole groups of four
     int32_t exponent;
     int32_t rounding;         // half of the number of blocks that are not zero; see `matmul.c`
 } activation_row;

@@ -32,11 +32,20 @@ typedef struct rows_of_pass {
     int count;
 } rows_of_pass;
 
-// Word `index` of a block's codes, the scalar operand. Two of them are loaded at once.
-ALWAYS int32_t codes_word(const activation_row *row, uint32_t block, int index) {
+// Two words of a block that stand side by side, by one load.
+ALWAYS int64_t words_at(const void *address) {
     int64_t both;
-    __builtin_memcpy(&both, __builtin_assume_aligned(row->codes + (uint64_t)block * BLOCK + index / 2 * 8, 8), 8);
-    return index % 2 == 0 ? (int32_t)both : (int32_t)(both >> 32);
+    __builtin_memcpy(&both, __builtin_assume_aligned(address, 8), sizeof both);
+    return both;
+}
+
+ALWAYS int32_t low_word(int64_t both) { return (int32_t)both; }
+ALWAYS int32_t high_word(int64_t both) { return (int32_t)(both >> 32); }
+
+// Word `index` of a block's codes, the scalar operand.
+ALWAYS int32_t codes_word(const activation_block *a, int index) {
+    const int64_t both = words_at(a->codes + index / 2 * 8);
+    return index % 2 == 0 ? low_word(both) : high_word(both);
 }
 
 // Sums of products of a plane for `vmpa`: `lo` the blocks' first halves, `hi` the second.
@@ -49,9 +58,9 @@ typedef struct plane_sums {
 ALWAYS plane_sums sums_from_zero(const rows_of_pass *rows, uint32_t block, int zero) {
     plane_sums sums = {.empty = 0};
     for (int r = 0; r < rows->count; r++) {
-        const activation_block *a = rows->row[r]->blocks + block;
-        sums.row[r] = Q6_W_vcombine_VV(
-            Q6_Vh_vsplat_R(zero * a->minus_second), Q6_Vh_vsplat_R(zero * a->minus_first));
+        const int64_t sums_of_halves = words_at(&rows->row[r]->blocks[block].minus_first);
+        sums.row[r] = Q6_W_vcombine_VV(Q6_Vh_vsplat_R(zero * high_word(sums_of_halves)),
+                                       Q6_Vh_vsplat_R(zero * low_word(sums_of_halves)));
     }
     return sums;
 }
@@ -61,7 +70,7 @@ ALWAYS void add_word(plane_sums *sums, const rows_of_pass *rows, uint32_t block,
                      HVX_Vector second) {
     const HVX_VectorPair codes = Q6_W_vcombine_VV(second, first);
     for (int r = 0; r < rows->count; r++) {
-        const int32_t word = codes_word(rows->row[r], block, index);
+        const int32_t word = codes_word(rows->row[r]->blocks + block, index);
         sums->row[r] = sums->empty ? Q6_Wh_vmpa_WubRb(codes, word)
                                    : Q6_Wh_vmpaacc_WhWubRb(sums->row[r], codes, word);
     }
@@ -142,7 +151,7 @@ ALWAYS void add_words(
     word_sums *sums, const rows_of_pass *rows, uint32_t block, int half, int index, HVX_Vector codes) {
     for (int r = 0; r < rows->count; r++) {
         HVX_Vector *sum = half == 0 ? &sums->low[r] : &sums->high[r];
-        *sum = Q6_Vw_vrmpyacc_VwVubRb(*sum, codes, codes_word(rows->row[r], block, index));
+        *sum = Q6_Vw_vrmpyacc_VwVubRb(*sum, codes, codes_word(rows->row[r]->blocks + block, index));
     }
 }
 
@@ -221,19 +230,19 @@ ALWAYS void add_shifted(row_sums *sums, int r, HVX_VectorPair terms, int32_t shi
 }
 
 // products · scale · mantissa
-ALWAYS HVX_VectorPair scaled(HVX_Vector products, HVX_Vector scale, const activation_block *a) {
-    return Q6_Ww_vmpy_VhVh(products, Q6_Vh_vmpy_VhRh_s1_rnd_sat(scale, a->mantissa));
+ALWAYS HVX_VectorPair scaled(HVX_Vector products, HVX_Vector scale, int32_t mantissa) {
+    return Q6_Ww_vmpy_VhVh(products, Q6_Vh_vmpy_VhRh_s1_rnd_sat(scale, mantissa));
 }
 
 ALWAYS HVX_VectorPair and_scaled(
-    HVX_VectorPair sum, HVX_Vector products, HVX_Vector scale, const activation_block *a) {
-    return Q6_Ww_vmpyacc_WwVhVh(sum, products, Q6_Vh_vmpy_VhRh_s1_rnd_sat(scale, a->mantissa));
+    HVX_VectorPair sum, HVX_Vector products, HVX_Vector scale, int32_t mantissa) {
+    return Q6_Ww_vmpyacc_WwVhVh(sum, products, Q6_Vh_vmpy_VhRh_s1_rnd_sat(scale, mantissa));
 }
 
 // Adds minimum · mantissa · a sum of activations.
 ALWAYS HVX_VectorPair and_minimum(
-    HVX_VectorPair sum, HVX_Vector minimum, int32_t activations, const activation_block *a) {
-    return Q6_Ww_vmpyacc_WwVhRh(sum, Q6_Vh_vmpy_VhRh_s1_rnd_sat(minimum, a->mantissa), activations);
+    HVX_VectorPair sum, HVX_Vector minimum, int32_t activations, int32_t mantissa) {
+    return Q6_Ww_vmpyacc_WwVhRh(sum, Q6_Vh_vmpy_VhRh_s1_rnd_sat(minimum, mantissa), activations);
 }
 
 // The factors of both halves of a block, as bits 11 … 14 of halfwords. Four of four bits are in a halfword.
@@ -269,7 +278,13 @@ ALWAYS void add_block(uint32_t kind, const row_tile_parts *parts, HVX_Vector tab
     const uint8_t *group = parts->groups + (uint64_t)(block / 8) * bytes.group;
     const uint8_t *chunk = parts->chunks + (uint64_t)(block / 4) * bytes.chunk;
     const activation_block *a[ROWS_AT_ONCE];
-    for (int r = 0; r < rows->count; r++) a[r] = rows->row[r]->blocks + block;
+    int32_t mantissa[ROWS_AT_ONCE], shift[ROWS_AT_ONCE];
+    for (int r = 0; r < rows->count; r++) {
+        a[r] = rows->row[r]->blocks + block;
+        const int64_t both = words_at(&a[r]->mantissa);
+        mantissa[r] = low_word(both);
+        shift[r] = high_word(both);
+    }
     switch (kind) {
     case HTP_TILES_TERNARY:
     case HTP_TILES_TERNARY_GROUPS: {
@@ -279,9 +294,9 @@ ALWAYS void add_block(uint32_t kind, const row_tile_parts *parts, HVX_Vector tab
             HVX_Vector products = joined(both_halves(found.ones.row[r]), both_halves(found.fours.row[r]),
                                          both_halves(found.sixteens.row[r]));
             products = Q6_Vh_vadd_VhVh(products, Q6_V_vsplat_R(a[r]->minus_sum));
-            HVX_VectorPair terms = kind == HTP_TILES_TERNARY ? Q6_Ww_vmpy_VhRh(products, a[r]->mantissa)
-                                                             : scaled(products, hvx_load(group), a[r]);
-            add_shifted(sums, r, terms, a[r]->shift);
+            HVX_VectorPair terms = kind == HTP_TILES_TERNARY ? Q6_Ww_vmpy_VhRh(products, mantissa[r])
+                                                             : scaled(products, hvx_load(group), mantissa[r]);
+            add_shifted(sums, r, terms, shift[r]);
         }
         break;
     }
@@ -291,14 +306,14 @@ ALWAYS void add_block(uint32_t kind, const row_tile_parts *parts, HVX_Vector tab
         HVX_Vector scale = hvx_load(group), minimum = hvx_load(group + HVX_BYTES);
         for (int r = 0; r < rows->count; r++) {
             HVX_VectorPair terms =
-                scaled(first_half(&found, r), Q6_Vh_vmpy_VhVh_s1_rnd_sat(factors.first, scale), a[r]);
+                scaled(first_half(&found, r), Q6_Vh_vmpy_VhVh_s1_rnd_sat(factors.first, scale), mantissa[r]);
             terms = and_scaled(
-                terms, second_half(&found, r), Q6_Vh_vmpy_VhVh_s1_rnd_sat(factors.second, scale), a[r]);
+                terms, second_half(&found, r), Q6_Vh_vmpy_VhVh_s1_rnd_sat(factors.second, scale), mantissa[r]);
             terms = and_minimum(
-                terms, Q6_Vh_vmpy_VhVh_s1_rnd_sat(minima.first, minimum), a[r]->minus_first, a[r]);
+                terms, Q6_Vh_vmpy_VhVh_s1_rnd_sat(minima.first, minimum), a[r]->minus_first, mantissa[r]);
             terms = and_minimum(
-                terms, Q6_Vh_vmpy_VhVh_s1_rnd_sat(minima.second, minimum), a[r]->minus_second, a[r]);
-            add_shifted(sums, r, terms, a[r]->shift);
+                terms, Q6_Vh_vmpy_VhVh_s1_rnd_sat(minima.second, minimum), a[r]->minus_second, mantissa[r]);
+            add_shifted(sums, r, terms, shift[r]);
         }
         break;
     }
@@ -311,9 +326,9 @@ ALWAYS void add_block(uint32_t kind, const row_tile_parts *parts, HVX_Vector tab
         for (int r = 0; r < rows->count; r++) {
             HVX_Vector first = Q6_Vh_vaslacc_VhVhR(first_half(&low, r), Q6_V_lo_W(high.row[r]), 2);
             HVX_Vector second = Q6_Vh_vaslacc_VhVhR(second_half(&low, r), Q6_V_hi_W(high.row[r]), 2);
-            HVX_VectorPair terms = scaled(first, Q6_Vh_vmpy_VhVh_s1_rnd_sat(factors.first, scale), a[r]);
-            terms = and_scaled(terms, second, Q6_Vh_vmpy_VhVh_s1_rnd_sat(factors.second, scale), a[r]);
-            add_shifted(sums, r, terms, a[r]->shift);
+            HVX_VectorPair terms = scaled(first, Q6_Vh_vmpy_VhVh_s1_rnd_sat(factors.first, scale), mantissa[r]);
+            terms = and_scaled(terms, second, Q6_Vh_vmpy_VhVh_s1_rnd_sat(factors.second, scale), mantissa[r]);
+            add_shifted(sums, r, terms, shift[r]);
         }
         break;
     }
@@ -326,9 +341,9 @@ ALWAYS void add_block(uint32_t kind, const row_tile_parts *parts, HVX_Vector tab
         add_plane_4(&found, rows, block, codes + (has_minima ? 2 : 1) * HVX_BYTES);
         for (int r = 0; r < rows->count; r++) {
             HVX_Vector products = Q6_Vh_vadd_VhVh(both_halves(found.row[r]), Q6_V_vsplat_R(a[r]->start8));
-            HVX_VectorPair terms = scaled(products, scale, a[r]);
-            if (has_minima) terms = and_minimum(terms, hvx_load(codes + HVX_BYTES), a[r]->start8, a[r]);
-            add_shifted(sums, r, terms, a[r]->shift);
+            HVX_VectorPair terms = scaled(products, scale, mantissa[r]);
+            if (has_minima) terms = and_minimum(terms, hvx_load(codes + HVX_BYTES), a[r]->start8, mantissa[r]);
+            add_shifted(sums, r, terms, shift[r]);
         }
         break;
     }
@@ -344,9 +359,9 @@ ALWAYS void add_block(uint32_t kind, const row_tile_parts *parts, HVX_Vector tab
         for (int r = 0; r < rows->count; r++) {
             HVX_Vector first = Q6_Vh_vaslacc_VhVhR(Q6_V_lo_W(low.row[r]), Q6_V_lo_W(high.row[r]), 4);
             HVX_Vector second = Q6_Vh_vaslacc_VhVhR(Q6_V_hi_W(low.row[r]), Q6_V_hi_W(high.row[r]), 4);
-            HVX_VectorPair terms = scaled(Q6_Vh_vavg_VhVh(first, second), scale, a[r]);
-            if (has_minima) terms = and_minimum(terms, hvx_load(codes + HVX_BYTES), a[r]->start8, a[r]);
-            add_shifted(sums, r, terms, a[r]->shift);
+            HVX_VectorPair terms = scaled(Q6_Vh_vavg_VhVh(first, second), scale, mantissa[r]);
+            if (has_minima) terms = and_minimum(terms, hvx_load(codes + HVX_BYTES), a[r]->start8, mantissa[r]);
+            add_shifted(sums, r, terms, shift[r]);
         }
         break;
     }
@@ -364,8 +379,8 @@ ALWAYS void add_block(uint32_t kind, const row_tile_parts *parts, HVX_Vector tab
             HVX_Vector second = Q6_Vh_vasl_VhR(second_half(&high, r), 2);
             first = Q6_Vh_vasracc_VhVhR(first, Q6_V_lo_W(low.row[r]), 2);
             second = Q6_Vh_vasracc_VhVhR(second, Q6_V_hi_W(low.row[r]), 2);
-            HVX_VectorPair terms = and_scaled(scaled(first, scale_first, a[r]), second, scale_second, a[r]);
-            add_shifted(sums, r, terms, a[r]->shift);
+            HVX_VectorPair terms = and_scaled(scaled(first, scale_first, mantissa[r]), second, scale_second, mantissa[r]);
+            add_shifted(sums, r, terms, shift[r]);
         }
         break;
     }
@@ -379,7 +394,7 @@ ALWAYS void add_block(uint32_t kind, const row_tile_parts *parts, HVX_Vector tab
         add_plane_4_table(&found, rows, block, codes, table);
         for (int r = 0; r < rows->count; r++) {
             HVX_Vector products = Q6_Vh_vavg_VhVh(Q6_V_lo_W(found.row[r]), Q6_V_hi_W(found.row[r]));
-            add_shifted(sums, r, scaled(products, scale, a[r]), a[r]->shift);
+            add_shifted(sums, r, scaled(products, scale, mantissa[r]), shift[r]);
         }
         break;
     }
@@ -396,7 +411,7 @@ ALWAYS void add_block(uint32_t kind, const row_tile_parts *parts, HVX_Vector tab
         const int halvings = kind == HTP_TILES_12BIT ? 8 : 4;
         for (int r = 0; r < rows->count; r++) {
             HVX_Vector products = Q6_Vh_vasr_VwVwR_rnd_sat(found.high[r], found.low[r], halvings);
-            add_shifted(sums, r, scaled(products, scale, a[r]), a[r]->shift);
+            add_shifted(sums, r, scaled(products, scale, mantissa[r]), shift[r]);
         }
         break;
     }
@@ -421,14 +436,16 @@ ALWAYS int exponent_of(uint32_t kind) {
     }
 }
 
-// sum · 2^exponent as a float; the power is 0 or infinity outside the range of normal floats. Zero times
-// infinity would be a NaN, and which one differs between processors.
-ALWAYS float scaled_sum(int32_t sum, int64_t exponent) {
-    if (sum == 0) return 0;
-    uint32_t bits = exponent < -126 ? 0 : exponent > 127 ? 0x7f800000u : (uint32_t)(exponent + 127) << 23;
-    float power;
-    __builtin_memcpy(&power, &bits, sizeof power);
-    return (float)sum * power;
+// 2^(exponents + exponent) as floats, 0 or infinity outside the range of normal floats, and 0 where the sum is 0: zero
+// times infinity would be a NaN, and which one differs between processors. The weights' exponents are the host's and
+// may be any number.
+ALWAYS HVX_Vector powers(HVX_Vector exponents, int32_t exponent, HVX_Vector sums) {
+    const HVX_Vector most = Q6_V_vsplat_R(1 << 20), zero = Q6_V_vzero();
+    exponents = Q6_Vw_vmin_VwVw(Q6_Vw_vmax_VwVw(exponents, Q6_Vw_vsub_VwVw(zero, most)), most);
+    HVX_Vector biased = Q6_Vw_vadd_VwVw(exponents, Q6_V_vsplat_R(exponent + 127));
+    biased = Q6_Vw_vmin_VwVw(Q6_Vw_vmax_VwVw(biased, zero), Q6_V_vsplat_R(255));
+    HVX_Vector any_bit = Q6_V_vor_VV(sums, Q6_Vw_vsub_VwVw(zero, sums));
+    return Q6_V_vand_VV(Q6_Vw_vasl_VwR(biased, 23), Q6_Vw_vasr_VwR(any_bit, 31));
 }
 
 // One row tile for the activation rows of a pass; `destinations` are their rows of results.
@@ -444,25 +461,24 @@ ALWAYS void row_tile(const matmul *m, uint32_t kind, uint32_t tile, const rows_o
         sums.low[r] = sums.high[r] = Q6_V_vsplat_R(rows->row[r]->rounding);
     ROLLED for (uint32_t block = 0; block < blocks; block++) add_block(kind, &parts, table, rows, block, &sums);
 
-    int32_t exponents[HTP_TILE_ROWS] __attribute__((aligned(HVX_BYTES)));
-    hvx_store(exponents, hvx_load(first));
-    hvx_store(exponents + 32, hvx_load(first + HVX_BYTES));
+    const HVX_Vector low_exponents = hvx_load(first), high_exponents = hvx_load(first + HVX_BYTES);
     const uint32_t row = tile * HTP_TILE_ROWS;
     const uint32_t outputs = m->out - row < HTP_TILE_ROWS ? m->out - row : HTP_TILE_ROWS;
     for (int r = 0; r < rows->count; r++) {
-        int32_t words[HTP_TILE_ROWS] __attribute__((aligned(HVX_BYTES)));
-        float results[HTP_TILE_ROWS];
         if (kind == HTP_TILES_TERNARY) {
             const HVX_Vector scale = hvx_load(first + 2 * HVX_BYTES);
             sums.low[r] = Q6_Vw_vmpyo_VwVh_s1_rnd_sat(sums.low[r], Q6_Vw_vasl_VwR(scale, 16));
             sums.high[r] = Q6_Vw_vmpyo_VwVh_s1_rnd_sat(sums.high[r], scale);
         }
+        int32_t words[HTP_TILE_ROWS] __attribute__((aligned(HVX_BYTES)));
+        float factors[HTP_TILE_ROWS] __attribute__((aligned(HVX_BYTES)));
+        const int32_t exponent = rows->row[r]->exponent + exponent_of(kind);
         hvx_store(words, sums.low[r]);
         hvx_store(words + 32, sums.high[r]);
-        // The weights' exponents are the host's and may be any number.
-        const int64_t exponent = (int64_t)rows->row[r]->exponent + exponent_of(kind);
-        for (uint32_t i = 0; i < outputs; i++) results[i] = scaled_sum(words[i], exponents[i] + exponent);
-        __builtin_memcpy(destinations[r] + row * sizeof(float), results, outputs * sizeof(float));
+        hvx_store(factors, powers(low_exponents, exponent, sums.low[r]));
+        hvx_store(factors + 32, powers(high_exponents, exponent, sums.high[r]));
+        float *results = (float *)(void *)(destinations[r] + row * sizeof(float));
+        for (uint32_t i = 0; i < outputs; i++) results[i] = (float)words[i] * factors[i];
     }
 }
 

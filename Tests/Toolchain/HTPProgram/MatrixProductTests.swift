@@ -221,7 +221,9 @@ struct ProductCase: CustomStringConvertible {
                 let code: Int
                 if eight {
                     code =
-                        Int(tiles[block + 128 + row / 32 * 1024 + group * 128 + row % 32 * 4 + 2 * half + odd])
+                        Int(
+                            tiles[block + 128 + row / 32 * 1024 + group * 128 + row % 32 * 4 + 2 * half + odd]
+                        )
                         - 128
                 } else {
                     code = Int(tiles[block + 128 + group * 128 + 2 * lane + half] >> UInt8(4 * odd) & 15) - 8

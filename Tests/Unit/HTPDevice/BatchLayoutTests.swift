@@ -66,7 +66,7 @@ import Testing
 
     @Test(arguments: TileKind.allCases, [32, 64, 96, 2048, 14336])
     func tileSizesMatchC(kind: TileKind, columns: Int) {
-        #expect(kind.codeBytes == Int(htp_tile_code_bytes(kind.rawValue)))
+        #expect(kind.parts.block == Int(htp_tile_code_bytes(kind.rawValue)))
         #expect(
             kind.rowTileBytes(columns: columns) == Int(htp_row_tile_bytes(kind.rawValue, UInt32(columns))))
         for rows in [1, 31, 32, 33, 128_256] {

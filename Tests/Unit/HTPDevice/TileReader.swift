@@ -29,12 +29,15 @@ struct TileReader {
             Int(bytes[bytes.startIndex + offset + 128 * odd + 2 * lane + half]) >> word & 1
         }
         func words8(_ offset: Int) -> Int {
-            Int(bytes[bytes.startIndex + offset + row / 32 * 1024 + 128 * word + row % 32 * 4 + 2 * half + odd])
+            Int(
+                bytes[
+                    bytes.startIndex + offset + row / 32 * 1024 + 128 * word + row % 32 * 4 + 2 * half + odd])
         }
         func words4(_ offset: Int) -> Int {
             Int(
                 bytes[
-                    bytes.startIndex + offset + row / 32 * 512 + 128 * (word / 2) + row % 32 * 4 + 2 * half + odd])
+                    bytes.startIndex + offset + row / 32 * 512 + 128 * (word / 2) + row % 32 * 4 + 2 * half
+                        + odd])
                 >> (4 * (word % 2)) & 15
         }
         func factor(_ offset: Int) -> Int {

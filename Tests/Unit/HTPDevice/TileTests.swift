@@ -46,6 +46,24 @@ import Testing
         }
     }
 
+    /// Whole row tiles of some formats have a faster way.
+    @Test(arguments: WeightMatrix.Format.allCases)
+    func wholeRowTilesHaveTheBytesOfTheGeneralWay(format: WeightMatrix.Format) throws {
+        var random = SeededGenerator(31)
+        let matrix = try RandomMatrix(format, rows: 130, columns: 768, random: &random)
+        let (tiles, rowTileBytes) = try Self.repacked(matrix)
+        try matrix.withWeights { weights in
+            var general = [UInt8](repeating: 0, count: weights.tiledByteCount)
+            try general.withUnsafeMutableBytes { tiles in
+                for index in 0..<weights.rowTileCount {
+                    guard let base = tiles.baseAddress else { return }
+                    try weights.writeAnyRowTile(index, to: base + index * rowTileBytes)
+                }
+            }
+            #expect(general == tiles)
+        }
+    }
+
     @Test func sizesAreTheProgramsOwn() {
         for kind in TileKind.allCases {
             for columns in stride(from: 32, through: 4096, by: 32) {
@@ -58,15 +76,16 @@ import Testing
         #expect(TileKind.columnsMax == 1023 * 32)
     }
 
+    static let budgets: [(WeightMatrix.Format, Double)] = [
+        (.q4_0, 4.5), (.q4_1, 5.0), (.q5_0, 5.5), (.q5_1, 6.0), (.q8_0, 8.5), (.q2_K, 2.625), (.q3_K, 3.4375),
+        (.q4_K, 5.0), (.q5_K, 6.0), (.q6_K, 7.0), (.iq4_NL, 4.5), (.mxfp4, 4.25), (.tq2_0, 2.0625),
+        (.iq2_BN, 2.0078125), (.i2_S, 2.0078125), (.f16, 16.0), (.bf16, 16.0), (.f32, 32.0),
+    ]
+
     /// Bits per weight of a matrix as wide as models have them, against what llama.cpp's Hexagon backend holds in
     /// memory for a tile of 1024 weights; where it has no tiles, against the format itself. A row's exponent adds 32
     /// bits to it.
-    @Test(
-        arguments: [
-            (WeightMatrix.Format.q4_0, 4.5), (.q4_1, 5), (.q5_0, 5.5), (.q5_1, 6), (.q8_0, 8.5), (.q2_K, 2.625),
-            (.q3_K, 3.4375), (.q4_K, 5), (.q5_K, 6), (.q6_K, 7), (.iq4_NL, 4.5), (.mxfp4, 4.25), (.tq2_0, 2.0625),
-            (.iq2_BN, 2 + 0.0078125), (.i2_S, 2 + 0.0078125), (.f16, 16), (.bf16, 16), (.f32, 32),
-        ])
+    @Test(arguments: budgets)
     func noFormatNeedsMoreMemory(format: WeightMatrix.Format, bits: Double) {
         let columns = 4096
         let ours = Double(format.kind.byteCount(rows: 64, columns: columns) * 8) / Double(64 * columns)
@@ -98,7 +117,8 @@ import Testing
                 guard let base = tile.baseAddress else { return }
                 try matrix.writeRowTile(0, to: base)
             }
-            #expect(error?.description == "bad: the scale of row 0, weights from 0 on, is not a finite number")
+            #expect(
+                error?.description == "bad: the scale of row 0, weights from 0 on, is not a finite number")
         }
     }
 
