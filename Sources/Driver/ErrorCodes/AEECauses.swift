@@ -50,6 +50,10 @@ enum AEECauses {
         ],
         0x02: [
             Cause(
+                .map, "the address space of the process on the DSP is full, or its memory",
+                "the session's address space may be full (about 3.5 GB): unmap buffers, or spread the work over "
+                    + "more sessions"),
+            Cause(
                 .createProcess, "the DSP has no memory for another process",
                 "the DSP has no memory for another process: end other programs that use it"),
             Cause(

@@ -34,7 +34,9 @@ package enum ErrorCodes {
     private static func advice(
         _ causes: [ErrorCode.Cause], _ situation: ErrorCode.Situation?, _ paths: [String: String]
     ) -> String {
-        let special = causes.filter { $0.situation == situation && situation != nil }
+        let special = causes.filter {
+            $0.situation == situation && situation != nil && !$0.remedy.isEmpty
+        }
         let chosen = special.isEmpty ? causes.filter { $0.situation == nil } : special
         var text =
             chosen.count > 2

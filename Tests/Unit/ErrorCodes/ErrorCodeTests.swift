@@ -80,6 +80,11 @@ struct ErrorCodeTests {
         let connection = ErrorCodes.advice(0x72, in: .library)
         #expect(connection.contains("fastrpc-probe tells which") && connection.contains("in use"))
         #expect(ErrorCodes.advice(0x99) == "")
+        // A cause without a remedy for the situation does not hide the general one.
+        for code: UInt32 in [39, 46, 104, 0x8000_040d] {
+            #expect(ErrorCodes.advice(code, in: .call).contains("open it again"))
+        }
+        #expect(ErrorCodes.advice(0x8000_0402, in: .map).contains("address space"))
     }
 
     @Test func everyExplanationIsWhole() {
