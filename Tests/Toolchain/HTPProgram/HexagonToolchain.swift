@@ -152,7 +152,7 @@ struct FixtureBuild: CustomTestStringConvertible, Sendable {
             // gcc notes, once per function, that it passes vectors otherwise than it did before 4.6.
             try succeed(
                 compiler,
-                ["-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-Wno-psabi"] + flags
+                ["-O1", "-std=c11", "-Wall", "-Wextra", "-Werror", "-Wno-psabi"] + flags
                     + ProgramSources.includes + sources + ["-o", program])
             command = runner + command
         case .hexagon(let arch):
