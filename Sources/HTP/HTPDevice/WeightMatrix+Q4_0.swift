@@ -48,7 +48,7 @@ extension WeightMatrix {
             (source + $0 * format.blockBytes).bits16(0) & 0x7fff >= 0x7c00
         }
         return HTPError(
-            "\(name): the scale of row \(row), weights from \((block ?? 0) * 32) on, is not a finite number")
+            "\(name): the scale of row \(row), block \(block ?? 0) is not a finite number")
     }
 
     /// The block's scale as a mantissa. Adding 1.5 · 2^23 rounds to an integer, ties to even.

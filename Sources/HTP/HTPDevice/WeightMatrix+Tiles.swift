@@ -31,7 +31,7 @@ extension WeightMatrix {
             if let bad = tile.write(row, row: number - firstRow) {
                 let perScale = columns / WeightRow.scaleCount(kind, columns: columns)
                 throw HTPError(
-                    "\(name): the scale of row \(number), weights from \(bad * perScale) on, is not a finite number"
+                    "\(name): the scale of row \(number), block \(bad * perScale / format.blockSize) is not a finite number"
                 )
             }
         }

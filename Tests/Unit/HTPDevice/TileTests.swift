@@ -118,7 +118,7 @@ import Testing
                 try matrix.writeRowTile(0, to: base)
             }
             #expect(
-                error?.description == "bad: the scale of row 0, weights from 0 on, is not a finite number")
+                error?.description == "bad: the scale of row 0, block 0 is not a finite number")
         }
     }
 
