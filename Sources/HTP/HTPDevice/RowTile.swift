@@ -36,7 +36,7 @@ struct RowTile {
         }
         let exponent = largest > 0 ? Self.exponent(of: largest) : Self.exponentOfZeros
         base.storeBytes(of: Int32(exponent).littleEndian, toByteOffset: 4 * row, as: Int32.self)
-        let unit = Float(sign: .plus, exponent: exponent, significand: 1)
+        let unit = largest > 0 ? Float(sign: .plus, exponent: exponent, significand: 1) : 1
         func mantissa(_ value: Float) -> Int16 {
             Int16(max(-32767, min(32767, (value / unit).rounded(.toNearestOrEven))))
         }
