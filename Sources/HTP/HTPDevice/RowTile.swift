@@ -13,6 +13,9 @@ struct RowTile {
         max(Int(largest.exponent) - 14, Int(Float.leastNormalMagnitude.exponent))
     }
 
+    /// Of a row of zeros: the rounding that every sum begins with must not become a result.
+    static let exponentOfZeros = -1024
+
     /// Writes a decoded row as row `row` of the tile.
     ///
     /// - Returns: the first scale that is not a finite number, or `nil`.
@@ -31,9 +34,9 @@ struct RowTile {
             guard source.minima[index].isFinite else { return index }
             largest = max(largest, source.minima[index].magnitude / step)
         }
-        let exponent = largest > 0 ? Self.exponent(of: largest) : 0
+        let exponent = largest > 0 ? Self.exponent(of: largest) : Self.exponentOfZeros
         base.storeBytes(of: Int32(exponent).littleEndian, toByteOffset: 4 * row, as: Int32.self)
-        let unit = Float(sign: .plus, exponent: exponent, significand: 1)
+        let unit = largest > 0 ? Float(sign: .plus, exponent: exponent, significand: 1) : 1
         func mantissa(_ value: Float) -> Int16 {
             Int16(max(-32767, min(32767, (value / unit).rounded(.toNearestOrEven))))
         }

@@ -17,9 +17,9 @@ extension WeightMatrix {
             }
             guard largest < 0x7c00 else { throw badScale(row: firstRow + row, source + row * rowBytes) }
             let scale = withUnsafeBytes(of: largest.littleEndian) { $0.baseAddress.map { $0.half(0) } ?? 0 }
-            let exponent = scale > 0 ? RowTile.exponent(of: scale) : 0
+            let exponent = scale > 0 ? RowTile.exponent(of: scale) : RowTile.exponentOfZeros
             destination.storeBytes(of: Int32(exponent).littleEndian, toByteOffset: 4 * row, as: Int32.self)
-            inverses[row] = Float(sign: .plus, exponent: -exponent, significand: 1)
+            inverses[row] = scale > 0 ? Float(sign: .plus, exponent: -exponent, significand: 1) : 0
         }
         let parts = kind.parts
         for block in 0..<blocks {
