@@ -76,7 +76,11 @@ let package = Package(
             ]),
 
         // Beside the floors: tools and tests may use it, no floor above Driver does.
-        swiftTarget("VirtualDSP", floor: "VirtualDSP", ["HexagonRPC", "HTPProgram", "CRemote"]),
+        // A process on the DSP whose code is Hexagon's, under qemu. What runs in it is HexagonProcess, in C.
+        swiftTarget("QemuHost", floor: "VirtualDSP", ["RemoteCalls", "SharedMemory", "CLinux"]),
+        swiftTarget(
+            "VirtualDSP", floor: "VirtualDSP",
+            ["HexagonRPC", "HTPProgram", "CRemote", "QemuHost", "SharedMemory"]),
         swiftTarget("SimulatedLibrary", floor: "VirtualDSP", ["VirtualDSP"]),
         // The DSP under the kernel's interface: channel, process on the DSP, driver, and the machine that
         // shows them to other programs.
@@ -85,7 +89,7 @@ let package = Package(
         swiftTarget(
             "VirtualShell", floor: "VirtualDSP",
             [
-                "VirtualChannel", "RemoteCalls", "SystemInterfaces", "ReverseTunnel", "DSPQueue",
+                "VirtualChannel", "QemuHost", "RemoteCalls", "SystemInterfaces", "ReverseTunnel", "DSPQueue",
                 "SharedMemory", "CRemote", "CShell", "CLinux",
             ]),
         swiftTarget(
@@ -99,7 +103,8 @@ let package = Package(
         .executableTarget(
             name: "engine-tool",
             dependencies: [
-                "Engine", "VirtualDSP", "HexagonRPC", "FastRPCLibrary", "GGUF", "Tokenization", "CPUKernels",
+                "Engine", "VirtualDSP", "HTPDevice", "HexagonRPC", "FastRPCLibrary", "GGUF", "Tokenization",
+                "CPUKernels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tools/engine"),
@@ -120,7 +125,7 @@ let package = Package(
         .executableTarget(
             name: "virtual-dsp",
             dependencies: [
-                "VirtualMachine", "VirtualKernel", "VirtualChannel", "SharedMemory", "CLinux",
+                "VirtualMachine", "VirtualKernel", "VirtualChannel", "QemuHost", "SharedMemory", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tools/virtual-dsp"),
@@ -173,12 +178,12 @@ let package = Package(
                 "TestSupport", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls",
                 "ReverseTunnel", "DSPQueue", "HexagonIDL", "HexagonRPC", "HTPProgram", "GGUF", "Quantization",
                 "CPUKernels", "Tokenization", "Engine", "VirtualDSP", "VirtualChannel", "VirtualShell",
-                "VirtualKernel", "VirtualMachine", "engine-tool", "virtual-dsp",
-                "dsp-client",
+                "VirtualKernel", "VirtualMachine", "QemuHost", "HTPInterface", "HTPDevice", "engine-tool",
+                "virtual-dsp", "dsp-client",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.
-            exclude: ["HTPProgram/Fixtures", "VirtualDSP/Fixtures", "Witness"]),
+            exclude: ["HTPProgram/Fixtures", "VirtualDSP/Fixtures", "QemuHost/Fixtures", "Witness"]),
     ],
     cLanguageStandard: .c11
 )

@@ -47,12 +47,15 @@ package final class HTPDevice {
     /// - Parameter threads: worker threads on the DSP, 0 for one per vector unit.
     package init(
         name: String, kind: String, transport: any Transport,
-        configuration: SessionConfiguration = SessionConfiguration(), threads: Int = 0
+        configuration: SessionConfiguration = SessionConfiguration(), threads: Int = 0,
+        power: PowerLevel = .full
     ) throws {
         self.name = name
         self.kind = kind
         session = try Session(transport, configuration)
-        program = HTP(try session.open(ModuleURI(interface: "htp")))
+        program = HTP(try ProgramFile.open(in: session))
+        // The program's own level is full; an older one knows no other.
+        if power != .full { try program.power(level: power.rawValue) }
         try program.start(threads: UInt32(threads))
         let found = try program.hardware()
         hardware = Hardware(

@@ -122,6 +122,14 @@ public struct HTP<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         try call.invoke(on: self.handle)
         return try call.readSequence()
     }
+
+    /// How much power work may take: 0 as much as there is (the default), 1 as the system balances it, 2 as little
+    /// as goes. The DSP is asked for it when work begins, and no longer when there has been none for a while.
+    public func power(level: UInt32) throws(RemoteCallError) {
+        var call = RemoteCall("htp.power", method: 9)
+        call.send(level)
+        try call.invoke(on: self.handle)
+    }
 }
 
 /// A stub goes where its handle may go.
@@ -224,5 +232,13 @@ extension HTP where Handle: AsyncRemoteInvoker & ~Copyable {
         try call.receive(sequence: Float.self, capacity: dstCount)
         try await call.invoke(on: self.handle)
         return try call.readSequence()
+    }
+
+    /// How much power work may take: 0 as much as there is (the default), 1 as the system balances it, 2 as little
+    /// as goes. The DSP is asked for it when work begins, and no longer when there has been none for a while.
+    public func power(level: UInt32) async throws(RemoteCallError) {
+        var call = RemoteCall("htp.power", method: 9)
+        call.send(level)
+        try await call.invoke(on: self.handle)
     }
 }

@@ -131,6 +131,14 @@ static int skel_matmul(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
     );
 }
 
+static int skel_power(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
+    if (!has_counts(_sc, 1, 0, 0, 0) || _pra[0].buf.nLen < 4) return AEE_EBADPARM;
+    const uint8_t *_in = _pra[0].buf.pv;
+    uint32_t level;
+    __builtin_memcpy(&level, _in + 0, 4);
+    return htp_power(_h, level);
+}
+
 int htp_skel_handle_invoke(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
     switch (REMOTE_SCALARS_METHOD(_sc)) {
     case 0: return skel_open(_sc, _pra);
@@ -142,6 +150,7 @@ int htp_skel_handle_invoke(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
     case 6: return skel_unmap(_h, _sc, _pra);
     case 7: return skel_submit(_h, _sc, _pra);
     case 8: return skel_matmul(_h, _sc, _pra);
+    case 9: return skel_power(_h, _sc, _pra);
     }
     return AEE_EUNSUPPORTED;
 }

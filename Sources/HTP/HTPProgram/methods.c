@@ -18,10 +18,17 @@ int htp_open(const char *uri, remote_handle64 *handle) {
     return AEE_SUCCESS;
 }
 
+static void stop(program *p) {
+    power_stop(p->power);
+    p->power = NULL;
+    workers_stop(p->workers);
+    p->workers = NULL;
+}
+
 int htp_close(remote_handle64 handle) {
     program *p = program_of(handle);
     if (!p) return AEE_EBADPARM;
-    workers_stop(p->workers);
+    stop(p);
     for (int i = 0; i < MAPPINGS_MAX; i++) {
         mapping *m = &p->mappings[i];
         if (m->address) platform_unmap(m->fd, m->address, m->size);
@@ -41,14 +48,23 @@ int htp_start(remote_handle64 handle, uint32_t threads) {
         threads = hardware.hvx_units;
     }
     p->workers = workers_start(threads);
+    if (p->workers) p->power = power_start(p->power_level);
     return p->workers ? AEE_SUCCESS : AEE_ENOMEMORY;
 }
 
 int htp_stop(remote_handle64 handle) {
     program *p = program_of(handle);
     if (!p) return AEE_EINVHANDLE;
-    workers_stop(p->workers);
-    p->workers = NULL;
+    stop(p);
+    return AEE_SUCCESS;
+}
+
+int htp_power(remote_handle64 handle, uint32_t level) {
+    program *p = program_of(handle);
+    if (!p) return AEE_EINVHANDLE;
+    if (level >= PLATFORM_POWER_LEVELS) return AEE_EBADPARM;
+    p->power_level = level;
+    power_set_level(p->power, level);
     return AEE_SUCCESS;
 }
 
@@ -99,7 +115,10 @@ int htp_submit(
     const mapping *map = program_mapping(p, fd);
     if (!map) return AEE_ENOSUCHMAP;
     if (offset % 8 != 0 || offset > map->size || size > map->size - offset) return AEE_EBADPARM;
-    return batch_run(p, (uint8_t *)map->address + offset, size, executed, microseconds);
+    power_begin(p->power);
+    int status = batch_run(p, (uint8_t *)map->address + offset, size, executed, microseconds);
+    power_end(p->power);
+    return status;
 }
 
 int htp_matmul(
@@ -117,9 +136,12 @@ int htp_matmul(
     if (!map) return AEE_ENOSUCHMAP;
     const uint64_t bytes = htp_tiles_bytes(type, rows, columns);
     if (offset % HTP_VECTOR_BYTES != 0 || offset > map->size || bytes > map->size - offset) return AEE_EBADPARM;
+    power_begin(p->power);
     int status = program_quantize(
         p, (const uint8_t *)(const void *)src, (uint64_t)columns * sizeof(float), columns, count);
-    if (status != AEE_SUCCESS) return status;
-    return program_multiply(p, type, rows, columns, count, (const uint8_t *)map->address + offset,
-                            (uint8_t *)(void *)dst, (uint64_t)rows * sizeof(float));
+    if (status == AEE_SUCCESS)
+        status = program_multiply(p, type, rows, columns, count, (const uint8_t *)map->address + offset,
+                                  (uint8_t *)(void *)dst, (uint64_t)rows * sizeof(float));
+    power_end(p->power);
+    return status;
 }

@@ -3,6 +3,7 @@
 #ifndef HTP_PLATFORM_H
 #define HTP_PLATFORM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,10 +30,19 @@ void *platform_allocate(size_t size);
 void platform_free(void *memory);
 
 uint64_t platform_microseconds(void);
+void platform_sleep(uint32_t microseconds);
 
 // Sleeps while `*word == value`; may return early.
 void platform_wait(uint32_t *word, uint32_t value);
 void platform_wake(uint32_t *word);
+
+// How much power work may take.
+enum { PLATFORM_POWER_FULL, PLATFORM_POWER_BALANCED, PLATFORM_POWER_SAVING, PLATFORM_POWER_LEVELS };
+
+// Asks the system for clocks and vector units, in the name of `client`; or withdraws that. False where there is
+// nothing to ask for.
+bool platform_power_request(const void *client, uint32_t level);
+void platform_power_release(const void *client);
 
 typedef struct platform_thread platform_thread;
 

@@ -86,6 +86,17 @@ uint64_t platform_microseconds(void) {
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+void platform_sleep(uint32_t microseconds) { usleep(microseconds); }
+
+// The host's clocks are not ours.
+bool platform_power_request(const void *client, uint32_t level) {
+    (void)client;
+    (void)level;
+    return false;
+}
+
+void platform_power_release(const void *client) { (void)client; }
+
 void platform_wait(uint32_t *word, uint32_t value) {
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
 }

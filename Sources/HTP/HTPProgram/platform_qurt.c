@@ -33,7 +33,11 @@ extern int compute_resource_query_VTCM(uint32_t application, uint32_t *total, vo
 extern int qurt_mem_cache_clean(uintptr_t address, uint32_t size, int operation, int type);
 extern int HAP_mmap_get(int fd, void **address, uint64_t *physical);
 extern int HAP_mmap_put(int fd);
+// Weak: not known to be everywhere.
+extern int adsp_mmap_fd_getinfo(int fd, uint32_t *size) __attribute__((weak));
 extern uint64_t HAP_perf_get_time_us(void);
+extern void qurt_sleep(uint64_t microseconds);
+extern int HAP_power_set(void *context, void *request) __attribute__((weak));
 extern void *memalign(size_t alignment, size_t size);
 extern void free(void *memory);
 
@@ -59,7 +63,9 @@ void platform_query(platform_hardware *hardware) {
 // The host has mapped the buffer by its descriptor (FASTRPC_MAP_FD); here it is only looked up.
 int platform_map(int fd, uint64_t size, void **address) {
     uint64_t physical = 0;
-    if (size == 0) return AEE_EBADPARM;
+    uint32_t mapped = 0;
+    if (size == 0 || size > UINT32_MAX) return AEE_EBADPARM;
+    if (adsp_mmap_fd_getinfo && adsp_mmap_fd_getinfo(fd, &mapped) == 0 && size > mapped) return AEE_EBADPARM;
     int status = HAP_mmap_get(fd, address, &physical);
     return status != 0 ? status : *address ? AEE_SUCCESS : AEE_ENOMEMORY;
 }
@@ -84,6 +90,94 @@ void platform_publish(void *memory, uint64_t size) {
 void *platform_allocate(size_t size) { return memalign(128, size); }
 void platform_free(void *memory) { free(memory); }
 uint64_t platform_microseconds(void) { return HAP_perf_get_time_us(); }
+
+void platform_sleep(uint32_t microseconds) { qurt_sleep(microseconds); }
+
+// HAP_power_request_t: enumerations and flags take a byte each. The size is that of its largest variants.
+typedef struct power_corners {
+    uint8_t target, minimum, maximum;
+    uint8_t reserved[13];
+} power_corners;
+
+typedef struct power_request {
+    uint64_t type; // a byte and what aligns the rest
+    union {
+        uint8_t application_type;
+        uint8_t has_vectors;
+        struct {
+            uint8_t sets_enable, enable, option, sets_latency;
+            uint32_t latency;
+            uint8_t sets_core, reserved_1[3];
+            power_corners core;
+            uint8_t sets_bus, reserved_2[3];
+            power_corners bus;
+            uint8_t sets_v3, reserved_3[27];
+            uint8_t sets_sleep_disable, sleep_disable, reserved_4[2];
+        } clocks;
+    };
+} power_request;
+
+_Static_assert(offsetof(power_request, clocks.core) == 20 && offsetof(power_request, clocks.bus) == 40
+                   && offsetof(power_request, clocks.sets_sleep_disable) == 84 && sizeof(power_request) == 88,
+               "the layout of HAP_power.h");
+
+enum { POWER_VECTORS = 2, POWER_APPLICATION = 3, POWER_CLOCKS = 12 };
+enum { APPLICATION_COMPUTES = 4 };
+enum { OPTION_ADJUSTS = 1, OPTION_SAVES = 4, OPTION_PERFORMS = 0x10 };
+enum { CORNER_NONE = 0, CORNER_SVS2 = 1, CORNER_SVS = 2, CORNER_NOMINAL = 4, CORNER_MAXIMUM = 255 };
+
+typedef struct power_level {
+    uint8_t is_adaptive, option, never_sleeps;
+    uint32_t latency; // microseconds
+    power_corners corners;
+} power_level;
+
+static const power_level POWER_LEVELS[PLATFORM_POWER_LEVELS] = {
+    [PLATFORM_POWER_FULL] =
+        {0, OPTION_PERFORMS, 1, 40, {.target = CORNER_MAXIMUM, .minimum = CORNER_MAXIMUM, .maximum = CORNER_MAXIMUM}},
+    [PLATFORM_POWER_BALANCED] =
+        {1, OPTION_ADJUSTS, 0, 100, {.target = CORNER_NOMINAL, .minimum = CORNER_SVS, .maximum = CORNER_MAXIMUM}},
+    [PLATFORM_POWER_SAVING] =
+        {1, OPTION_SAVES, 0, 1000, {.target = CORNER_SVS, .minimum = CORNER_SVS2, .maximum = CORNER_NOMINAL}},
+};
+
+static void set_vectors(const void *client, bool are_on) {
+    power_request request = {.type = POWER_VECTORS};
+    request.has_vectors = are_on;
+    HAP_power_set((void *)(uintptr_t)client, &request);
+}
+
+static bool set_clocks(const void *client, const power_level *level) {
+    power_request request = {.type = POWER_CLOCKS};
+    request.clocks.sets_enable = 1;
+    request.clocks.enable = level->is_adaptive;
+    request.clocks.option = level->option;
+    request.clocks.sets_latency = level->latency != 0;
+    request.clocks.latency = level->latency;
+    request.clocks.sets_core = request.clocks.sets_bus = 1;
+    request.clocks.core = request.clocks.bus = level->corners;
+    request.clocks.sets_sleep_disable = 1;
+    request.clocks.sleep_disable = level->never_sleeps;
+    return HAP_power_set((void *)(uintptr_t)client, &request) == 0;
+}
+
+// Where the system refuses, as it may in an unsigned process, the work goes on at its own pace.
+bool platform_power_request(const void *client, uint32_t level) {
+    if (!HAP_power_set || level >= PLATFORM_POWER_LEVELS) return false;
+    power_request request = {.type = POWER_APPLICATION};
+    request.application_type = APPLICATION_COMPUTES;
+    HAP_power_set((void *)(uintptr_t)client, &request);
+    if (!set_clocks(client, &POWER_LEVELS[level])) return false;
+    set_vectors(client, true);
+    return true;
+}
+
+void platform_power_release(const void *client) {
+    static const power_level none = {.is_adaptive = 1, .option = OPTION_ADJUSTS};
+    set_vectors(client, false);
+    set_clocks(client, &none);
+}
+
 void platform_wait(uint32_t *word, uint32_t value) { qurt_futex_wait(word, (int)value); }
 void platform_wake(uint32_t *word) { qurt_futex_wake(word, 0x7fffffff); }
 

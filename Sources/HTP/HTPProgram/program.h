@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "activations.h"
+#include "power.h"
 #include "workers.h"
 
 #define MAPPINGS_MAX 256
@@ -18,6 +19,8 @@ typedef struct mapping {
 
 typedef struct program {
     workers *workers; // NULL until `start`
+    power *power;     // NULL until `start`, or where there is none to ask for
+    uint32_t power_level;
     mapping mappings[MAPPINGS_MAX];
     // Quantised activations of the current product; grown as needed.
     uint8_t *scratch;

@@ -1,15 +1,18 @@
+import HTPDevice
 import HexagonRPC
 
 /// A DSP that a model may be placed on, before a session is opened.
 public struct InferenceDevice: Sendable {
     /// Its name in command lines and tables, such as `htp0`.
     public var name: String
-    /// What kind of device it is: `hardware`, `simulator`.
+    /// What kind of device it is: `hardware`, `simulator`, `qemu`.
     public var kind: String
     /// How it is reached.
     public var transport: any Transport
     /// Which DSP and which session.
     public var configuration: SessionConfiguration
+    /// How much power it may take while it works.
+    public var power = PowerLevel.full
 
     /// Describes a device.
     public init(

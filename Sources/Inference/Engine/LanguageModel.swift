@@ -63,7 +63,7 @@ public final class LanguageModel {
             do {
                 return try HTPDevice(
                     name: device.name, kind: device.kind, transport: device.transport,
-                    configuration: device.configuration)
+                    configuration: device.configuration, power: device.power)
             } catch {
                 throw EngineError(.deviceUnavailable, "device \(device.name): \(error)")
             }

@@ -1,9 +1,10 @@
 import ArgumentParser
 import Engine
+import HTPDevice
 import HexagonRPC
 import VirtualDSP
 
-/// The value of `--device`: `cpu`, `auto`, or DSP sessions such as `htp0,htp1` or `sim0`.
+/// The value of `--device`: `cpu`, `auto`, or DSP sessions such as `htp0,htp1`, `sim0` or `qemu0`.
 enum DeviceList {
     /// The hardware's first session where there is one, else the CPU.
     case automatic
@@ -14,21 +15,27 @@ enum DeviceList {
     enum Name {
         case hardware(Int)
         case simulator(Int)
+        case emulator(Int)
 
         init(_ text: Substring) throws {
             // A DSP has four sessions.
             switch (text.dropLast(), text.last.flatMap { Int(String($0)) }) {
             case ("htp", let session?) where session < 4: self = .hardware(session)
             case ("sim", let session?) where session < 4: self = .simulator(session)
+            case ("qemu", let session?) where session < 4: self = .emulator(session)
             default:
                 throw ValidationError(
-                    "'\(text)' is no device; there are cpu, auto, htp0 to htp3, sim0 to sim3.")
+                    "'\(text)' is no device; there are cpu, auto, htp0 to htp3, sim0 to sim3, qemu0 to qemu3."
+                )
             }
         }
     }
 
     static let help: ArgumentHelp =
-        "cpu, auto, or DSP sessions: htp0…htp3 (hardware), sim0…sim3 (simulator); several split the layers."
+        """
+        cpu, auto, or DSP sessions: htp0…htp3 (hardware), sim0…sim3 (simulator), qemu0…qemu3 (Hexagon code \
+        under qemu); several split the layers.
+        """
 
     /// Reads the option's value.
     init(argument: String) throws {
@@ -48,15 +55,16 @@ enum DeviceList {
     /// Loads a model onto the devices. Where `auto` finds a DSP that does not work, it says so and takes the
     /// CPU.
     func load(
-        _ path: String, _ options: LanguageModel.Options, through transport: TransportChoice
+        _ path: String, _ options: LanguageModel.Options, through transport: TransportChoice,
+        _ power: PowerLevel
     ) throws -> LanguageModel {
         var options = options
         switch self {
         case .sessions(let names):
             let simulator = SimulatorTransport()
-            options.devices = try names.map { try Self.device($0, simulator, transport) }
+            options.devices = try names.map { try Self.device($0, simulator, transport, power) }
         case .automatic:
-            if let hardware = try? Self.device(.hardware(0), SimulatorTransport(), transport) {
+            if let hardware = try? Self.device(.hardware(0), SimulatorTransport(), transport, power) {
                 options.devices = [hardware]
                 do {
                     return try LanguageModel(path: path, options: options)
@@ -70,6 +78,14 @@ enum DeviceList {
     }
 
     private static func device(
+        _ name: Name, _ simulator: SimulatorTransport, _ transport: TransportChoice, _ power: PowerLevel
+    ) throws -> InferenceDevice {
+        var device = try device(name, simulator, transport)
+        device.power = power
+        return device
+    }
+
+    private static func device(
         _ name: Name, _ simulator: SimulatorTransport, _ transport: TransportChoice
     ) throws -> InferenceDevice {
         switch name {
@@ -77,6 +93,14 @@ enum DeviceList {
             return InferenceDevice(
                 name: "sim\(index)", kind: "simulator", transport: simulator,
                 configuration: SessionConfiguration(index: index))
+        case .emulator(let index):
+            do {
+                return InferenceDevice(
+                    name: "qemu\(index)", kind: "qemu", transport: try QemuTransport(),
+                    configuration: SessionConfiguration(index: index))
+            } catch {
+                throw EngineError(.deviceUnavailable, "device qemu\(index): \(error)")
+            }
         case .hardware(let index):
             do {
                 return InferenceDevice(
@@ -90,3 +114,16 @@ enum DeviceList {
 }
 
 extension TransportChoice: ExpressibleByArgument {}
+
+extension PowerLevel: ExpressibleByArgument {
+    /// Reads a level by its name.
+    public init?(argument: String) {
+        guard let level = Self.allCases.first(where: { "\($0)" == argument }) else { return nil }
+        self = level
+    }
+
+    /// The names of all levels.
+    public static var allValueStrings: [String] { allCases.map { "\($0)" } }
+    /// The level's name.
+    public var defaultValueDescription: String { "\(self)" }
+}

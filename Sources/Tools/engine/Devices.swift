@@ -4,6 +4,7 @@ import Engine
 import FastRPCLibrary
 import Foundation
 import HexagonRPC
+import VirtualDSP
 
 struct Devices: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -41,6 +42,15 @@ struct Devices: ParsableCommand {
                 Device(
                     name: "sim0", kind: "simulator", available: true,
                     detail: "the DSP program in this process, HVX emulated"))
+            do {
+                let transport = try QemuTransport()
+                devices.append(
+                    Device(
+                        name: "qemu0", kind: "qemu", available: true,
+                        detail: "the DSP program as Hexagon code, executed by qemu's \(transport.processor)"))
+            } catch {
+                devices.append(Device(name: "qemu0", kind: "qemu", available: false, detail: "\(error)"))
+            }
             if json {
                 try printJSON(Output(devices: devices))
             } else {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
 import Foundation
+import HTPDevice
 import HexagonRPC
 
 struct Generate: ParsableCommand {
@@ -45,6 +46,8 @@ struct Generate: ParsableCommand {
     @Option(
         help: "How htp0…htp3 are reached: the kernel's driver, the vendor's library, or what there is.")
     var transport = TransportChoice.automatic
+    @Option(help: "How much power a DSP may take while it works: full, balanced or saving.")
+    var power = PowerLevel.full
     @Flag(name: .customLong("no-display-prompt"), help: "Do not print the prompt before the text.")
     var hidesPrompt = false
     @Flag(help: "Print one JSON object instead of text.")
@@ -73,7 +76,7 @@ struct Generate: ParsableCommand {
             // Read before loading: a missing prompt should not cost the time.
             let input = try readPrompt()
             if let logits { try LanguageModel.checkLogitsPath(logits) }
-            let model = try device.load(model, options, through: transport)
+            let model = try device.load(model, options, through: transport, power)
             let ids = try promptTokens(input, model)
             // Before any output.
             try model.check(ids)

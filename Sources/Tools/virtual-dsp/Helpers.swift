@@ -37,12 +37,16 @@ struct ProtectionDomainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "protection-domain", shouldDisplay: false)
 
     @Argument var socket: CInt
+    @Flag(help: "Its programs are Hexagon code.")
+    var hexagon = false
 
     func run() throws {
         for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { signal(number, SIG_IGN) }
         let library = Program.folder + "/libvirtual-shell.so"
         guard let handle = dlopen(library, RTLD_NOW | RTLD_GLOBAL) else { throw missing(library) }
-        guard let symbol = dlsym(handle, "virtual_shell_main") else { throw missing(library) }
+        guard let symbol = dlsym(handle, hexagon ? "virtual_shell_hexagon_main" : "virtual_shell_main") else {
+            throw missing(library)
+        }
         typealias Main = @convention(c) (CInt) -> CInt
         throw ExitCode(unsafeBitCast(symbol, to: Main.self)(socket))
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import QemuHost
 import SharedMemory
 import VirtualKernel
 import VirtualMachine
@@ -16,7 +17,7 @@ struct Run: ParsableCommand {
             Inside, reading /dev/virtual-dsp/NAME (or NAME=N) switches to another scenario.
 
             Environment: DSP_LIBRARY_PATH, where the DSP looks for its programs, is set for the command to the \
-            folder of virtual-dsp if neither it nor ADSP_LIBRARY_PATH is set.
+            folder of virtual-dsp, or to those of Hexagon code, if neither it nor ADSP_LIBRARY_PATH is set.
 
             Exit status: the command's; 128+N where signal N ended it, 127 where it is not found, 126 where it \
             cannot be run, 69 where this system cannot do it, 77 where this user may not.
@@ -27,8 +28,11 @@ struct Run: ParsableCommand {
               virtual-dsp run --trace calls.jsonl -- ./program
             """)
 
-    @Option(help: ArgumentHelp("Hexagon version that the DSP reports.", valueName: "version"))
-    var arch = "v68"
+    @Option(
+        help: ArgumentHelp(
+            "Hexagon version that the DSP reports; v68, or with --dsp qemu what qemu emulates.",
+            valueName: "version"))
+    var arch: String?
 
     @Option(help: "How the DSP's programs run: built for this machine (native), or Hexagon code (qemu).")
     var dsp = DSPKind.native
@@ -50,13 +54,14 @@ struct Run: ParsableCommand {
 
     // The version in hexadecimal digits, as the DSP reports it.
     private var architecture: UInt32? {
+        let arch = arch ?? "v68"
         guard arch.hasPrefix("v"), arch.count == 3 else { return nil }
         return UInt32(arch.dropFirst(), radix: 16)
     }
 
     func validate() throws {
         guard architecture != nil else {
-            throw ValidationError("'\(arch)' is no Hexagon version; v68 is one.")
+            throw ValidationError("'\(arch ?? "")' is no Hexagon version; v68 is one.")
         }
         guard !command.isEmpty else { throw ValidationError("There is no command after --.") }
         guard Scenario(scenario) != nil else {
@@ -66,16 +71,12 @@ struct Run: ParsableCommand {
 
     func run() throws {
         guard let scenario = Scenario(scenario), let architecture else { throw Exit.failed }
-        guard dsp == .native else {
-            Program.printError(
-                "virtual-dsp: --dsp qemu runs the DSP program as Hexagon code, which this version does not build; "
-                    + "use --dsp native")
-            throw Exit.unavailable
-        }
+        let tools = try hexagonTools()
         var configuration = Machine.Configuration(command)
         configuration.forwardsSignals = true
         if getenv("DSP_LIBRARY_PATH") == nil, getenv("ADSP_LIBRARY_PATH") == nil {
-            configuration.environment["DSP_LIBRARY_PATH"] = Program.folder
+            configuration.environment["DSP_LIBRARY_PATH"] =
+                tools == nil ? Program.folder : HexagonTools.folders.joined(separator: ";")
         }
         if let trace {
             do throws(SystemError) {
@@ -86,9 +87,9 @@ struct Run: ParsableCommand {
             }
         }
         var machine = VirtualKernel.Configuration()
-        machine.architecture = architecture
+        machine.architecture = arch == nil ? tools?.architecture ?? architecture : architecture
         machine.scenario = scenario
-        let kernel = VirtualKernel(machine, launcher: ShellLauncher())
+        let kernel = VirtualKernel(machine, launcher: ShellLauncher(runsHexagon: tools != nil))
         let ending: Machine.Ending
         do throws(MachineError) {
             ending = try Machine(kernel, configuration).run()
@@ -97,5 +98,16 @@ struct Run: ParsableCommand {
             throw error.kind == .notPermitted ? Exit.notPermitted : Exit.unavailable
         }
         throw ExitCode(ending.exitCode)
+    }
+
+    /// What executes Hexagon code; nil where it is not wanted.
+    private func hexagonTools() throws -> HexagonTools? {
+        guard dsp == .qemu else { return nil }
+        do throws(HexagonTools.Missing) {
+            return try HexagonTools.find()
+        } catch {
+            Program.printError("virtual-dsp: cannot run Hexagon code: \(error)")
+            throw Exit.unavailable
+        }
     }
 }

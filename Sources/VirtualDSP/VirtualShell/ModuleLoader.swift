@@ -4,6 +4,7 @@ import RemoteCalls
 /// are used.
 final class ModuleLoader: Sendable {
     private let host: HostServices
+    private let execution: any Execution
     private let loading = Monitor(false)
     private let state = Monitor(State())
     /// What a load asks of the host for its heap.
@@ -12,7 +13,7 @@ final class ModuleLoader: Sendable {
     private static let maximumDepth = 8
 
     private struct WeakLibrary {
-        weak var library: Library?
+        weak var library: (any ModuleLibrary)?
     }
 
     private struct State {
@@ -21,12 +22,15 @@ final class ModuleLoader: Sendable {
         var loads: UInt64 = 0
     }
 
-    init(_ host: HostServices) {
+    init(_ host: HostServices, _ execution: any Execution) {
         self.host = host
+        self.execution = execution
     }
 
     /// A module's library and its entry.
-    func load(_ uri: ModuleURI, _ behaviour: Behaviour) throws(RemoteCallError) -> (Library, Library.Entry) {
+    func load(
+        _ uri: ModuleURI, _ behaviour: Behaviour
+    ) throws(RemoteCallError) -> (any ModuleLibrary, ModuleLibrary.Entry) {
         loading.waitForever { isLoading in
             if isLoading { return nil as Void? }
             isLoading = true
@@ -54,7 +58,7 @@ final class ModuleLoader: Sendable {
         guard let library = try find(name, behaviour, depth: 0) else {
             throw RemoteCallError(.unableToLoad, operation: "\(uri.file) not found")
         }
-        guard behaviour != .wrongSymbol, let entry = library.entry(uri.symbol) else {
+        guard behaviour != .wrongSymbol, let entry = try library.entry(uri.symbol) else {
             throw RemoteCallError(.noSuchSymbol, operation: "\(uri.file) has no function \(uri.symbol)")
         }
         return (library, entry)
@@ -63,22 +67,22 @@ final class ModuleLoader: Sendable {
     /// A library, loaded already or now; nil where the host has none of that name.
     private func find(
         _ name: String, _ behaviour: Behaviour, depth: Int
-    ) throws(RemoteCallError) -> Library? {
+    ) throws(RemoteCallError) -> (any ModuleLibrary)? {
         if let library = state.withLock({ $0.libraries[name]?.library }) { return library }
         guard depth < Self.maximumDepth else {
             throw RemoteCallError(.unableToLoad, operation: "\(name): libraries need each other without end")
         }
         guard let bytes = try host.file(name) else { return nil }
-        var needed = try ModuleImage(bytes, name: name).needed
+        var needed = try ModuleImage(bytes, execution.format, name: name).needed
         if behaviour == .missingDependency, depth == 0 { needed.append(Self.missingLibrary) }
-        var dependencies: [Library] = []
-        for other in needed where !Library.isOfSystem(other) {
+        var dependencies: [any ModuleLibrary] = []
+        for other in needed where !execution.isOfSystem(other) {
             guard let dependency = try find(other, behaviour, depth: depth + 1) else {
                 throw RemoteCallError(.unableToLoad, operation: "\(name) needs \(other), not found")
             }
             dependencies.append(dependency)
         }
-        let library = try Library(bytes, name: name, dependencies: dependencies)
+        let library = try execution.load(bytes, name: name, dependencies: dependencies)
         state.withLock { $0.libraries[name] = WeakLibrary(library: library) }
         return library
     }

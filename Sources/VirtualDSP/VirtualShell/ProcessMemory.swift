@@ -1,3 +1,4 @@
+import CLinux
 import DSPQueue
 import Glibc
 import RemoteCalls
@@ -9,18 +10,23 @@ final class MappedMemory: @unchecked Sendable {
     let bytes: UnsafeMutableRawBufferPointer
     /// The client's descriptor of a dma-buf, or -1.
     let clientDescriptor: Int32
+    /// A descriptor of our own, where it is kept, or -1.
+    let file: CInt
 
     /// Maps a file, which stays the caller's; nil where it is smaller than `byteCount` says.
-    init?(file: CInt, byteCount: UInt64, clientDescriptor: Int32 = -1) {
+    init?(file: CInt, byteCount: UInt64, clientDescriptor: Int32 = -1, keepsFile: Bool = false) {
         guard let count = Int(exactly: byteCount), count > 0,
             let size = try? SystemCalls.byteCount(file), count <= size,
             let address = try? SystemCalls.map(file, count)
         else { return nil }
         bytes = UnsafeMutableRawBufferPointer(start: address, count: count)
         self.clientDescriptor = clientDescriptor
+        let duplicate: CInt = 1030  // F_DUPFD_CLOEXEC
+        self.file = keepsFile ? clinux_fcntl(file, duplicate, 0) : -1
     }
 
     deinit {
+        if file >= 0 { SystemCalls.close(file) }
         if let address = bytes.baseAddress { SystemCalls.unmap(address, bytes.count) }
     }
 }
@@ -53,6 +59,11 @@ final class ProcessMemory: Sendable {
     }
 
     private let state = Monitor(State())
+    private let execution: any Execution
+
+    init(_ execution: any Execution) {
+        self.execution = execution
+    }
 
     /// Sets how much may be mapped; with `isExhausted` nothing.
     func limit(_ byteCount: UInt64, isExhausted: Bool) {
@@ -66,7 +77,8 @@ final class ProcessMemory: Sendable {
     func add(_ id: UInt32, file: CInt, byteCount: UInt64, clientDescriptor: Int32 = -1) {
         guard file >= 0,
             let memory = MappedMemory(
-                file: file, byteCount: byteCount, clientDescriptor: clientDescriptor)
+                file: file, byteCount: byteCount, clientDescriptor: clientDescriptor,
+                keepsFile: clientDescriptor >= 0 && execution.needsFiles)
         else { return }
         state.withLock { $0.memories[id] = memory }
     }
@@ -106,6 +118,13 @@ final class ProcessMemory: Sendable {
             }
             let address = try Self.take(UInt64(memory.bytes.count), &state)
             let isVisible = mapping.flags != 3 && mapping.flags != 16
+            do throws(RemoteCallError) {
+                try execution.map(memory, isVisible: isVisible)
+            } catch {
+                state.used -= UInt64(memory.bytes.count)
+                state.space.release(address)
+                throw error
+            }
             state.mappings[address] = BufferMapping(memory: memory, isVisible: isVisible)
             state.addresses[memory.clientDescriptor] = address
             if isVisible {
@@ -122,6 +141,7 @@ final class ProcessMemory: Sendable {
             guard let mapping = state.mappings.removeValue(forKey: address) else {
                 throw RemoteCallError(.noSuchMap, operation: "unmap \(address)")
             }
+            execution.unmap(mapping.memory)
             state.addresses[mapping.memory.clientDescriptor] = nil
             state.used -= UInt64(mapping.memory.bytes.count)
             state.space.release(address)

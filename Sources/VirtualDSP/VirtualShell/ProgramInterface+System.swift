@@ -48,9 +48,15 @@ enum ProgramLog {
     /// Takes the lines of all programs to their processes.
     static let start: Void = cshell_set_log { level, file, line, text in
         guard let text, let shell = CurrentShell.shell else { return }
+        shell.log.log(
+            ProgramLog.line(
+                Int(level), file.map { String(cString: $0) } ?? "", Int(line), String(cString: text)))
+    }
+
+    /// A line as the host's log shows it.
+    static func line(_ level: Int, _ file: String, _ line: Int, _ text: String) -> String {
         let levels = ["low", "medium", "high", "error", "fatal"]
-        let name = levels.indices.contains(Int(level)) ? levels[Int(level)] : "log"
-        let place = file.map { String(cString: $0) + ":\(line): " } ?? ""
-        shell.log.log("\(name): \(place)\(String(cString: text))")
+        let name = levels.indices.contains(level) ? levels[level] : "log"
+        return file.isEmpty ? "\(name): \(text)" : "\(name): \(file):\(line): \(text)"
     }
 }

@@ -46,7 +46,9 @@ extension Shell {
         switch try modules.module(handle) {
         case .program(let program):
             guard survivesUserCall() else { return .dies }
-            return arguments.withUnsafeMutableBufferPointer { .answered(program.invoke(scalars, $0)) }
+            return try withList(&arguments) { list throws(RemoteCallError) in
+                .answered(try program.invoke(scalars, list))
+            }
         case .queues:
             return try withList(&arguments) { list throws(RemoteCallError) in
                 try queues.invoke(scalars, list, hangs: behaviour == .queueHang)

@@ -76,7 +76,9 @@ extension Shell {
             reply.append(UInt32(0))
             Self.write("", to: words)
         } catch {
-            if caller.isEnded { throw RemoteCallError(.badState, operation: error.operation) }
+            if caller.isEnded || execution.isEnded {
+                throw RemoteCallError(.badState, operation: error.operation)
+            }
             reply.append(UInt32(0))
             reply.append(error.result.onDSP.rawValue)
             Self.write(error.operation, to: words)

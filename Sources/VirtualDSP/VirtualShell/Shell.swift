@@ -1,4 +1,5 @@
 import Glibc
+import QemuHost
 import RemoteCalls
 import SharedMemory
 import VirtualChannel
@@ -15,7 +16,8 @@ package final class Shell: Sendable {
     private let pool = ThreadPool()
     private let state = Monitor(State())
 
-    let memory = ProcessMemory()
+    let memory: ProcessMemory
+    let execution: any Execution
     let caller: ReverseCaller
     let host: HostServices
     let loader: ModuleLoader
@@ -36,16 +38,20 @@ package final class Shell: Sendable {
     ///
     /// - Parameters:
     ///   - ownsProcess: whether it may end the operating system's process, as in the scenario of its death.
+    ///   - tools: what executes Hexagon code; without it, modules are the host's code.
     ///   - listenerTimeout: how long the loader waits for the client's first listener. A real DSP waits for
     ///     ever.
     package init(
-        _ channel: ChannelEndpoint, ownsProcess: Bool = false, listenerTimeout: Duration = .seconds(5)
+        _ channel: ChannelEndpoint, ownsProcess: Bool = false, hexagon tools: HexagonTools? = nil,
+        listenerTimeout: Duration = .seconds(5)
     ) {
         self.channel = channel
         self.ownsProcess = ownsProcess
+        execution = tools.map(HexagonExecution.init) ?? NativeExecution()
+        memory = ProcessMemory(execution)
         caller = ReverseCaller(listenerTimeout: listenerTimeout)
         host = HostServices(caller)
-        loader = ModuleLoader(host)
+        loader = ModuleLoader(host, execution)
         log = LogSender(host)
         queues = QueueTable(memory)
         ProgramLog.start
@@ -95,7 +101,10 @@ package final class Shell: Sendable {
                 state.behaviour = behaviour
             }
             memory.limit(process.memoryLimit, isExhausted: behaviour == .outOfMemory)
-            reply(call, .success)
+            answer(call) { () throws(RemoteCallError) in
+                try execution.begin(process, log: { [log] in log.log($0) })
+                return 0
+            }
         case .memory(let id, let byteCount):
             memory.add(id, file: file, byteCount: byteCount)
         case .buffer(let id, let descriptor, let byteCount):
@@ -152,6 +161,7 @@ package final class Shell: Sendable {
             case .dies: die()
             }
         } catch {
+            if execution.isEnded { die() }
             reply(call, error.result)
         }
     }
@@ -212,5 +222,13 @@ public func virtualShellGuest(_ socket: CInt) -> CInt {
 @_cdecl("virtual_shell_main")
 public func virtualShellMain(_ socket: CInt) -> CInt {
     Shell(ChannelEndpoint(owning: socket), ownsProcess: true).run()
+    return 0
+}
+
+/// The same for a process whose programs are Hexagon code. 69 is returned where there is no qemu for it.
+@_cdecl("virtual_shell_hexagon_main")
+public func virtualShellHexagonMain(_ socket: CInt) -> CInt {
+    guard let tools = try? HexagonTools.find() else { return 69 }
+    Shell(ChannelEndpoint(owning: socket), ownsProcess: true, hexagon: tools).run()
     return 0
 }

@@ -102,30 +102,35 @@ struct CalculatorTests {
     }
 
     @Test(
-        "The DSP's side links for Hexagon",
-        .enabled(if: HexagonToolchain.current != nil, HexagonToolchain.missing), arguments: ["v68", "v73"])
+        "The DSP's side is Hexagon code, which the virtual DSP runs",
+        .enabled(if: FixtureBuild.canRunHexagon, FixtureBuild.hexagonMissing), arguments: ["v66", "v68"])
     func hexagon(arch: String) throws {
-        let toolchain = try #require(HexagonToolchain.current)
+        _ = try Self.script.get()
+        try HexagonBuild.make()
         let scratch = try ScratchDirectory()
-        let folder = Self.example + "/Sources/CalculatorProgram"
-        let sources = try FileManager.default.contentsOfDirectory(atPath: folder)
-            .filter { $0.hasSuffix(".c") }.sorted().map { "\(folder)/\($0)" }
-        let objects = try toolchain.compile(sources, for: arch, ["-fPIC", "-I\(folder)"], in: scratch)
         let library = "\(scratch.path)/libcalculator_skel.so"
-        try succeed(
-            toolchain.linker,
-            [
-                "-shared", "-soname", "libcalculator_skel.so", "--hash-style=sysv", "-z",
-                "max-page-size=4096", "-z", "norelro", "-z", "nognustack", "--no-rosegment",
-                "--build-id=none", "-Bsymbolic", "-o", library,
-            ] + objects)
-        let symbols = try run(toolchain.nm, ["-D", "--format=just-symbols", "--defined-only", library])
-        #expect(symbols.output.split(separator: "\n").contains("calculator_skel_handle_invoke"))
+        try HexagonBuild.make([
+            "--skel", "calculator_skel", Self.example + "/Sources/CalculatorProgram", "--arch", arch,
+            "--output",
+            scratch.path,
+        ])
+        let toolchain = try #require(HexagonToolchain.current)
+        let exports = try run(toolchain.nm, ["-D", "--format=just-symbols", "--defined-only", library])
+        #expect(exports.output == "calculator_skel_handle_invoke\n")
         let imports = try run(toolchain.nm, ["-D", "--format=just-symbols", "--undefined-only", library])
+        #expect(Set(imports.output.split(separator: "\n")) == ["HAP_mmap_get", "HAP_mmap_put"])
+
+        let result = try Tool.run(
+            "virtual-dsp",
+            [
+                "run", "--dsp", "qemu", "--arch", arch, "--", "\(Self.folder)/calculator", "--transport",
+                "kernel",
+            ],
+            environment: HexagonBuild.environment.merging(["DSP_LIBRARY_PATH": scratch.path]) { $1 })
+        try #require(result.exitCode == 0, "\(result.errors)")
         #expect(
-            Set(imports.output.split(separator: "\n").map(String.init))
-                .subtracting(["HAP_mmap_get", "HAP_mmap_put", "memcpy", "memset", "memmove"]).isEmpty,
-            "\(imports.output)")
+            Self.withoutNumbers(result.output)
+                == "This is a calculator for Hexagon \(arch).\n" + Self.results)
     }
 
     @Test("A mistake in an interface definition is a build error at its line")

@@ -52,6 +52,10 @@ int htp_matmul(
     uint32_t count, const float *src, int srcLen, float *dst, int dstLen
 );
 
+/// How much power work may take: 0 as much as there is (the default), 1 as the system balances it, 2 as little
+/// as goes. The DSP is asked for it when work begins, and no longer when there has been none for a while.
+int htp_power(remote_handle64 _h, uint32_t level);
+
 /// The skel: unpacks a call and makes it. Returns the method's status.
 int htp_skel_handle_invoke(remote_handle64 _h, uint32_t _sc, remote_arg *_pra);
 

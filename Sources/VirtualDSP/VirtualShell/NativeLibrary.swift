@@ -6,31 +6,25 @@ import SharedMemory
 
 /// A shared object that came through the reverse tunnel and is loaded into this process. Unloaded when nobody
 /// uses it any more.
-final class Library: @unchecked Sendable {
-    /// A skel's entry: handle, scalars, arguments.
-    typealias Entry =
-        @convention(c) (UInt64, UInt32, UnsafeMutablePointer<remote_arg>?) -> CInt
-
+final class NativeLibrary: ModuleLibrary, @unchecked Sendable {
     private let handle: UnsafeMutableRawPointer
-    private let file: CInt
+    private let file: MemoryFile
     private let path: String
-    private let dependencies: [Library]
+    private let dependencies: [any ModuleLibrary]
 
     /// Loads a library from memory.
     ///
     /// - Throws: `AEE_EUNABLETOLOAD` with the C library's own words.
-    init(_ bytes: [UInt8], name: String, dependencies: [Library]) throws(RemoteCallError) {
-        do {
-            file = try SystemCalls.memoryFile(name)
-        } catch {
-            throw RemoteCallError(.noMemory, operation: "loading \(name): \(error)")
+    init(_ bytes: [UInt8], name: String, dependencies: [any ModuleLibrary]) throws(RemoteCallError) {
+        guard let file = MemoryFile(bytes, name: name) else {
+            throw RemoteCallError(.noMemory, operation: "loading \(name)")
         }
-        path = "/proc/self/fd/\(file)"
-        guard Self.write(bytes, to: file), let handle = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
+        path = "/proc/self/fd/\(file.descriptor)"
+        guard let handle = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
             let words = dlerror().map { String(cString: $0) } ?? "no memory"
-            SystemCalls.close(file)
             throw RemoteCallError(.unableToLoad, operation: "loading \(name): \(words)")
         }
+        self.file = file
         self.handle = handle
         self.dependencies = dependencies
     }
@@ -41,14 +35,24 @@ final class Library: @unchecked Sendable {
         // that no other object gets the same path.
         if let remaining = dlopen(path, RTLD_NOW | RTLD_NOLOAD) {
             dlclose(remaining)
-        } else {
-            SystemCalls.close(file)
+            _ = Unmanaged.passRetained(file)
         }
     }
 
-    /// The function of a skel that takes calls; nil where there is none of that name.
     func entry(_ symbol: String) -> Entry? {
-        dlsym(handle, symbol).map { unsafeBitCast($0, to: Entry.self) }
+        typealias Function = @convention(c) (UInt64, UInt32, UnsafeMutablePointer<remote_arg>?) -> CInt
+        guard let function = dlsym(handle, symbol).map({ unsafeBitCast($0, to: Function.self) }) else {
+            return nil
+        }
+        return { (handle, scalars, arguments) throws(RemoteCallError) in
+            // `RemoteArgument` has the layout of the C union.
+            guard let base = arguments.baseAddress else {
+                return AEEResult(function(handle, scalars.rawValue, nil))
+            }
+            return base.withMemoryRebound(to: remote_arg.self, capacity: max(1, arguments.count)) {
+                AEEResult(function(handle, scalars.rawValue, $0))
+            }
+        }
     }
 
     /// Whether a library that another needs is part of the system here, as the C library is part of the
@@ -60,18 +64,5 @@ final class Library: @unchecked Sendable {
         guard !name.contains("/"), let handle = dlopen(name, RTLD_LAZY | RTLD_NOLOAD) else { return false }
         dlclose(handle)
         return true
-    }
-
-    private static func write(_ bytes: [UInt8], to file: CInt) -> Bool {
-        bytes.withUnsafeBytes { bytes in
-            var written = 0
-            while written < bytes.count {
-                let count = Glibc.write(file, bytes.baseAddress.map { $0 + written }, bytes.count - written)
-                if count < 0, errno == EINTR { continue }
-                guard count > 0 else { return false }
-                written += count
-            }
-            return true
-        }
     }
 }
