@@ -14,6 +14,8 @@ let package = Package(
         .library(name: "virtual-shell", type: .dynamic, targets: ["VirtualShell"]),
         // The DSP program as a library of the host, for the virtual DSP to load.
         .library(name: "htp_skel", type: .dynamic, targets: ["HTPProgram"]),
+        // What fastrpc-probe calls on the DSP, likewise.
+        .library(name: "fastrpc_probe_skel", type: .dynamic, targets: ["ProbeProgram"]),
         // remote.h and AEEStdErr.h, for modules in C.
         .library(name: "CRemote", targets: ["CRemote"]),
         .plugin(name: "HexagonIDLPlugin", targets: ["HexagonIDLPlugin"]),
@@ -34,16 +36,19 @@ let package = Package(
             name: "CDRM", path: "Sources/Shims/CDRM", pkgConfig: "libdrm", providers: [.apt(["libdrm-dev"])]),
 
         // Driver
+        // What codes mean and what to do about them; serves every floor above.
+        swiftTarget("ErrorCodes", floor: "Driver", []),
         swiftTarget("SharedMemory", floor: "Driver", ["CLinux", "CDRM"]),
         swiftTarget("FastRPCLibrary", floor: "Driver", ["CLinux", "SharedMemory"]),
-        swiftTarget("FastRPCKernel", floor: "Driver", ["SharedMemory"]),
+        swiftTarget("FastRPCKernel", floor: "Driver", ["ErrorCodes", "SharedMemory"]),
 
         // Messages
-        swiftTarget("RemoteCalls", floor: "Messages", []),
+        swiftTarget("RemoteCalls", floor: "Messages", ["ErrorCodes"]),
         // Generated from IDL/system: what the driver calls and answers.
         swiftTarget("SystemInterfaces", floor: "Messages", ["RemoteCalls"]),
         swiftTarget("ReverseTunnel", floor: "Messages", ["RemoteCalls", "SystemInterfaces"]),
-        swiftTarget("DSPQueue", floor: "Messages", ["SharedMemory", "FastRPCLibrary", "RemoteCalls"]),
+        swiftTarget(
+            "DSPQueue", floor: "Messages", ["ErrorCodes", "SharedMemory", "FastRPCLibrary", "RemoteCalls"]),
         swiftTarget("HexagonIDL", floor: "Messages", []),
 
         // SDK
@@ -51,12 +56,13 @@ let package = Package(
             "HexagonRPC", floor: "SDK",
             [
                 "RemoteCalls", "SystemInterfaces", "ReverseTunnel", "DSPQueue", "FastRPCLibrary",
-                "FastRPCKernel", "SharedMemory",
+                "FastRPCKernel", "SharedMemory", "ErrorCodes",
                 .product(name: "Logging", package: "swift-log"),
             ]),
 
         // HTP
         .target(name: "HTPProgram", dependencies: ["CRemote"], path: "Sources/HTP/HTPProgram"),
+        .target(name: "ProbeProgram", dependencies: ["CRemote"], path: "Sources/HTP/ProbeProgram"),
         swiftTarget("HTPInterface", floor: "HTP", ["HexagonRPC", "RemoteCalls"]),
         swiftTarget("HTPDevice", floor: "HTP", ["HTPInterface", "HexagonRPC"]),
 
@@ -108,10 +114,17 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tools/engine"),
+        // What fastrpc-probe looks at, tries and reports.
+        swiftTarget(
+            "Diagnosis", floor: "Tools",
+            [
+                "HexagonRPC", "HTPInterface", "SystemInterfaces", "RemoteCalls", "FastRPCKernel",
+                "FastRPCLibrary", "SharedMemory", "ErrorCodes",
+            ]),
         .executableTarget(
             name: "fastrpc-probe",
             dependencies: [
-                "HexagonRPC", "FastRPCLibrary", "SharedMemory",
+                "Diagnosis", "ErrorCodes",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tools/fastrpc-probe"),
@@ -161,11 +174,13 @@ let package = Package(
                 "SystemInterfaces", "ReverseTunnel", "DSPQueue",
                 "HexagonIDL",
                 "HexagonRPC", "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
-                "Tokenization",
+                "Tokenization", "ErrorCodes", "Diagnosis",
                 "Models", "Runtime", "Engine", "VirtualDSP", "CRemote", "engine-tool",
                 "VirtualChannel", "VirtualShell", "VirtualKernel", "VirtualMachine", "virtual-dsp", "CLinux",
             ],
-            path: "Tests/Unit"),
+            path: "Tests/Unit",
+            // What the probe's output is compared with.
+            exclude: ["Diagnosis/Snapshots"]),
         .testTarget(
             name: "DataTests",
             dependencies: [
@@ -179,7 +194,7 @@ let package = Package(
                 "ReverseTunnel", "DSPQueue", "HexagonIDL", "HexagonRPC", "HTPProgram", "GGUF", "Quantization",
                 "CPUKernels", "Tokenization", "Engine", "VirtualDSP", "VirtualChannel", "VirtualShell",
                 "VirtualKernel", "VirtualMachine", "QemuHost", "HTPInterface", "HTPDevice", "engine-tool",
-                "virtual-dsp", "dsp-client",
+                "virtual-dsp", "fastrpc-probe", "ErrorCodes", "Diagnosis", "dsp-client",
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.

@@ -15,11 +15,19 @@ extension FastRPCDevice {
     public func capability(
         _ attribute: DSPAttribute, domain: UInt32 = 0
     ) throws(FastRPCKernelError) -> UInt32 {
+        try capabilityReply(attribute, domain: domain).value
+    }
+
+    /// A capability, and whether the kernel wrote it over `domain`.
+    package func capabilityReply(
+        _ attribute: DSPAttribute, domain: UInt32 = 0
+    ) throws(FastRPCKernelError) -> (value: UInt32, isInDomain: Bool) {
         let untouched: UInt32 = 0x5afe_c0de
         var argument = CapabilityArgument(
             domain: domain, attribute: attribute.rawValue, value: untouched)
         try call(.information, &argument, "ask for capability \(attribute.rawValue)")
-        return argument.value == untouched ? argument.domain : argument.value
+        let isInDomain = argument.value == untouched
+        return (isInDomain ? argument.domain : argument.value, isInDomain)
     }
 
     /// Changes a setting of this device: `FASTRPC_IOCTL_SET_OPTION`.

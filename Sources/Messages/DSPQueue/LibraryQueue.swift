@@ -1,3 +1,4 @@
+import ErrorCodes
 import FastRPCLibrary
 import RemoteCalls
 import Synchronization
@@ -381,7 +382,7 @@ extension LibraryQueue {
     }
 }
 
-private let lostSessionAdvice = "the process on the DSP has ended; close the session and open it again"
+private let lostSessionAdvice = ErrorCodes.advice(0x8000_040d)
 
 /// `struct dspqueue_buffer`, 24 bytes.
 private struct BufferRecord: BitwiseCopyable {

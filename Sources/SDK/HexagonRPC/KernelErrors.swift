@@ -1,3 +1,4 @@
+import ErrorCodes
 import Glibc
 import RemoteCalls
 import SharedMemory
@@ -50,7 +51,7 @@ extension RemoteCallError {
         case .dsp(let status):
             self.init(
                 AEEResult(rawValue: status), operation: error.operation,
-                advice: advice.isEmpty ? Advice.forDSP(status) : advice)
+                advice: advice.isEmpty ? ErrorCodes.advice(status) : advice)
         case .argument(let reason):
             self.init(.badParameter, operation: "\(error.operation): \(reason)", advice: advice)
         }
@@ -66,34 +67,10 @@ extension RemoteCallError {
 }
 
 extension Advice {
-    /// What to do about a DSP's status that comes with any request.
-    static func forDSP(_ status: UInt32) -> String {
-        switch status {
-        case 0x8000_0402, 2:
-            "the process on the DSP has no memory left: unmap buffers, spread the work over more sessions, or "
-                + "close other programs that use the DSP"
-        case 0x8000_0414: "this firmware does not know the request"
-        case _ where AEEResult(rawValue: status).isSessionLost:
-            "the process on the DSP has ended: close this session and begin a new one"
-        default: ""
-        }
-    }
-
     /// What to do where a process cannot be created of a shell.
     static func process(_ error: FastRPCKernelError, shell: String) -> String {
         switch error.cause {
-        case .dsp(0x8000_0416), .dsp(0x8000_054f), .dsp(0x8000_0600):
-            "the DSP refuses the shell: \(shell) and the DSP's firmware are of different builds, or the DSP has "
-                + "no room for another process; install shell and firmware of the same release (the "
-                + "QC_IMAGE_VERSION_STRING in both must agree, fastrpc-probe compares them)"
-        case .dsp(0x8000_0402), .dsp(2):
-            "the DSP has no memory for another process: end other programs that use it"
-        case .errno(ECONNREFUSED):
-            "this node refuses signed processes: ask for unsigned modules, or get access to the node ending in "
-                + "-secure"
-        case .errno(ENOMEM):
-            "the kernel has no contiguous memory for the process: end other programs that use the DSP, or boot "
-                + "with a larger cma= area"
+        case .dsp(let status): ErrorCodes.advice(status, in: .createProcess, paths: ["shell": shell])
         default: error.advice
         }
     }

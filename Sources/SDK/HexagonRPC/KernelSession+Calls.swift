@@ -1,3 +1,4 @@
+import ErrorCodes
 import Glibc
 import RemoteCalls
 import SharedMemory
@@ -160,10 +161,8 @@ extension KernelSession {
         switch error.result.withoutOffset {
         case AEEResult.unableToLoad.withoutOffset, AEEResult.noSuchFile: remedy = moduleFiles.advice
         case AEEResult.noSuchSymbol.withoutOffset:
-            remedy =
-                "the module has no function of the name after the ? in the URI: correct the URI, or export "
-                + "<interface>_skel_handle_invoke from the module"
-        case .noMemory: remedy = Advice.forDSP(2)
+            remedy = ErrorCodes.advice(error.result.rawValue, in: .openModule)
+        case .noMemory: remedy = ErrorCodes.advice(error.result.rawValue)
         default: remedy = isLoader || error.advice.isEmpty ? Advice.open : error.advice
         }
         let text = isLoader && !error.advice.isEmpty ? " (the DSP says: \(error.advice))" : ""

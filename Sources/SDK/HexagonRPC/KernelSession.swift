@@ -52,7 +52,8 @@ final class KernelSession: TransportSession {
         logger[metadataKey: "dsp"] = "\(domain)"
         let server = Self.server(options, configuration, moduleFiles, memory, logger)
         listener = try Listener(
-            node: node, server: server, logger: logger, timeout: options.startTimeout
+            node: node, server: server, logger: logger, timeout: options.startTimeout,
+            observe: options.observe
         ) { [state, logger] error in
             // An end that was asked for is none to tell of.
             if !state.isEndingOnPurpose {
@@ -69,7 +70,10 @@ final class KernelSession: TransportSession {
         _ memory: KernelMemory, _ logger: Logger
     ) -> ReverseServer {
         let log: @Sendable (String) -> Void = { message in
-            for line in DSPLogLine.lines(message) { logger.log(level: line.level, "\(line.text)") }
+            for line in DSPLogLine.lines(message) {
+                logger.log(level: line.level, "\(line.text)")
+                if line.level >= .warning { options.observe?(.warning(line.text)) }
+            }
         }
         let reverse = KernelReverseMemory(memory)
         return ReverseServer(services: [
@@ -78,6 +82,7 @@ final class KernelSession: TransportSession {
                 environment: options.environment, log: log, shared: reverse,
                 observe: { name, error in
                     files.note(name, error)
+                    options.observe?(.file(name, isFound: error == nil))
                     logger.debug(
                         "the DSP opens a file",
                         metadata: ["name": "\(name)", "result": "\(error?.rawValue ?? 0)"])

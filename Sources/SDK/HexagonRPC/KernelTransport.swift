@@ -53,6 +53,8 @@ public struct KernelTransport: Transport {
         package var files = HostFiles()
         /// Where the dma-heaps are.
         package var heapDirectory = "/dev/dma_heap"
+        /// Is told what the process on the DSP wants of the host, from several threads.
+        package var observe: (@Sendable (ListenerEvent) -> Void)?
 
         /// The usual: the nodes in `/dev`, the machine's shell, the environment's search path.
         public init() {}
@@ -107,6 +109,19 @@ public struct KernelTransport: Transport {
             result[attribute] = value
         }
         return result.isEmpty ? nil : result
+    }
+}
+
+extension KernelTransport {
+    /// Whether the kernel writes the answer to a question about capabilities over the domain, as kernels before
+    /// July 2024 do. ``capabilities(of:)`` reads it there.
+    package func answersInDomain(_ domain: Domain) throws(RemoteCallError) -> Bool {
+        let device = try openNode(domain, unsignedModules: true)
+        do throws(FastRPCKernelError) {
+            return try device.capabilityReply(.architectureVersion).isInDomain
+        } catch {
+            throw RemoteCallError(error)
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 import DSPQueue
+import ErrorCodes
 import Synchronization
 
 /// A session through libcdsprpc.
@@ -38,7 +39,7 @@ public final class LibrarySession: TransportSession {
         let text = sessionURI(uri)
         var handle: UInt64 = 0
         let status = library.open(uri: text, handle: &handle)
-        try check(status, "open \(text)", Advice.open)
+        try check(status, "open \(text)", .openModule, or: Advice.open)
         handles.withLock { _ = $0.insert(handle) }
         return handle
     }
@@ -56,7 +57,7 @@ public final class LibrarySession: TransportSession {
             let result = AEEResult(status)
             throw RemoteCallError(
                 result, operation: "call method \(scalars.method) of a module on \(configuration.domain)",
-                advice: Advice.call(result))
+                advice: Advice.about(result, in: .call, or: Advice.invoke))
         }
     }
 
@@ -84,7 +85,7 @@ public final class LibrarySession: TransportSession {
         let status = library.map(
             domain: effectiveDomain, descriptor: descriptor, address: address, byteCount: byteCount,
             flags: flag.rawValue)
-        try check(status, "map \(byteCount) bytes on \(configuration.domain)", Advice.map)
+        try check(status, "map \(byteCount) bytes on \(configuration.domain)", .map, or: Advice.map)
     }
 
     /// `fastrpc_munmap`
@@ -150,13 +151,13 @@ public final class LibrarySession: TransportSession {
     }
 
     private func check(
-        _ status: CInt, _ operation: @autoclosure () -> String, _ advice: String = ""
+        _ status: CInt, _ operation: @autoclosure () -> String, _ situation: ErrorCode.Situation = .library,
+        or usual: String = ""
     ) throws(RemoteCallError) {
         guard status == 0 else {
             let result = AEEResult(status)
-            let usual = Advice.call(result)
             throw RemoteCallError(
-                result, operation: operation(), advice: usual == Advice.lost ? usual : advice)
+                result, operation: operation(), advice: Advice.about(result, in: situation, or: usual))
         }
     }
 }

@@ -1,3 +1,5 @@
+import ErrorCodes
+
 /// Reaches DSPs through `libcdsprpc.so`, Qualcomm's own user-space library or one that stands in for it.
 ///
 /// ```swift
@@ -63,20 +65,19 @@ extension FastRPCLibrary {
     }
 }
 
-/// What to do about failures that have a usual cause.
+/// What to do about failures whose code says nothing in particular; for codes there is the table.
 enum Advice {
     static let open =
         "fastrpc-probe tells whether node, permission, firmware or the module's search path is the cause"
     static let invoke = "a module of another version than this program, or a DSP process that has ended"
     static let map = "the session's address space may be full (about 3.5 GB), or no module is open yet"
-    static let lost =
-        "the process on the DSP has ended or the DSP was restarted: close the session and open it again"
 
-    /// Advice about a failed call; some codes say that the session is gone.
-    static func call(_ result: AEEResult) -> String {
-        switch result.rawValue {
-        case 39, 46, 104, 0x8000_040d: lost
-        default: invoke
-        }
+    /// Advice of the table about a code in a situation, or else the usual one for the situation.
+    static func about(
+        _ result: AEEResult, in situation: ErrorCode.Situation, or usual: String = ""
+    ) -> String {
+        let advice = ErrorCodes.advice(result.rawValue, in: situation)
+        guard advice.isEmpty, !result.isSessionLost else { return advice }
+        return usual
     }
 }

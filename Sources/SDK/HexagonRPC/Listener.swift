@@ -17,12 +17,13 @@ final class Listener: Sendable {
     ///   - whenOver: is told why there will be no more calls; may be called before this returns.
     init(
         node: FastRPCAllocator, server: ReverseServer, logger: Logger, timeout: Duration,
+        observe: (@Sendable (ListenerEvent) -> Void)? = nil,
         whenOver: @escaping @Sendable (FastRPCKernelError) -> Void
     ) throws(RemoteCallError) {
         // Shared with the thread, which may outlive this initializer.
         let outcome = Outcome()
         thread = try ServiceThread("fastrpc-listen") {
-            let loop = ListenerLoop(node: node, server: server, logger: logger)
+            let loop = ListenerLoop(node: node, server: server, logger: logger, observe: observe)
             do throws(FastRPCKernelError) {
                 try loop.begin()
             } catch {
@@ -83,16 +84,21 @@ private final class ListenerLoop {
     private let node: FastRPCAllocator
     private let server: ReverseServer
     private let logger: Logger
+    private let observe: (@Sendable (ListenerEvent) -> Void)?
     private var interface = Interface.current
     /// Where requests arrive; large enough for most, so that `get_in_bufs2` is rare.
     private var room = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 10, alignment: 8)
     /// The primitives of a call: four words there, four back.
     private let words = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: 8)
 
-    init(node: FastRPCAllocator, server: ReverseServer, logger: Logger) {
+    init(
+        node: FastRPCAllocator, server: ReverseServer, logger: Logger,
+        observe: (@Sendable (ListenerEvent) -> Void)?
+    ) {
         self.node = node
         self.server = server
         self.logger = logger
+        self.observe = observe
         words.initialize(repeating: 0)
     }
 
@@ -146,6 +152,7 @@ private final class ListenerLoop {
                 (result, reply) =
                     request.map { server.handle(call.handle, scalars: call.scalars, request: $0) }
                     ?? (.noMemory, [])
+                observe?(ListenerEvent(handle: call.handle, scalars: call.scalars, result))
             } catch {
                 (result, reply) = (RemoteCallError(error).result, [])
             }

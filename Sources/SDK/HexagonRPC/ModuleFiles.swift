@@ -2,20 +2,27 @@ import RemoteCalls
 import Synchronization
 
 /// Where the DSP's modules are looked for, and what it has asked for while one was opened.
-final class ModuleFiles: Sendable {
+package final class ModuleFiles: Sendable {
     /// Every folder, in order.
     let folders: [String]
     private let record = Mutex<[(name: String, error: AEEResult?)]>([])
 
     init(_ options: KernelTransport.Options) {
-        let environment = options.environment
-        let variable = environment["DSP_LIBRARY_PATH"] ?? environment["ADSP_LIBRARY_PATH"] ?? ""
         folders =
-            options.modulePath + variable.split(separator: ";").map(String.init)
-            + BoardFolders(files: options.files, environment: environment).folders.map {
-                options.files.root + $0
-            }
-            + ["/usr/lib/rfsa/adsp", "/usr/lib/dsp", "/vendor/dsp"].map { options.files.root + $0 }
+            options.modulePath + Self.variableFolders(options.environment)
+            + Self.systemFolders(options.files, options.environment).map { options.files.root + $0 }
+    }
+
+    /// The folders of `DSP_LIBRARY_PATH` or else `ADSP_LIBRARY_PATH`.
+    package static func variableFolders(_ environment: [String: String]) -> [String] {
+        let variable = environment["DSP_LIBRARY_PATH"] ?? environment["ADSP_LIBRARY_PATH"] ?? ""
+        return variable.split(separator: ";").map(String.init)
+    }
+
+    /// The folders that are searched on every machine, after those: the board's and the default ones.
+    package static func systemFolders(_ files: HostFiles, _ environment: [String: String]) -> [String] {
+        BoardFolders(files: files, environment: environment).folders
+            + ["/usr/lib/rfsa/adsp", "/usr/lib/dsp", "/vendor/dsp"]
     }
 
     /// Notes that the DSP tried to open a file.

@@ -42,6 +42,7 @@ extension VirtualTree {
             files["\(folder)/fastrpc_shell_\(domain.id)"] = shell
             if domain.takesUnsigned { files["\(folder)/fastrpc_shell_unsigned_\(domain.id)"] = shell }
         }
+        addDeviceTree(domain, index, sessions: machine.sessions)
         guard isRunning else { return }
         for (number, node) in domain.nodes.enumerated() {
             let isClosed = scenario == .noPermission || scenario == .plainNodeOnly && node.isSecure
@@ -49,6 +50,19 @@ extension VirtualTree {
             // Miscellaneous devices get minor numbers from above.
             let name = node.path.dropFirst("/dev/".count)
             addText("/sys/class/misc/\(name)/dev", "10:\(120 - 2 * index - number)\n")
+        }
+    }
+
+    /// What the device tree says of a DSP: its memory, the node that the driver binds to, and its context banks.
+    private mutating func addDeviceTree(_ domain: VirtualKernel.Domain, _ index: Int, sessions: Int) {
+        let base = "/sys/firmware/devicetree/base"
+        addText("\(base)/reserved-memory/\(domain.name)@\(index + 8)6700000/no-map", "")
+        let fastRPC = "\(base)/soc@0/remoteproc@\(index + 1)000000/glink-edge/fastrpc"
+        addText("\(fastRPC)/compatible", "qcom,fastrpc\0")
+        addText("\(fastRPC)/label", "\(domain.name)\0")
+        addText("\(fastRPC)/memory-region", "\0\0\0\u{1}")
+        for session in 1...max(1, sessions) {
+            addText("\(fastRPC)/compute-cb@\(session)/compatible", "qcom,fastrpc-compute-cb\0")
         }
     }
 

@@ -16,6 +16,19 @@ struct GeneratedFilesTests {
         #expect(try CSkel.generate(unit) == Repository.text("Sources/HTP/HTPProgram/htp_skel.c"))
     }
 
+    @Test("The files generated from fastrpc_probe.idl are what the compiler generates today")
+    func probe() throws {
+        let idl = Repository.root.appendingPathComponent("IDL/fastrpc_probe.idl").path
+        let unit = try IDLCompiler { FileManager.default.contents(atPath: $0).map(Array.init) }.compile(idl)
+        let program = "Sources/HTP/ProbeProgram"
+        #expect(unit.warnings.isEmpty)
+        #expect(
+            try SwiftStub.generate(unit, name: "FastRPCProbe", importing: "RemoteCalls")
+                == Repository.text("Sources/Tools/Diagnosis/Sessions/FastRPCProbe.swift"))
+        #expect(try CHeader.generate(unit) == Repository.text("\(program)/include/fastrpc_probe.h"))
+        #expect(try CSkel.generate(unit) == Repository.text("\(program)/fastrpc_probe_skel.c"))
+    }
+
     /// The files of SystemInterfaces, with the interfaces that they are generated from.
     static let systemSources = [
         "Remotectl": "remotectl", "Remotectl1": "remotectl1", "DSPQueueRPC": "dspqueue_rpc",
