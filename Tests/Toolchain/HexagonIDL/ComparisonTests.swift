@@ -273,7 +273,8 @@ enum KnownDifference {
     ]
     /// Only we reject.
     static let weReject = [
-        "handles of interfaces are not supported", "expected a type, found '>'", "which is no number",
+        "handles of interfaces are not supported", "expected a type, found '>'", "is declared twice",
+        "which is no number",
         "apostrophe",
         "begins with an underscore",
         "is named like its type", "that C would call",
