@@ -41,7 +41,7 @@ import Testing
     @Test func devices() throws {
         let object = try json(["devices", "--json"])
         let devices = try #require(object["devices"] as? [[String: Any]])
-        #expect(devices.compactMap { $0["name"] as? String } == ["cpu", "htp0", "sim0"])
+        #expect(devices.compactMap { $0["name"] as? String } == ["cpu", "htp0", "sim0", "qemu0"])
     }
 
     @Test func promptsFromEverywhere() throws {
