@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Quantisation and matrix product, the same sources as Hexagon machine code and on this machine.
@@ -96,7 +97,7 @@ struct ProductCase: CustomStringConvertible {
         let shapes = [
             (32, 32, 1), (33, 96, 2), (100, 64, 3), (1, 160, 4), (64, 1056, 5), (70, 2080, 6), (31, 4096, 1),
         ]
-        var generator = Generator()
+        var generator = SeededGenerator(7)
         var cases: [ProductCase] = []
         for bits in [4, 8] {
             for (out, columns, rows) in shapes {
@@ -113,7 +114,7 @@ struct ProductCase: CustomStringConvertible {
 
     private init(
         _ bits: Int, _ out: Int, _ columns: Int, _ rows: Int, _ activationKind: ActivationKind,
-        _ exponentKind: ExponentKind, _ generator: inout Generator
+        _ exponentKind: ExponentKind, _ generator: inout SeededGenerator
     ) {
         (self.bits, self.out, self.columns, self.rows) = (bits, out, columns, rows)
         (self.activationKind, self.exponentKind) = (activationKind, exponentKind)
@@ -216,19 +217,6 @@ struct ProductCase: CustomStringConvertible {
             }
         }
         return results
-    }
-}
-
-/// The same numbers in every run.
-private struct Generator: RandomNumberGenerator {
-    var state: UInt64 = 7
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }
 
