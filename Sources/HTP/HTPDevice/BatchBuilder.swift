@@ -13,6 +13,7 @@ package struct BatchBuilder {
     /// The buffers that operations name.
     private(set) var buffers: [DeviceBuffer] = []
     private(set) var operations: [BatchOperation] = []
+    private var shared: [DeviceBuffer] = []
 
     package init() {}
 
@@ -33,6 +34,12 @@ package struct BatchBuilder {
         }
     }
 
+    /// The host reads and writes all of a buffer between submissions: the DSP's caches forget it before and write it
+    /// back after each.
+    package mutating func share(_ buffer: DeviceBuffer) {
+        shared.append(buffer)
+    }
+
     private func index(of buffer: DeviceBuffer) -> Int? {
         buffers.firstIndex { $0 === buffer }
     }
@@ -51,6 +58,9 @@ package struct BatchBuilder {
             let entry = FieldWriter(base: next)
             entry.store(buffer.memory.descriptor, at: BatchLayout.BufferEntry.descriptor)
             entry.store(UInt64(buffer.memory.byteCount), at: BatchLayout.BufferEntry.byteCount)
+            if shared.contains(where: { $0 === buffer }) {
+                entry.store(BatchLayout.refreshAndPublish, at: BatchLayout.BufferEntry.flags)
+            }
             next += BatchLayout.bufferEntryBytes
         }
         for operation in operations {

@@ -10,6 +10,8 @@ package enum BatchLayout {
     package static let buffersMax = 64
     package static let rowsMax = 4096
     package static let positionsMax = 1 << 30
+    package static let headSizeMax = 1024
+    package static let headsMax = 1024
 
     /// Byte offsets in the header.
     package enum Header {
@@ -63,6 +65,9 @@ package enum BatchLayout {
         package static let stride = 4
         package static let offset = 8
     }
+
+    /// `HTP_BUFFER_REFRESH` and `HTP_BUFFER_PUBLISH`
+    package static let refreshAndPublish: UInt32 = 3
 
     /// `HTP_MATMUL_SAME_SOURCE`
     package static let sameSource: UInt32 = 1

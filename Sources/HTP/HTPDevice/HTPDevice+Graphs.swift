@@ -10,10 +10,14 @@ package struct GraphBatch: Sendable {
 }
 
 extension HTPDevice {
-    /// A buffer for a graph's tensors, all zeros; the device keeps it mapped until ``release(graphBuffer:)``.
-    package func makeBuffer(byteCount: Int) throws -> DeviceBuffer {
+    /// A buffer for a graph's tensors; the device keeps it mapped until ``release(graphBuffer:)``.
+    ///
+    /// - Parameter isZeroed: whether it is all zeros; otherwise who made it decides, and no memory is touched.
+    package func makeBuffer(byteCount: Int, isZeroed: Bool = true) throws -> DeviceBuffer {
         let buffer = try allocate(max(byteCount, 1))
-        try buffer.withBytes(.write) { _ = $0.initializeMemory(as: UInt8.self, repeating: 0) }
+        if isZeroed {
+            try buffer.withBytes(.write) { _ = $0.initializeMemory(as: UInt8.self, repeating: 0) }
+        }
         graphBuffers.append(buffer)
         return buffer
     }
@@ -85,10 +89,12 @@ extension HTPDevice {
     func submit(
         _ buffer: DeviceBuffer, offset: Int, byteCount: Int, _ report: inout BatchReport, operation: String
     ) throws {
-        var failure: RemoteCallError?
-        do throws(RemoteCallError) {
-            _ = try program.submit(
-                fd: buffer.memory.descriptor, offset: UInt64(offset), size: UInt64(byteCount))
+        var failure: (any Error)?
+        do {
+            try withProgram { program in
+                _ = try program.submit(
+                    fd: buffer.memory.descriptor, offset: UInt64(offset), size: UInt64(byteCount))
+            }
         } catch {
             failure = error
         }

@@ -31,10 +31,15 @@ package final class HTPDevice {
     package let name: String
     /// What kind of device it is, such as `simulator`.
     package let kind: String
-    package let hardware: Hardware
+    package private(set) var hardware: Hardware
 
-    let session: Session
-    let program: HTP<RemoteHandle>
+    /// None while a new session begins, or after that failed.
+    private var connection: Connection?
+    private let transport: any Transport
+    private let configuration: SessionConfiguration
+    private let threads: Int
+    /// How much power the DSP may take, in fresh sessions, too.
+    private var power: PowerLevel
     var weights: [Weights] = []
     var weightBuffers: [DeviceBuffer] = []
     /// Command buffers, inputs and results.
@@ -50,17 +55,62 @@ package final class HTPDevice {
         configuration: SessionConfiguration = SessionConfiguration(), threads: Int = 0,
         power: PowerLevel = .full
     ) throws {
-        self.name = name
-        self.kind = kind
-        session = try Session(transport, configuration)
-        program = HTP(try ProgramFile.open(in: session))
-        // The program's own level is full; an older one knows no other.
-        if power != .full { try program.power(level: power.rawValue) }
-        try program.start(threads: UInt32(threads))
-        let found = try program.hardware()
-        hardware = Hardware(
-            architecture: Int(found.arch), threads: Int(found.threads), vectorUnits: Int(found.hvxUnits),
-            vtcmBytes: Int(clamping: found.vtcmBytes))
+        (self.name, self.kind, self.threads, self.power) = (name, kind, threads, power)
+        (self.transport, self.configuration) = (transport, configuration)
+        let connection = try Connection(transport, configuration)
+        hardware = try connection.start(threads, power)
+        self.connection = consume connection
+    }
+
+    /// A session with the program in it.
+    private struct Connection: ~Copyable {
+        // Closed in this order.
+        let program: HTP<RemoteHandle>
+        let session: Session
+
+        init(_ transport: any Transport, _ configuration: SessionConfiguration) throws {
+            let session = try Session(transport, configuration)
+            program = HTP(try ProgramFile.open(in: session))
+            self.session = session
+        }
+
+        func call<Result>(_ body: (borrowing HTP<RemoteHandle>) throws -> Result) rethrows -> Result {
+            try body(program)
+        }
+
+        func start(_ threads: Int, _ power: PowerLevel) throws -> Hardware {
+            // The program's own level is full; an older one knows no other.
+            if power != .full { try program.power(level: power.rawValue) }
+            try program.start(threads: UInt32(threads))
+            let found = try program.hardware()
+            return Hardware(
+                architecture: Int(found.arch), threads: Int(found.threads),
+                vectorUnits: Int(found.hvxUnits), vtcmBytes: Int(clamping: found.vtcmBytes))
+        }
+    }
+
+    /// Begins a fresh session in place of one that failed; buffers stay and are mapped again.
+    package func reopen() throws {
+        // The old one first: a DSP has few, and this one's place may be wanted.
+        connection = nil
+        let fresh = try Connection(transport, configuration)
+        hardware = try fresh.start(threads, power)
+        connection = consume fresh
+        for buffer in weightBuffers + graphBuffers + [context].compactMap(\.self) { try map(buffer) }
+    }
+
+    /// Chooses how much power the DSP may take, from now on.
+    package func setPower(_ level: PowerLevel) throws {
+        try withProgram { try $0.power(level: level.rawValue) }
+        power = level
+    }
+
+    private static let noSession = HTPError("the DSP has no session any more")
+
+    /// Calls the program.
+    func withProgram<Result>(_ body: (borrowing HTP<RemoteHandle>) throws -> Result) throws -> Result {
+        guard let result = try connection?.call(body) else { throw Self.noSession }
+        return result
     }
 
     deinit {
@@ -78,20 +128,25 @@ package final class HTPDevice {
 
     /// Allocates a shared buffer and maps it for the DSP process and for the program.
     func allocate(_ byteCount: Int) throws -> DeviceBuffer {
-        let buffer = DeviceBuffer(try session.allocator.allocate(byteCount: byteCount))
-        try session.map(buffer.memory)
+        guard let allocator = connection?.session.allocator else { throw Self.noSession }
+        let buffer = DeviceBuffer(try allocator.allocate(byteCount: byteCount))
+        try map(buffer)
+        return buffer
+    }
+
+    private func map(_ buffer: DeviceBuffer) throws {
+        guard try connection?.session.map(buffer.memory) != nil else { throw Self.noSession }
         do {
-            try program.map(fd: buffer.memory.descriptor, size: UInt64(buffer.memory.byteCount))
+            try connection?.program.map(fd: buffer.memory.descriptor, size: UInt64(buffer.memory.byteCount))
         } catch {
-            try? session.unmap(buffer.memory)
+            try? connection?.session.unmap(buffer.memory)
             throw error
         }
-        return buffer
     }
 
     /// Undoes ``allocate(_:)``. A DSP that no longer answers has nothing mapped, so failures are ignored.
     func release(_ buffer: DeviceBuffer) {
-        try? program.unmap(fd: buffer.memory.descriptor)
-        try? session.unmap(buffer.memory)
+        try? connection?.program.unmap(fd: buffer.memory.descriptor)
+        try? connection?.session.unmap(buffer.memory)
     }
 }

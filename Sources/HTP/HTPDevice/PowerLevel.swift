@@ -8,10 +8,3 @@ public enum PowerLevel: UInt32, CaseIterable, Hashable, Sendable {
     /// Low clocks.
     case saving = 2
 }
-
-extension HTPDevice {
-    /// Chooses a level, from now on.
-    package func setPower(_ level: PowerLevel) throws {
-        try program.power(level: level.rawValue)
-    }
-}

@@ -57,7 +57,7 @@ extension LanguageModel {
                 result.end = .contextFull
                 break
             }
-            logits = try executor.evaluate(CollectionOfOne(token), outputs: .last)
+            logits = try executor.evaluate(CollectionOfOne(token), outputs: .last, .generation)
         }
         emit(detokenizer.finish())
         result.generateSeconds = clock.lap()

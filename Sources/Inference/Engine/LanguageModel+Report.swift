@@ -57,7 +57,7 @@ extension LanguageModel {
             multiplyAdds: counters.multiplyAdds, offloadedMultiplyAdds: counters.offloadedMultiplyAdds,
             messages: counters.messages, bytesToDSP: counters.bytesToDSP, bytesFromDSP: counters.bytesFromDSP,
             recoveries: counters.recoveries, dspSeconds: Double(counters.dspMicroseconds) * 1e-6,
-            refusals: executor.plan.refusals)
+            refusals: executor.plan.refusedProducts(executor.graph))
     }
 
     /// The devices and what they hold.
@@ -71,12 +71,13 @@ extension LanguageModel {
             modelBytes: executor.cpuModelBytes, contextBytes: executor.cacheBytes,
             computeBytes: executor.activationBytes)
         return [cpu]
-            + executor.devices.map { device in
-                DeviceReport(
+            + executor.deviceGraphs.map { graph in
+                let device = graph.device
+                return DeviceReport(
                     name: device.name, kind: device.kind,
                     arch: "v" + String(device.hardware.architecture, radix: 16), sessions: 1, totalBytes: nil,
-                    freeBytes: nil, modelBytes: device.modelBytes, contextBytes: 0,
-                    computeBytes: device.contextBytes)
+                    freeBytes: nil, modelBytes: device.modelBytes, contextBytes: graph.cacheBytes,
+                    computeBytes: device.contextBytes - graph.cacheBytes)
             }
     }
 }

@@ -9,15 +9,27 @@ package struct ActivationMemory: Sendable {
     package let count: Int
 
     /// Lays out the tensors for batches of at most `rows` tokens, of which `outputRows` have logits.
-    package init(_ graph: Graph, rows: Int, outputRows: Int) {
+    ///
+    /// - Parameters:
+    ///   - operations: only tensors of these have a place; nil for all.
+    ///   - fused: operations that are computed together with their successor.
+    package init(
+        _ graph: Graph, rows: Int, outputRows: Int, of operations: Set<Int>? = nil, fused: Set<Int> = []
+    ) {
         // A tensor lives from the operation that writes it to the last that reads or changes it.
         var firstUse: [Int?] = Array(repeating: nil, count: graph.tensors.count)
         var lastUse = Array(repeating: 0, count: graph.tensors.count)
         for (index, operation) in graph.operations.enumerated() {
             for tensor in operation.inputs + [operation.output].compactMap({ $0 }) {
                 firstUse[tensor] = firstUse[tensor] ?? index
-                lastUse[tensor] = index
+                lastUse[tensor] = fused.contains(index) ? index + 1 : index
             }
+        }
+        if let operations {
+            let used = operations.flatMap {
+                graph.operations[$0].inputs + [graph.operations[$0].output].compactMap(\.self)
+            }
+            for tensor in Set(graph.tensors.indices).subtracting(used) { firstUse[tensor] = nil }
         }
         // The caller reads the logits after the last operation.
         lastUse[graph.logits] = graph.operations.count

@@ -1,5 +1,6 @@
 import CPUKernels
 import GGUF
+import HTPDevice
 import Models
 import Quantization
 
@@ -66,6 +67,18 @@ final class CPUWeights {
         }
         self.matrices = matrices
         self.vectors = vectors
+    }
+
+    /// A matrix as a DSP takes it.
+    func repackable(_ weight: Int) throws -> WeightMatrix {
+        let tensor = matrices[weight].tensor
+        let name = "\(path): tensor \(quoted(tensor.name))"
+        guard let format = WeightMatrix.format(of: tensor.type) else {
+            throw RuntimeError("\(name) cannot be repacked")
+        }
+        return try WeightMatrix(
+            name: name, format: format, rows: tensor.rowCount, columns: tensor.rowLength,
+            bytes: matrices[weight].bytes)
     }
 
     private static func product(_ type: TensorType, _ kernels: cpu_kernels) -> Product {

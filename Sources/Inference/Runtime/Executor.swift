@@ -14,6 +14,12 @@ package final class Executor {
         case all
     }
 
+    /// What a call of ``evaluate(_:outputs:_:)`` is for.
+    package enum Phase: Sendable {
+        case prompt
+        case generation
+    }
+
     package struct Options: Sendable {
         /// CPU threads.
         package var threads: Int
@@ -21,6 +27,10 @@ package final class Executor {
         package var contextLength: Int
         /// Tokens computed at once.
         package var batch: Int
+        /// Which phases run on the devices.
+        package var placement = Placement.all
+        /// Gets what the user should know, a line each: a DSP that failed.
+        package var onNotice: (@Sendable (String) -> Void)?
         /// Tokens of a batch whose logits may be wanted; a vocabulary's logits are large.
         package var outputRows: Int { min(batch, 32) }
 
@@ -36,9 +46,11 @@ package final class Executor {
     package let devices: [HTPDevice]
     package let options: Options
     /// Tokens in the cache.
-    package private(set) var position = 0
+    package var position: Int { cached.count }
+    /// Those tokens.
+    var cached: [CachedToken] = []
     package internal(set) var counters = ExecutionCounters()
-    /// Bytes of the cache with a full context.
+    /// Bytes of the cache outside the devices with a full context.
     package var cacheBytes: Int { cache.byteCount }
     /// Bytes of activations.
     package var activationBytes: Int { memory.count * MemoryLayout<Float>.size }
@@ -46,7 +58,8 @@ package final class Executor {
     /// Bytes of the weights that the CPU reads.
     package var cpuModelBytes: Int {
         var used: Set<Int> = []
-        for (operation, place) in zip(graph.operations, plan.places) where place == .cpu {
+        let isAlone = options.placement != .all
+        for (operation, place) in zip(graph.operations, plan.places) where place == .cpu || isAlone {
             if let weight = operation.weight { used.insert(weight) }
         }
         return used.reduce(0) { $0 + weights.matrices[$1].tensor.byteCount }
@@ -56,8 +69,14 @@ package final class Executor {
     let pool: ThreadPool
     let weights: CPUWeights
     let cache: KeyValueCache
-    /// For each segment on a DSP, its products.
-    private let offloaded: [OffloadedProducts?]
+    /// What each device computes.
+    package let deviceGraphs: [DeviceGraph]
+    /// No device can be used any more.
+    var hasLostDevices = false
+    /// Failures since the last success.
+    var failuresInSequence = 0
+    /// Whether a failure was reported: nil for not, true for the loss of all devices.
+    var hasTold: Bool?
     private let memory: ActivationMemory
     private let activations: UnsafeMutablePointer<Float>
     /// Room for a batch of quantised activations of the widest product.
@@ -75,16 +94,26 @@ package final class Executor {
         self.options = options
         self.kernels = kernels
         pool = ThreadPool(threads: options.threads)
-        plan = try Plan(graph, file: file, deviceCount: devices.count)
-        weights = try CPUWeights(graph, file: file, kernels: kernels)
-        cache = try KeyValueCache(graph.shape, capacity: options.contextLength)
+        let plan = try Plan(
+            graph, file: file, deviceCount: options.placement == .none ? 0 : devices.count)
+        let weights = try CPUWeights(graph, file: file, kernels: kernels)
+        (self.plan, self.weights) = (plan, weights)
         memory = ActivationMemory(graph, rows: options.batch, outputRows: options.outputRows)
         guard PhysicalMemory.bytes(MemoryLayout<Float>.size, memory.count) != nil else {
             throw RuntimeError(
                 "\(file.path): the activations of \(options.batch) tokens do not fit into memory; "
                     + "choose a smaller batch (-b)")
         }
-        offloaded = try Self.load(graph, plan, weights, devices, pool, options)
+        deviceGraphs = try devices.enumerated().map { [pool] index, device in
+            try DeviceGraph(
+                device, index: index, graph, plan, weights, pool, options,
+                changesSides: options.placement == .prompt)
+        }
+        cache = try KeyValueCache(
+            graph.shape, capacity: options.contextLength,
+            shared: try deviceGraphs.reduce(into: [:]) { layers, device in
+                layers.merge(try device.cacheLayers()) { $1 }
+            })
         activations = .allocate(capacity: memory.count)
         activations.initialize(repeating: 0, count: memory.count)
         let widest = graph.weights.map(\.columns).max() ?? 0
@@ -102,9 +131,10 @@ package final class Executor {
     /// - Parameters:
     ///   - tokens: 1 to `options.batch` ids below the vocabulary's size.
     ///   - outputs: whose logits are wanted; of all only where there are at most `options.outputRows` tokens.
+    ///   - phase: decides where it runs, see ``Placement``.
     /// - Returns: a row of `shape.vocabulary` floats per wanted token, valid until the next call.
     package func evaluate(
-        _ tokens: some RandomAccessCollection<Int32>, outputs: Outputs
+        _ tokens: some RandomAccessCollection<Int32>, outputs: Outputs, _ phase: Phase = .prompt
     ) throws -> UnsafeBufferPointer<Float> {
         guard (1...options.batch).contains(tokens.count) else {
             throw RuntimeError("\(tokens.count) tokens at once; the batch holds \(options.batch)")
@@ -118,6 +148,32 @@ package final class Executor {
         guard outputs != .all || tokens.count <= options.outputRows else {
             throw RuntimeError("logits of \(tokens.count) tokens at once; \(options.outputRows) are possible")
         }
+        let tokens = Array(tokens)
+        while true {
+            let onDevices = usesDevices(in: phase)
+            do throws(DeviceFailure) {
+                try restoreCache()
+                let step = try compute(tokens, at: position, outputs: outputs, onDevices: onDevices)
+                failuresInSequence = 0
+                cached += tokens.map { CachedToken(id: $0, isOnDevices: onDevices) }
+                return UnsafeBufferPointer(
+                    start: pointer(graph.logits), count: step.outputRows * graph.shape.vocabulary)
+            } catch {
+                recover(from: error)
+            }
+        }
+    }
+
+    private func usesDevices(in phase: Phase) -> Bool {
+        guard !devices.isEmpty, !hasLostDevices else { return false }
+        return options.placement.usesDevices(in: phase)
+    }
+
+    /// Computes tokens at a position; their keys and values go into the cache.
+    @discardableResult
+    func compute(
+        _ tokens: [Int32], at position: Int, outputs: Outputs, onDevices: Bool
+    ) throws(DeviceFailure) -> Step {
         let firstOutput =
             switch outputs {
             case .none: tokens.count
@@ -125,26 +181,36 @@ package final class Executor {
             case .all: 0
             }
         let step = Step(
-            tokens: Array(tokens), position: position, firstOutput: firstOutput,
+            tokens: tokens, position: position, firstOutput: firstOutput,
             rotations: RotationTable(graph.shape.rotation, positions: position..<position + tokens.count))
         quantizedTensor = nil
-        for (index, segment) in plan.segments.enumerated() {
-            switch (segment.place, offloaded[index]) {
-            case (.htp(let device), let products?):
-                try run(products, on: devices[device], step)
-            default:
-                for operation in segment.operations { try runOnCPU(graph.operations[operation], step) }
+        guard onDevices else {
+            for operation in graph.operations { runOnCPU(operation, step) }
+            return step
+        }
+        for (index, device) in deviceGraphs.enumerated() {
+            do {
+                counters.bytesToDSP += try device.begin(step)
+            } catch {
+                throw DeviceFailure(device: index, error: error)
             }
         }
-        position += tokens.count
-        return UnsafeBufferPointer(
-            start: pointer(graph.logits), count: step.outputRows * graph.shape.vocabulary)
+        for (number, segment) in plan.segments.enumerated() {
+            switch segment.place {
+            case .cpu:
+                for operation in segment.operations { runOnCPU(graph.operations[operation], step) }
+            case .htp(let device):
+                guard let prepared = deviceGraphs[device].segments[number] else { continue }
+                try run(prepared, onDevice: device, step)
+            }
+        }
+        return step
     }
 
     /// Forgets all tokens from `position` on.
     package func rewind(to position: Int) {
         precondition((0...self.position).contains(position))
-        self.position = position
+        cached.removeLast(self.position - position)
     }
 
     /// Where a tensor's rows begin.

@@ -2,7 +2,7 @@ import GGUF
 import HTPDevice
 import Models
 
-/// Which device runs each operation of a graph, and in which groups.
+/// Which device runs each operation of a graph, in which groups, and what travels between them.
 package struct Plan: Sendable {
     /// Where an operation runs.
     package enum Place: Hashable, Sendable {
@@ -16,25 +16,28 @@ package struct Plan: Sendable {
         package var place: Place
         /// Indices of the graph's operations.
         package var operations: Range<Int>
+        /// Tensors that come from elsewhere, in the order in which they are needed.
+        package internal(set) var inputs: [Int] = []
+        /// Tensors that are needed elsewhere.
+        package internal(set) var outputs: [Int] = []
     }
 
     package let places: [Place]
     package let segments: [Segment]
-    /// Products that stay on the CPU though there is a DSP: the operation's name and the reason.
+    /// Operations that stay on the CPU though there is a DSP: the operation's name and the reason.
     package let refusals: [(name: String, reason: String)]
 
-    /// Places every product that a DSP session can multiply on one; layers are spread over the sessions
-    /// evenly and in order, and what follows the last layer goes with it.
+    /// Places what a DSP session can compute on one; layers are spread over the sessions evenly and in order, and
+    /// what follows the last layer goes with it.
     package init(_ graph: Graph, file: GGUFFile, deviceCount: Int) throws {
         var places: [Place] = []
         var refusals: [(String, String)] = []
         for operation in graph.operations {
-            guard deviceCount > 0, case .matmul(let weight, _, _) = operation.kind else {
+            guard deviceCount > 0 else {
                 places.append(.cpu)
                 continue
             }
-            let tensor = try file.requiredTensor(named: graph.weights[weight].name)
-            if let reason = WeightMatrix.refusal(tensor) {
+            if let reason = try Self.refusal(operation, graph, file) {
                 refusals.append((operation.name, reason))
                 places.append(.cpu)
             } else {
@@ -47,22 +50,73 @@ package struct Plan: Sendable {
         segments = Self.segments(graph, places)
     }
 
-    /// Neighbours on the same device make a segment. A batch of products takes its sources from the host,
-    /// so a product of another product's result begins a new one.
+    /// Products that stay on the CPU though there is a DSP.
+    package func refusedProducts(_ graph: Graph) -> [(name: String, reason: String)] {
+        let products = Set(
+            graph.operations.filter { if case .matmul = $0.kind { true } else { false } }.map(\.name))
+        return refusals.filter { products.contains($0.name) }
+    }
+
+    /// Why a DSP cannot run an operation, or should not.
+    private static func refusal(_ operation: Operation, _ graph: Graph, _ file: GGUFFile) throws -> String? {
+        let shape = graph.shape
+        switch operation.kind {
+        case .embed:
+            return "a row for each token is less to send than the table is to keep"
+        case .matmul(let weight, _, _):
+            return WeightMatrix.refusal(try file.requiredTensor(named: graph.weights[weight].name))
+        case .rotate, .store, .attention:
+            guard max(shape.keySize, shape.valueSize) <= BatchLayout.headSizeMax,
+                shape.heads <= BatchLayout.headsMax
+            else {
+                return "\(shape.heads) heads of \(shape.keySize) and \(shape.valueSize) elements: "
+                    + "the DSP program computes \(BatchLayout.headsMax) of \(BatchLayout.headSizeMax)"
+            }
+            return nil
+        case .rmsNorm, .add, .swiGLU, .selectOutputs:
+            return nil
+        }
+    }
+
+    /// Neighbours on the same device make a segment.
     private static func segments(_ graph: Graph, _ places: [Place]) -> [Segment] {
         var segments: [Segment] = []
-        var written: Set<Int> = []
-        for (index, operation) in graph.operations.enumerated() {
-            let dependent = places[index] != .cpu && !written.isDisjoint(with: operation.inputs)
-            if let last = segments.indices.last, segments[last].place == places[index], !dependent {
+        for (index, place) in places.enumerated() {
+            if let last = segments.indices.last, segments[last].place == place {
                 segments[last].operations = segments[last].operations.lowerBound..<index + 1
             } else {
-                segments.append(Segment(place: places[index], operations: index..<index + 1))
-                written = []
+                segments.append(Segment(place: place, operations: index..<index + 1))
             }
-            if let output = operation.output { written.insert(output) }
         }
+        connect(&segments, graph)
         return segments
+    }
+
+    /// Finds what travels: a tensor is where it was last written, and where it was sent since.
+    private static func connect(_ segments: inout [Segment], _ graph: Graph) {
+        var writers: [Int: Int] = [:]
+        var holders: [Int: Set<Place>] = [:]
+        func isNeeded(_ tensor: Int, at place: Place, in segments: inout [Segment]) -> Bool {
+            guard let writer = writers[tensor], holders[tensor]?.contains(place) == false else {
+                return false
+            }
+            holders[tensor]?.insert(place)
+            if !segments[writer].outputs.contains(tensor) { segments[writer].outputs.append(tensor) }
+            return true
+        }
+        for index in segments.indices {
+            let place = segments[index].place
+            for operation in graph.operations[segments[index].operations] {
+                for tensor in operation.inputs where isNeeded(tensor, at: place, in: &segments) {
+                    segments[index].inputs.append(tensor)
+                }
+                if let output = operation.output {
+                    writers[output] = index
+                    holders[output] = [place]
+                }
+            }
+        }
+        _ = isNeeded(graph.logits, at: .cpu, in: &segments)
     }
 }
 

@@ -23,6 +23,15 @@ struct RotationTable {
         self.values = values
     }
 
+    /// Writes the table as a DSP reads it; returns the number of bytes.
+    func write(to memory: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+        values.withUnsafeBytes { bytes in
+            UnsafeMutableRawBufferPointer(rebasing: memory[offset..<offset + bytes.count]).copyMemory(
+                from: bytes)
+            return bytes.count
+        }
+    }
+
     /// Turns one head of the row's token in place.
     func rotate(_ head: UnsafeMutablePointer<Float>, row: Int) {
         values.withUnsafeBufferPointer { values in

@@ -1,0 +1,69 @@
+import HTPDevice
+import Models
+
+extension DeviceGraph {
+    /// Writes what all segments of a step need: angles, and which rows' logits are wanted.
+    ///
+    /// - Returns: the number of bytes.
+    func begin(_ step: Step) throws -> Int {
+        var byteCount = 0
+        try activations.withBytes(.write) { bytes in
+            if segments.values.contains(where: \.needsAngles) {
+                byteCount += step.rotations.write(to: bytes, at: angles.offset)
+            }
+            if segments.values.contains(where: \.needsSelection) {
+                for row in 0..<step.outputRows {
+                    bytes.storeBytes(
+                        of: Int32(step.firstOutput + row),
+                        toByteOffset: selection.offset + row * selection.stride,
+                        as: Int32.self)
+                }
+                byteCount += step.outputRows * selection.stride
+            }
+        }
+        return byteCount
+    }
+
+    /// Runs a segment: one message to the DSP, or none where no row is wanted.
+    ///
+    /// - Parameter host: where the host keeps a tensor.
+    func run(
+        _ segment: Segment, _ step: Step, host: (Int) -> UnsafeMutablePointer<Float>
+    ) throws -> BatchReport? {
+        guard segment.hasTokenRows || step.outputRows > 0 else { return nil }
+        var sent = 0, received = 0
+        if !segment.inputs.isEmpty {
+            try activations.withBytes(.write) { bytes in
+                for tensor in segment.inputs {
+                    let place = place(tensor, step)
+                    UnsafeMutableRawBufferPointer(rebasing: bytes[place])
+                        .copyMemory(from: UnsafeRawBufferPointer(start: host(tensor), count: place.count))
+                    sent += place.count
+                }
+            }
+        }
+        var report = try device.submit(
+            segment.batch,
+            BatchParameters(tokens: step.tokens.count, outputs: step.outputRows, position: step.position))
+        if !segment.outputs.isEmpty {
+            try activations.withBytes(.read) { bytes in
+                for tensor in segment.outputs {
+                    let place = place(tensor, step)
+                    UnsafeMutableRawBufferPointer(start: host(tensor), count: place.count)
+                        .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[place]))
+                    received += place.count
+                }
+            }
+        }
+        report.bytesToDSP += sent
+        report.bytesFromDSP += received
+        return report
+    }
+
+    /// The bytes of a tensor's rows.
+    private func place(_ tensor: Int, _ step: Step) -> Range<Int> {
+        let rows = graph.tensors[tensor].rows == .outputs ? step.outputRows : step.tokens.count
+        let start = memory.offsets[tensor] * MemoryLayout<Float>.size
+        return start..<start + rows * graph.tensors[tensor].width * MemoryLayout<Float>.size
+    }
+}

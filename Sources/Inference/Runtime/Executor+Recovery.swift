@@ -1,0 +1,66 @@
+import HTPDevice
+import Models
+
+/// A DSP failed at a piece of work.
+struct DeviceFailure: Error {
+    /// Among the executor's devices.
+    var device: Int
+    var error: any Error
+}
+
+extension Executor {
+    /// A token in the cache.
+    struct CachedToken {
+        var id: Int32
+        /// Its keys and values come from the DSPs.
+        var isOnDevices: Bool
+        /// They went with a DSP's process: what that had in its caches may never have reached the memory.
+        var isLost = false
+    }
+
+    /// Sessions that may fail one after the other at the same work.
+    private static let attempts = 3
+
+    /// After a failure: a fresh session, or the CPU where there is none to be had. What the DSPs put into the cache
+    /// counts as lost; computed again in a fresh session it has the same bits.
+    func recover(from failure: DeviceFailure) {
+        counters.recoveries += 1
+        failuresInSequence += 1
+        let device = devices[failure.device]
+        var reason = "\(failure.error)"
+        if failuresInSequence > Self.attempts {
+            reason += "; that happened \(failuresInSequence) times in a row"
+            hasLostDevices = true
+        } else {
+            do {
+                try device.reopen()
+            } catch {
+                reason += "; a new session cannot be had: \(error)"
+                hasLostDevices = true
+            }
+        }
+        for index in cached.indices where cached[index].isOnDevices { cached[index].isLost = true }
+        tell(
+            hasLostDevices
+                ? "\(reason); the CPU goes on alone" : "\(reason); the work is repeated in a new session")
+    }
+
+    /// A DSP that fails often is not news; that it is given up is.
+    private func tell(_ text: String) {
+        guard hasTold != hasLostDevices else { return }
+        hasTold = hasLostDevices
+        options.onNotice?(text)
+    }
+
+    /// Computes keys and values again that were lost.
+    func restoreCache() throws(DeviceFailure) {
+        while let first = cached.firstIndex(where: \.isLost) {
+            let lost = cached[first...].prefix(options.batch).prefix(while: \.isLost)
+            try compute(lost.map(\.id), at: first, outputs: .none, onDevices: !hasLostDevices)
+            for index in lost.indices {
+                cached[index].isLost = false
+                cached[index].isOnDevices = !hasLostDevices
+            }
+        }
+    }
+}
