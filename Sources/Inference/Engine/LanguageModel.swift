@@ -28,6 +28,12 @@ public final class LanguageModel {
         /// Tokens of a prompt that are computed at once.
         public var batch = 512
 
+        /// Which phases run on the devices; nil for both on simulated ones, whose speed says nothing, and for the faster
+        /// side on hardware.
+        public var placement: Placement?
+        /// Gets what the user should know while the model is at work, a line each: a DSP that failed.
+        public var onNotice: (@Sendable (String) -> Void)?
+
         /// The CPU, all its cores, and the model's context.
         public init() {}
     }
@@ -38,6 +44,8 @@ public final class LanguageModel {
     public let contextLength: Int
     /// CPU threads in use.
     public let threads: Int
+    /// Which phases run on the devices.
+    public let placement: Placement
     /// Time it took to load, in seconds.
     public let loadSeconds: Double
 
@@ -68,11 +76,15 @@ public final class LanguageModel {
                 throw EngineError(.deviceUnavailable, "device \(device.name): \(error)")
             }
         }
-        executor = try Executor(
-            graph, file: file, devices: devices,
-            options: Executor.Options(
-                threads: threads, contextLength: contextLength,
-                batch: max(1, min(options.batch, contextLength, 4096))))
+        let isHardware = options.devices.allSatisfy { $0.kind == "hardware" }
+        placement = options.placement ?? (isHardware ? .auto : .all)
+        var executorOptions = Executor.Options(
+            threads: threads, contextLength: contextLength,
+            batch: max(1, min(options.batch, contextLength, 4096)))
+        executorOptions.placement = placement
+        executorOptions.onNotice = options.onNotice
+        executor = try Executor(graph, file: file, devices: devices, options: executorOptions)
+        if placement == .auto { try executor.chooseSides() }
         loadSeconds = (ContinuousClock.now - start).seconds
     }
 

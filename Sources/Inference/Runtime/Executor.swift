@@ -71,6 +71,10 @@ package final class Executor {
     let cache: KeyValueCache
     /// What each device computes.
     package let deviceGraphs: [DeviceGraph]
+    /// On which side the phases run.
+    package internal(set) var sides: Sides
+    /// What was measured to choose the sides; nil where they were given.
+    package internal(set) var placementReport: PlacementReport?
     /// No device can be used any more.
     var hasLostDevices = false
     /// Failures since the last success.
@@ -92,6 +96,9 @@ package final class Executor {
         self.graph = graph
         self.devices = devices
         self.options = options
+        sides = Sides(
+            promptOnDevices: options.placement != .none,
+            generationOnDevices: options.placement == .all || options.placement == .auto)
         self.kernels = kernels
         pool = ThreadPool(threads: options.threads)
         let plan = try Plan(
@@ -107,7 +114,7 @@ package final class Executor {
         deviceGraphs = try devices.enumerated().map { [pool] index, device in
             try DeviceGraph(
                 device, index: index, graph, plan, weights, pool, options,
-                changesSides: options.placement == .prompt)
+                changesSides: options.placement.changesSides)
         }
         cache = try KeyValueCache(
             graph.shape, capacity: options.contextLength,
@@ -166,7 +173,7 @@ package final class Executor {
 
     private func usesDevices(in phase: Phase) -> Bool {
         guard !devices.isEmpty, !hasLostDevices else { return false }
-        return options.placement.usesDevices(in: phase)
+        return sides[phase]
     }
 
     /// Computes tokens at a position; their keys and values go into the cache.

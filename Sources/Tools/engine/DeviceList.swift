@@ -2,6 +2,7 @@ import ArgumentParser
 import Engine
 import HTPDevice
 import HexagonRPC
+import Runtime
 import VirtualDSP
 
 /// The value of `--device`: `cpu`, `auto`, or DSP sessions such as `htp0,htp1`, `sim0` or `qemu0`.
@@ -114,6 +115,8 @@ enum DeviceList {
 }
 
 extension TransportChoice: ExpressibleByArgument {}
+
+extension Placement: ExpressibleByArgument {}
 
 extension PowerLevel: ExpressibleByArgument {
     /// Reads a level by its name.

@@ -3,6 +3,7 @@ import Engine
 import Foundation
 import HTPDevice
 import HexagonRPC
+import Runtime
 
 struct Generate: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -48,6 +49,14 @@ struct Generate: ParsableCommand {
     var transport = TransportChoice.automatic
     @Option(help: "How much power a DSP may take while it works: full, balanced or saving.")
     var power = PowerLevel.full
+    @Option(
+        help: """
+            Which phases run on the DSP: auto (measured when the model is loaded), all, prompt or none; without it \
+            auto on hardware and all elsewhere.
+            """)
+    var place: Placement?
+    @Flag(help: "Print what runs where, and why, before the text.")
+    var explainPlan = false
     @Flag(name: .customLong("no-display-prompt"), help: "Do not print the prompt before the text.")
     var hidesPrompt = false
     @Flag(help: "Print one JSON object instead of text.")
@@ -73,10 +82,13 @@ struct Generate: ParsableCommand {
         try reportingFailure {
             var options = LanguageModel.Options()
             (options.threads, options.contextLength, options.batch) = (threads, context, batch)
+            options.placement = place
+            options.onNotice = { printError("engine: \($0)") }
             // Read before loading: a missing prompt should not cost the time.
             let input = try readPrompt()
             if let logits { try LanguageModel.checkLogitsPath(logits) }
             let model = try device.load(model, options, through: transport, power)
+            if explainPlan { printError(model.planDescription) }
             let ids = try promptTokens(input, model)
             // Before any output.
             try model.check(ids)
