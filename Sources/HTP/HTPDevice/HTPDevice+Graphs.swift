@@ -89,6 +89,12 @@ extension HTPDevice {
     func submit(
         _ buffer: DeviceBuffer, offset: Int, byteCount: Int, _ report: inout BatchReport, operation: String
     ) throws {
+        // A DSP that claims success without having done anything leaves these as they are.
+        try buffer.memory.beginCPUAccess(.write)
+        let cleared = FieldWriter(base: buffer.memory.address + offset)
+        cleared.store(UInt32(0), at: BatchLayout.Header.executed)
+        cleared.store(UInt64(0), at: BatchLayout.Header.multiplyAdds)
+        try buffer.memory.endCPUAccess(.write)
         var failure: (any Error)?
         do {
             try withProgram { program in
