@@ -53,4 +53,8 @@ extern const float_kernels floats_plain;
 // The variant of the vector unit's floats; NULL in code for processors that have none (before v68).
 const float_kernels *floats_qfloat(void);
 
+// Computes examples of every kernel with both. `disagreement` is the opcode of the first operation whose results differ
+// by more than rounding explains, 0 if there is none. Returns an AEE code.
+int float_kernels_compare(const float_kernels *kernels, const float_kernels *reference, uint32_t *disagreement);
+
 #endif
