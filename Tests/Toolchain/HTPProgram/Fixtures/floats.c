@@ -40,22 +40,19 @@ static float wide(void) {
     }
 }
 
-// Arrays of their own, at any multiple of 4 bytes.
-
 static void *blocks[64];
 static int block_count;
 
+// An allocation of its own, at any multiple of 4 bytes; it ends with the array.
 static void *array(size_t bytes) {
-    uint8_t *block = malloc(bytes + 4);
+    const uint32_t gap = 4 * below(4);
+    uint8_t *block = malloc(bytes + gap);
     if (!block) exit(2);
     blocks[block_count++] = block;
-    // The end is where an overrun would go unseen, so it is the allocation's.
-    return block + (below(2) == 0 ? 0 : 4);
+    return block + gap;
 }
 static float *floats(uint32_t count, float (*make)(void)) {
-    float *x = malloc((size_t)count * 4);
-    if (!x) exit(2);
-    blocks[block_count++] = x;
+    float *x = array((size_t)count * 4);
     for (uint32_t i = 0; i < count; i++) x[i] = make ? make() : -7.25f;
     return x;
 }
@@ -283,9 +280,9 @@ static void stores(void) {
     }
     for (uint32_t i = 0; i < n; i++) {
         // Ours is the plain variant's rounding: the other may be a step off.
-        const double x_i = type == HTP_CACHE_F32 ? x[i] : got[0][i];
+        const double value = type == HTP_CACHE_F32 ? x[i] : got[0][i];
         double step = 1e-6;
-        if (type == HTP_CACHE_F16) step = fmax(fabs(x_i) * 0x1p-10, 0x1p-14);
+        if (type == HTP_CACHE_F16) step = fmax(fabs(value) * 0x1p-10, 0x1p-14);
         if (type == HTP_CACHE_Q8) {
             step = 1e-20;
             for (uint32_t j = i / 32 * 32; j < i / 32 * 32 + 32; j++)
@@ -293,9 +290,9 @@ static void stores(void) {
         }
         for (int v = 0; v < VARIANTS; v++) {
             record *r = record_of(names[type]);
-            const double steps = fabs(got[v][i] - x_i) / step;
+            const double steps = fabs(got[v][i] - value) / step;
             if (!(steps <= 1.01)) {
-                printf("%s: %g in place of %g, steps %g\n", names[type], (double)got[v][i], x_i, steps);
+                printf("%s: %g in place of %g, steps %g\n", names[type], (double)got[v][i], value, steps);
                 exit(1);
             }
             if (type == HTP_CACHE_F32 && steps > r->worst[v]) r->worst[v] = steps;
