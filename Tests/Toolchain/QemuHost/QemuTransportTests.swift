@@ -131,8 +131,7 @@ struct QemuTransportTests {
     }
 
     @Test func callsRunAtTheSameTime() throws {
-        try HexagonBuild.make()
-        let process = try HexagonProcess(try HexagonTools.find())
+        let process = try HexagonProcess(try HexagonBuild.tools())
         defer { process.end() }
         let library = try process.load(path: HexagonBuild.folder + "/libhtp-v66.so")
         let entry = try #require(try process.function("htp_skel_handle_invoke", of: library))
