@@ -35,6 +35,8 @@ package final class HTPDevice {
 
     let session: Session
     let program: HTP<RemoteHandle>
+    /// The float arithmetic that the program uses.
+    package internal(set) var floatArithmetic = FloatArithmetic.plain
     var weights: [Weights] = []
     var weightBuffers: [DeviceBuffer] = []
     /// Command buffers, inputs and results.

@@ -22,6 +22,12 @@ struct OperationTests {
         try compare(try #require(FixtureBuild.hexagon.last))
     }
 
+    @Test("vector floats give the same for 1 to 4 workers, and something else than plain ones")
+    func vectorFloats() throws {
+        let build = try #require(FixtureBuild.host.first)
+        #expect(try Self.run(build, .goodWithVectorFloats) != Self.run(build, .good))
+    }
+
     @Test("damaged batches fare the same under qemu and here") func damage() throws {
         let count = 3000
         let processor = try Self.run(FixtureBuild.hexagon[0], .damaged(count))
@@ -51,12 +57,14 @@ struct OperationTests {
 
     enum Request {
         case good
+        case goodWithVectorFloats
         case damaged(Int)
 
         var input: Data {
             let words: [UInt32] =
                 switch self {
                 case .good: [0, 0]
+                case .goodWithVectorFloats: [2, 0]
                 case .damaged(let count): [1, UInt32(count)]
                 }
             return Data(words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } })

@@ -4,13 +4,22 @@
 // Writes a line for each kernel: its name, the number of values, and the largest error of the plain and of the qfloat
 // variant in millionths: relative to the value, or to the largest of the row where many are summed. Ends with status 1
 // where a value is not a number that should be one, and never hangs.
+#define _GNU_SOURCE
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "AEEStdErr.h"
 #include "cache.h"
 #include "float_kernels.h"
+#include "platform.h"
+
+void *platform_allocate(size_t size) {
+    void *memory = NULL;
+    return posix_memalign(&memory, 128, size) == 0 ? memory : NULL;
+}
+void platform_free(void *memory) { free(memory); }
 
 enum { VARIANTS = 2 };
 static const float_kernels *variants[VARIANTS];
@@ -406,11 +415,88 @@ static void strangeness(void) {
     }
 }
 
-int main(int count, char **arguments) {
-    const int rounds = count > 1 ? atoi(arguments[1]) : 300;
+// Variants with one kernel that is wrong by a thousandth, or not a number: the comparison names it.
+
+static float wrong_by;
+static void spoil(float *to) { to[1] = wrong_by == 0 ? NAN : to[1] + wrong_by * (fabsf(to[1]) + 20); }
+
+static void wrong_add(float *to, const float *a, const float *b, uint32_t n) {
+    variants[1]->add(to, a, b, n);
+    spoil(to);
+}
+static void wrong_multiply(float *to, const float *a, const float *b, uint32_t n) {
+    variants[1]->multiply(to, a, b, n);
+    spoil(to);
+}
+static void wrong_scale(float *to, const float *x, uint32_t n, const htp_scale_parameters *s) {
+    variants[1]->scale(to, x, n, s);
+    spoil(to);
+}
+static void wrong_activate(float *to, const float *x, const float *up, uint32_t n, const htp_activate_parameters *a) {
+    variants[1]->activate(to, x, up, n, a);
+    // The last of them alone.
+    if (a->function == HTP_FUNCTION_SWIGLU_CLAMPED) spoil(to);
+}
+static void wrong_softmax(float *to, const float *x, uint32_t n, float scale) {
+    variants[1]->softmax(to, x, n, scale);
+    spoil(to);
+}
+static void wrong_normalize(float *to, const float *x, const float *w, const float *b, const htp_norm_parameters *n,
+                            int center) {
+    variants[1]->normalize(to, x, w, b, n, center);
+    if (center) spoil(to);
+}
+static void wrong_rotate(float *to, const float *x, uint32_t size, uint32_t pairs, const float *angles, int halves) {
+    variants[1]->rotate(to, x, size, pairs, angles, halves);
+    if (halves) spoil(to);
+}
+static void wrong_mix(float *to, const float *x, size_t distance, const float *w, uint32_t count, const float *a,
+                      uint32_t n) {
+    variants[1]->mix(to, x, distance, w, count, a, n);
+    spoil(to);
+}
+static void wrong_encode(uint8_t *row, const float *x, uint32_t size, uint32_t type) {
+    variants[1]->encode(row, x, size, type);
+    // A few steps of a code.
+    if (type == HTP_CACHE_Q8) row[0] = (uint8_t)(row[0] + (row[0] < 64 || row[0] > 127 ? 4 : -4));
+}
+static void wrong_attend(const attention_heads *a) {
+    variants[1]->attend(a);
+    if (a->parameters->key_type == HTP_CACHE_Q8) spoil(a->results);
+}
+
+static void comparisons(void) {
+    static const uint32_t opcodes[] = {HTP_OP_ADD,      HTP_OP_MULTIPLY, HTP_OP_SCALE, HTP_OP_ACTIVATE, HTP_OP_SOFTMAX,
+                                       HTP_OP_NORM,     HTP_OP_ROPE,     HTP_OP_MIX,   HTP_OP_STORE,    HTP_OP_ATTENTION};
+    const float_kernels wrong = {wrong_add, wrong_multiply, wrong_scale,  wrong_activate, wrong_softmax,
+                                 wrong_normalize, wrong_rotate, wrong_mix, wrong_encode, wrong_attend,
+                                 variants[1]->attention_bytes};
+    uint32_t disagreement = 99;
+    if (float_kernels_compare(variants[1], variants[0], &disagreement) != AEE_SUCCESS || disagreement != 0) {
+        printf("the variants disagree in operation %u\n", disagreement);
+        exit(1);
+    }
+    for (int i = 0; i < 10; i++)
+        for (int k = 0; k < 2; k++) {
+            float_kernels mixed = *variants[1];
+            wrong_by = k == 0 ? 1e-3f : 0;
+            // All members are pointers of one size.
+            memcpy((char *)&mixed + (size_t)i * sizeof(void *), (const char *)&wrong + (size_t)i * sizeof(void *),
+                   sizeof(void *));
+            if (float_kernels_compare(&mixed, variants[0], &disagreement) != AEE_SUCCESS
+                || disagreement != opcodes[i]) {
+                printf("wrong operation %u: the comparison says %u\n", opcodes[i], disagreement);
+                exit(1);
+            }
+        }
+}
+
+int main(void) {
+    const int rounds = 1000;
     variants[0] = &floats_plain;
     variants[1] = floats_qfloat();
     if (!variants[1]) return 3;
+    comparisons();
     static void (*const kernels[])(void) = {elementwise, activations, softmax,    norms,      rotations,
                                             mixtures,    stores,      attentions, strangeness};
     for (int i = 0; i < rounds; i++)

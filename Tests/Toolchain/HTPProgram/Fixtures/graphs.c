@@ -2,7 +2,7 @@
 //
 // Standard input is two words: a mode and a number. Mode 0 runs good batches of every operation in many
 // shapes, each split among 1, 2, 3 and 4 workers, and writes what they leave in memory: two machines must
-// write the same bytes. Mode 1 runs as many damaged copies of a batch with all operations: a refused batch
+// write the same bytes. Mode 2 does so with the vector unit's floats, where there are any. Mode 1 runs as many damaged copies of a batch with all operations: a refused batch
 // may write nothing but its header, and none may write outside its buffer. Then it writes how many were
 // accepted.
 #include "AEEStdErr.h"
@@ -766,7 +766,11 @@ static void damaged_batches(uint32_t count) {
 int main(void) {
     uint32_t request[2];
     if (!read_all(request, sizeof request)) return 2;
-    if (request[0] == 0)
+    if (request[0] == 2) {
+        the_program.floats = floats_qfloat();
+        if (!the_program.floats) return 5;
+    }
+    if (request[0] != 1)
         good_batches();
     else
         damaged_batches(request[1]);
