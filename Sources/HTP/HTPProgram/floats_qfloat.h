@@ -4,8 +4,14 @@
 
 #include "float_kernels.h"
 
-// Hexagon code before v68 is without qfloat; on the host it is emulated.
-#if !defined(__hexagon__) || __HVX_ARCH__ >= 68
+// Hexagon code before v68 is without qfloat. On the host it is emulated, and in a test's code for v66, whose other
+// instructions an emulator can execute.
+#if !defined(__hexagon__) || defined(HTP_TEST_QFLOAT)
+#define HTP_EMULATES_QFLOAT 1
+#else
+#define HTP_EMULATES_QFLOAT 0
+#endif
+#if HTP_EMULATES_QFLOAT || __HVX_ARCH__ >= 68
 #define HTP_HAS_QFLOAT 1
 #else
 #define HTP_HAS_QFLOAT 0

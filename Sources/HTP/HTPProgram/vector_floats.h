@@ -6,9 +6,10 @@
 #ifndef HTP_VECTOR_FLOATS_H
 #define HTP_VECTOR_FLOATS_H
 
+#include "floats_qfloat.h"
 #include "hvx.h"
 
-#if !defined(__hexagon__)
+#if HTP_EMULATES_QFLOAT
 #include "hvx_qfloat_host.h"
 #endif
 
