@@ -3,8 +3,10 @@
 // An approximation, unlike `hvx_host.h`: a qfloat is an IEEE single here. The processor's has another rounding, keeps
 // a few bits more or less between instructions, and knows neither infinities nor subnormal numbers. No emulator at
 // hand executes these instructions, so nothing holds this file against them. All else in the variant is executed as
-// machine code: with HTP_TEST_QFLOAT in code for v66, where this file stands in for the missing instructions. With HVX_HOST_QFLOAT_CHOPS results are
-// rounded toward zero: code that keeps within its tolerance in both ways does not lean on one rounding.
+// machine code: with HTP_TEST_QFLOAT in code for v66, where this file stands in for the missing instructions.
+//
+// With HVX_HOST_QFLOAT_CHOPS results are rounded toward zero: code that keeps within its tolerance in both ways does
+// not lean on one rounding.
 #ifndef HTP_HVX_QFLOAT_HOST_H
 #define HTP_HVX_QFLOAT_HOST_H
 

@@ -140,7 +140,8 @@ VF_INLINE HVX_Vector vf_exp(HVX_Vector x) {
     const HVX_Vector within = vf_max(vf_min(x, vf_splat(88.0f)), vf_splat(-87.0f));
     const HVX_Vector shifted = vf_mul_add(within, vf_splat(1.44269504f), magic);
     const HVX_Vector n = vf_sub(shifted, magic);
-    const HVX_Vector r = vf_mul_add(n, vf_splat(2.12194440e-4f), vf_mul_add(n, vf_splat(-0.693359375f), within));
+    const HVX_Vector rest = vf_mul_add(n, vf_splat(-0.693359375f), within);
+    const HVX_Vector r = vf_mul_add(n, vf_splat(2.12194440e-4f), rest);
     HVX_Vector p = vf_splat(1.0f / 5040);
     p = vf_mul_add(p, r, vf_splat(1.0f / 720));
     p = vf_mul_add(p, r, vf_splat(1.0f / 120));

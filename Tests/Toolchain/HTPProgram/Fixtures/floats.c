@@ -401,8 +401,9 @@ static void strangeness(void) {
         for (uint32_t i = 0; i < positions; i++) {
             float x[64];
             for (uint32_t j = 0; j < size; j++) x[j] = strange();
+            // Halves of any bits.
             if (type == HTP_CACHE_F16)
-                for (uint32_t j = 0; j < size; j++) ((uint16_t *)(void *)(cache + i * stride))[j] = (uint16_t)random_word();
+                for (uint32_t j = 0; j < stride; j++) cache[i * stride + j] = (uint8_t)random_word();
             else
                 k->encode(cache + i * stride, x, size, type);
         }
@@ -466,11 +467,12 @@ static void wrong_attend(const attention_heads *a) {
 }
 
 static void comparisons(void) {
-    static const uint32_t opcodes[] = {HTP_OP_ADD,      HTP_OP_MULTIPLY, HTP_OP_SCALE, HTP_OP_ACTIVATE, HTP_OP_SOFTMAX,
-                                       HTP_OP_NORM,     HTP_OP_ROPE,     HTP_OP_MIX,   HTP_OP_STORE,    HTP_OP_ATTENTION};
-    const float_kernels wrong = {wrong_add, wrong_multiply, wrong_scale,  wrong_activate, wrong_softmax,
-                                 wrong_normalize, wrong_rotate, wrong_mix, wrong_encode, wrong_attend,
-                                 variants[1]->attention_bytes};
+    static const uint32_t opcodes[] = {
+        HTP_OP_ADD,  HTP_OP_MULTIPLY, HTP_OP_SCALE, HTP_OP_ACTIVATE, HTP_OP_SOFTMAX,
+        HTP_OP_NORM, HTP_OP_ROPE,     HTP_OP_MIX,   HTP_OP_STORE,    HTP_OP_ATTENTION};
+    const float_kernels wrong = {
+        wrong_add,    wrong_multiply, wrong_scale,  wrong_activate, wrong_softmax, wrong_normalize,
+        wrong_rotate, wrong_mix,      wrong_encode, wrong_attend,   variants[1]->attention_bytes};
     uint32_t disagreement = 99;
     if (float_kernels_compare(variants[1], variants[0], &disagreement) != AEE_SUCCESS || disagreement != 0) {
         printf("the variants disagree in operation %u\n", disagreement);

@@ -2,9 +2,9 @@
 //
 // Standard input is two words: a mode and a number. Mode 0 runs good batches of every operation in many
 // shapes, each split among 1, 2, 3 and 4 workers, and writes what they leave in memory: two machines must
-// write the same bytes. Mode 2 does so with the vector unit's floats, where there are any. Mode 1 runs as many damaged copies of a batch with all operations: a refused batch
-// may write nothing but its header, and none may write outside its buffer. Then it writes how many were
-// accepted.
+// write the same bytes. Mode 2 does so with the vector unit's floats, where there are any. Mode 1 runs as many
+// damaged copies of a batch with all operations: a refused batch may write nothing but its header, and none may
+// write outside its buffer. Then it writes how many were accepted.
 #include "AEEStdErr.h"
 #include "batch.h"
 #include "htp_batch.h"
@@ -480,7 +480,8 @@ static void strange_batches(void) {
         make_strange(add_rows(45, 2, 5), HTP_INPUT_0, 90);
         make_strange(experts(HTP_TILES_4BIT, 33, 64, 3, 2, 1), HTP_INPUT_0, 64);
         op = rows(HTP_ROW_F16, 45, 7, 1.5f, HTP_ROWS_TOKENS);
-        for (uint32_t i = 0; i < 7 * 47; i++) data[op->tensors[HTP_INPUT_0].offset + 2 * i + 1] = (uint8_t)random_word();
+        uint8_t *halves = data + op->tensors[HTP_INPUT_0].offset;
+        for (uint32_t i = 0; i < 7 * 46; i++) halves[2 * i + 1] = (uint8_t)random_word();
         run_good();
         // Queries, keys, values and sinks.
         for (uint32_t type = 0; type <= HTP_CACHE_Q8; type++) {
