@@ -17,7 +17,7 @@ static void encode_halves(uint8_t *row, const float *x, uint32_t size) {
         const HVX_VectorPair both
             = Q6_W_vcombine_VV(Q6_Vqf32_vadd_VsfVsf(second, zero), Q6_Vqf32_vadd_VsfVsf(first, zero));
         const uint32_t count = size - i < HALVES ? size - i : HALVES;
-        vf_store_bytes(row + 2 * (size_t)i, 2 * count, Q6_Vh_vdeal_Vh(Q6_Vhf_equals_Wqf32(both)));
+        hvx_store_part(row + 2 * (size_t)i, 2 * count, Q6_Vh_vdeal_Vh(Q6_Vhf_equals_Wqf32(both)));
     }
 }
 
@@ -32,7 +32,7 @@ static void encode_codes(uint8_t *row, const float *x, uint32_t size) {
         const HVX_Vector scaled = vf_clamp(vf_mul(v, vf_splat(inverse)), 127.0f);
         const HVX_Vector words = vf_add(scaled, vf_splat(12582912.0f)), zero = Q6_V_vzero();
         const HVX_Vector codes = Q6_Vb_vpacke_VhVh(zero, Q6_Vh_vpacke_VwVw(zero, words));
-        vf_store_part(row + block * CACHE_BLOCK, CACHE_BLOCK, codes);
+        hvx_store_tail(row + block * CACHE_BLOCK, CACHE_BLOCK, codes);
         scales[block] = half_of_float(largest / 127.0f);
     }
 }
@@ -52,7 +52,7 @@ static void decode_halves(float *to, const uint8_t *row, uint32_t size) {
     const HVX_Vector one = Q6_Vh_vsplat_R(0x3c00);
     for (uint32_t i = 0; i < size; i += HALVES) {
         const uint32_t count = size - i < HALVES ? size - i : HALVES;
-        const HVX_Vector halves = vf_load_bytes(row + 2 * (size_t)i, 2 * count, Q6_V_vzero());
+        const HVX_Vector halves = hvx_load_part(row + 2 * (size_t)i, 2 * count, Q6_V_vzero());
         const HVX_VectorPair both = Q6_Wqf32_vmpy_VhfVhf(Q6_Vh_vshuff_Vh(halves), one);
         hvx_store(to + i, Q6_Vsf_equals_Vqf32(Q6_V_lo_W(both)));
         if (count > VF_LANES) hvx_store(to + i + VF_LANES, Q6_Vsf_equals_Vqf32(Q6_V_hi_W(both)));
@@ -67,7 +67,7 @@ static void decode_codes(float *to, const uint8_t *row, uint32_t size) {
     const HVX_Vector exponent = Q6_V_vsplat_R(0x4b000000), zero_point = vf_splat(8388736.0f);
     for (uint32_t i = 0; i < size; i += HVX_BYTES) {
         const uint32_t count = size - i < HVX_BYTES ? size - i : HVX_BYTES;
-        const HVX_Vector codes = vf_load_bytes(row + i, count, Q6_V_vzero());
+        const HVX_Vector codes = hvx_load_part(row + i, count, Q6_V_vzero());
         const HVX_VectorPair halves
             = Q6_Wuh_vunpack_Vub(Q6_V_vxor_VV(codes, Q6_V_vsplat_R((int32_t)0x80808080)));
         const HVX_VectorPair low = Q6_Wuw_vunpack_Vuh(Q6_V_lo_W(halves));

@@ -7,7 +7,7 @@
 #define HTP_VECTOR_FLOATS_H
 
 #include "floats_qfloat.h"
-#include "hvx.h"
+#include "hvx_rows.h"
 
 #if HTP_EMULATES_QFLOAT
 #include "hvx_qfloat_host.h"
@@ -31,55 +31,13 @@ VF_INLINE float vf_first(HVX_Vector v) {
     return x;
 }
 
-// What has no whole vector goes through memory of our own: nothing is read or written beyond an array.
-
-typedef uint64_t __attribute__((may_alias)) vf_double_word;
-typedef uint32_t __attribute__((may_alias)) vf_word;
-typedef uint16_t __attribute__((may_alias)) vf_halfword;
-
-// In the largest steps that both addresses and the size allow; all are even.
-VF_INLINE void vf_copy(void *to, const void *from, uint32_t bytes) {
-    const uintptr_t common = (uintptr_t)to | (uintptr_t)from | bytes;
-    if ((common & 7) == 0)
-        for (uint32_t i = 0; i < bytes / 8; i++) ((vf_double_word *)to)[i] = ((const vf_double_word *)from)[i];
-    else if ((common & 3) == 0)
-        for (uint32_t i = 0; i < bytes / 4; i++) ((vf_word *)to)[i] = ((const vf_word *)from)[i];
-    else
-        for (uint32_t i = 0; i < bytes / 2; i++) ((vf_halfword *)to)[i] = ((const vf_halfword *)from)[i];
-}
-
-static __attribute__((noinline, unused)) HVX_Vector vf_load_part(const void *from, uint32_t bytes, HVX_Vector rest) {
-    uint8_t whole[HVX_BYTES] __attribute__((aligned(HVX_BYTES)));
-    hvx_store(whole, rest);
-    vf_copy(whole, from, bytes);
-    return hvx_load(whole);
-}
-
-static __attribute__((noinline, unused)) void vf_store_part(void *to, uint32_t bytes, HVX_Vector v) {
-    uint8_t whole[HVX_BYTES] __attribute__((aligned(HVX_BYTES)));
-    hvx_store(whole, v);
-    vf_copy(to, whole, bytes);
-}
-
-// The first `bytes` of a vector, or all of it; `rest` in the others' places.
-VF_INLINE HVX_Vector vf_load_bytes(const void *from, uint32_t bytes, HVX_Vector rest) {
-    return bytes >= HVX_BYTES ? hvx_load_unaligned(from) : vf_load_part(from, bytes, rest);
-}
-
-VF_INLINE void vf_store_bytes(void *to, uint32_t bytes, HVX_Vector v) {
-    if (bytes >= HVX_BYTES)
-        *(hvx_unaligned *)to = v;
-    else
-        vf_store_part(to, bytes, v);
-}
-
 // The same for `count` floats, of which there may be more than a vector holds.
 VF_INLINE HVX_Vector vf_load(const float *from, uint32_t count, HVX_Vector rest) {
-    return vf_load_bytes(from, count < VF_LANES ? count * 4 : HVX_BYTES, rest);
+    return hvx_load_part(from, count < VF_LANES ? count * 4 : HVX_BYTES, rest);
 }
 
 VF_INLINE void vf_store(float *to, uint32_t count, HVX_Vector v) {
-    vf_store_bytes(to, count < VF_LANES ? count * 4 : HVX_BYTES, v);
+    hvx_store_part(to, count < VF_LANES ? count * 4 : HVX_BYTES, v);
 }
 
 VF_INLINE HVX_Vector vf_add(HVX_Vector a, HVX_Vector b) { return Q6_Vsf_equals_Vqf32(Q6_Vqf32_vadd_VsfVsf(a, b)); }
