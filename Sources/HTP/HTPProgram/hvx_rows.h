@@ -4,6 +4,8 @@
 
 #include "hvx.h"
 
+#define HVX_ROW static inline __attribute__((always_inline, unused))
+
 // What has no whole vector goes through memory of our own: nothing is read or written beyond an array.
 
 typedef uint64_t __attribute__((may_alias)) hvx_double_word;
@@ -11,7 +13,7 @@ typedef uint32_t __attribute__((may_alias)) hvx_word;
 typedef uint16_t __attribute__((may_alias)) hvx_halfword;
 
 // In the largest steps that both addresses and the size allow; all are even.
-static inline __attribute__((always_inline, unused)) void hvx_copy(void *to, const void *from, uint32_t bytes) {
+HVX_ROW void hvx_copy(void *to, const void *from, uint32_t bytes) {
     const uintptr_t common = (uintptr_t)to | (uintptr_t)from | bytes;
     if ((common & 7) == 0)
         for (uint32_t i = 0; i < bytes / 8; i++) ((hvx_double_word *)to)[i] = ((const hvx_double_word *)from)[i];
@@ -35,15 +37,17 @@ static __attribute__((noinline, unused)) void hvx_store_tail(void *to, uint32_t 
 }
 
 // The first `bytes` of a vector, or all of it; `rest` in the others' places.
-static inline __attribute__((always_inline, unused)) HVX_Vector hvx_load_part(const void *from, uint32_t bytes, HVX_Vector rest) {
+HVX_ROW HVX_Vector hvx_load_part(const void *from, uint32_t bytes, HVX_Vector rest) {
     return bytes >= HVX_BYTES ? hvx_load_unaligned(from) : hvx_load_tail(from, bytes, rest);
 }
 
-static inline __attribute__((always_inline, unused)) void hvx_store_part(void *to, uint32_t bytes, HVX_Vector v) {
+HVX_ROW void hvx_store_part(void *to, uint32_t bytes, HVX_Vector v) {
     if (bytes >= HVX_BYTES)
         *(hvx_unaligned *)to = v;
     else
         hvx_store_tail(to, bytes, v);
 }
+
+#undef HVX_ROW
 
 #endif

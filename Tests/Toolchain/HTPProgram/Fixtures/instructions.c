@@ -58,6 +58,12 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
     }
 #define ENTRY_PAIR(NAME, ...) {#NAME, run_lo_##NAME}, {#NAME, run_hi_##NAME},
 
+// A predicate is seen through the selection that it makes.
+#define DEFINE_PREDICATE(NAME, ...)                                                                          \
+    __attribute__((noinline)) static void run_##NAME(record *o) {                                            \
+        o->result = Q6_V_vmux_QVV(NAME(__VA_ARGS__), o->u, SECOND(o->u));                                    \
+    }
+
 #define NO_OPERANDS(F) F(Q6_V_vzero)
 #define OF_SCALAR(F)                                                                                         \
     F(Q6_V_vsplat_R, o->r)                                                                                   \
@@ -79,8 +85,11 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
     F(Q6_Vh_vpacke_VwVw, o->u, o->v)                                                                         \
     F(Q6_Vb_vpacke_VhVh, o->u, o->v)                                                                         \
     F(Q6_Vh_vshuff_Vh, o->u)                                                                                 \
-    F(Q6_Vh_vdeal_Vh, o->u)
+    F(Q6_Vh_vdeal_Vh, o->u)                                                                                  \
+    F(Q6_Vuw_vcl0_Vuw, o->u)                                                                                 \
+    F(Q6_Vw_vabs_Vw, o->u)  
 #define OF_VECTOR_AND_SHIFTS(F)                                                                              \
+    F(Q6_Vw_vasl_VwVw, o->u, o->v)                                                                           \
     F(Q6_Vw_vlsr_VwVw, o->u, o->v)                                                                           \
     F(Q6_Vh_vlsr_VhVh, o->u, o->v)
 #define OF_VECTOR_AND_SHIFT(F)                                                                               \
@@ -96,13 +105,16 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
     F(Q6_Vub_vlsr_VubR, o->u, o->r)                                                                          \
     F(Q6_Vh_vasr_VwVwR_rnd_sat, o->u, o->x, o->r)                                                            \
     F(Q6_Vb_vlut32_VbVbR_nomatch, o->u, o->x, o->r)
-// Predicates are seen through the selection that they make.
 #define OF_VECTOR_AND_ROTATION(F)                                                                            \
     F(Q6_V_vror_VR, o->u, o->r)                                                                              \
     F(Q6_V_vmux_QVV, Q6_Q_vsetq2_R(o->r), o->u, SECOND(o->u))
+#define PREDICATES(F)                                                                                        \
+    F(Q6_Q_vsetq2_R, o->r)                                                                                   \
+    F(Q6_Q_vcmp_gt_VwVw, o->u, o->x)
 #define OF_VECTOR_AND_FACTORS(F)                                                                             \
     F(Q6_Vw_vrmpyacc_VwVubRb, o->x, o->u, o->r)                                                              \
-    F(Q6_Vh_vmpy_VhRh_s1_rnd_sat, o->u, o->r)
+    F(Q6_Vh_vmpy_VhRh_s1_rnd_sat, o->u, o->r)                                                                \
+    F(Q6_Vw_vmpyi_VwRh, o->u, o->r)
 // Pairs of vectors: u and the constant below, x and u.
 #define SECOND(V) Q6_V_vxor_VV(V, Q6_V_vsplat_R(0x5a3c96e1))
 #define PAIR_AND_FACTORS(F)                                                                                  \
@@ -115,6 +127,8 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
     F(Q6_Ww_vmpyacc_WwVhVh, Q6_W_vcombine_VV(o->u, o->x), o->u, o->x)                                        \
     F(Q6_W_vshuff_VVR, o->u, o->x, o->r)                                                                     \
     F(Q6_W_vdeal_VVR, o->u, o->x, o->r)                                                                      \
+    F(Q6_Wh_vunpack_Vb, o->u)                                                                                \
+    F(Q6_Ww_vunpack_Vh, o->u)                                                                                \
     F(Q6_Wuh_vunpack_Vub, o->u)                                                                              \
     F(Q6_Wuw_vunpack_Vuh, o->u)
 // The 128 bytes that begin at byte r of u and v.
@@ -130,6 +144,8 @@ GROUP(OF_VECTOR_AND_SHIFT)
 GROUP(OF_VECTOR_AND_ROTATION)
 GROUP(OF_VECTOR_AND_FACTORS)
 GROUP(OF_OFFSET)
+PREDICATES(DEFINE_PREDICATE)
+LIST(PREDICATES)
 PAIR_AND_FACTORS(DEFINE_PAIR)
 static const intrinsic list_PAIR_AND_FACTORS[] = {PAIR_AND_FACTORS(ENTRY_PAIR)};
 #define EACH(F, GROUP)                                                                                       \
@@ -217,6 +233,12 @@ int main(void) {
             int32_t r = amount < 128 ? amount
                 : amount < 128 + EDGES ? (int32_t)edges[amount - 128] : random_word();
             for (int i = 0; i < 4; i++) check(f, random_vector(), zero, zero, r);
+        }
+    }
+    EACH(f, PREDICATES) {
+        for (int count = 0; count < 256; count++) {
+            HVX_Vector u = first_operand(count % VECTORS);
+            check(f, u, zero, second_operand(count % VECTORS), count);
         }
     }
     EACH(f, OF_VECTOR_AND_FACTORS) {
