@@ -327,59 +327,6 @@ HVX_PAIR_OP Q6_W_vdeal_VVR(HVX_Vector u, HVX_Vector v, int32_t r) {
     return d;
 }
 
-HVX_PRED_OP Q6_Q_vcmp_gt_VwVw(HVX_Vector u, HVX_Vector v) { return u > v; }
-
-// The number of zeros above each word's first one, 32 for 0.
-HVX_OP Q6_Vuw_vcl0_Vuw(HVX_Vector u) {
-    HVX_Vector d;
-    for (int i = 0; i < 32; i++) d[i] = u[i] == 0 ? 32 : __builtin_clz((uint32_t)u[i]);
-    return d;
-}
-
-// Shifts each word left by the signed six-bit amount in the same word of `v` (arithmetically right where it is
-// negative).
-HVX_OP Q6_Vw_vasl_VwVw(HVX_Vector u, HVX_Vector v) {
-    HVX_Vector d;
-    for (int i = 0; i < 32; i++) {
-        const int amount = (int)((uint32_t)v[i] << 26) >> 26;
-        d[i] = amount < 0 ? (int32_t)((int64_t)u[i] >> -amount) : (int32_t)(uint32_t)((uint64_t)(uint32_t)u[i] << amount);
-    }
-    return d;
-}
-
-HVX_OP Q6_Vw_vabs_Vw(HVX_Vector u) {
-    const HVX_Vector sign = u >> 31;
-    return Q6_Vw_vsub_VwVw(u ^ sign, sign);
-}
-
-// d.w[i] = u.w[i] * r.h[i & 1]
-HVX_OP Q6_Vw_vmpyi_VwRh(HVX_Vector u, int32_t r) {
-    const uint32_t even = (uint32_t)(int32_t)(int16_t)(r & 0xffff), odd = (uint32_t)(r >> 16);
-    hvx_uw d = (hvx_uw)u;
-    for (int i = 0; i < 32; i++) d[i] *= i % 2 == 0 ? even : odd;
-    return (HVX_Vector)d;
-}
-
-// Signed elements become twice as wide, in order.
-HVX_PAIR_OP Q6_Wh_vunpack_Vb(HVX_Vector u) {
-    const hvx_ub from = (hvx_ub)u;
-    hvx_h lo, hi;
-    for (int i = 0; i < 64; i++) {
-        lo[i] = (int8_t)from[i];
-        hi[i] = (int8_t)from[i + 64];
-    }
-    return (HVX_VectorPair){.lo = (HVX_Vector)lo, .hi = (HVX_Vector)hi};
-}
-HVX_PAIR_OP Q6_Ww_vunpack_Vh(HVX_Vector u) {
-    const hvx_h from = (hvx_h)u;
-    HVX_Vector lo, hi;
-    for (int i = 0; i < 32; i++) {
-        lo[i] = from[i];
-        hi[i] = from[i + 32];
-    }
-    return (HVX_VectorPair){.lo = lo, .hi = hi};
-}
-
 // Halfwords 0, 32, 1, 33 …, and back.
 HVX_OP Q6_Vh_vshuff_Vh(HVX_Vector u) {
     const hvx_uh from = (hvx_uh)u;

@@ -19,10 +19,10 @@ import VirtualDSP
             }
             return code
         }
-        #expect(code(1) == 0x8000_040d)
+        #expect(code(1) == 0x0d)
         #expect(try program.arithmetic(wanted: 0).used == 0)
         try program.start(threads: 2)
-        #expect(code(2) == 0x8000_040e)
+        #expect(code(2) == 0x0e)
         #expect(try program.arithmetic(wanted: 1) == (used: 1, disagreement: 0))
         #expect(try program.arithmetic(wanted: 0) == (used: 0, disagreement: 0))
     }
@@ -70,8 +70,8 @@ import VirtualDSP
         }
         let vector = try results()
         for (index, (ours, theirs)) in zip(vector, plain).enumerated() {
-            // Emulated turns are the same operations in the same order.
-            #expect(ours != theirs || index == 4)
+            // Emulated RMS norms and turns are the same operations in the same order.
+            #expect(ours != theirs || index == 0 || index == 4)
             // A stored code may be another one where it lies between two.
             let tolerance = index == 5 && element != .f32 ? 1e-6 : 1e-12
             #expect(normalizedError(ours, expected: theirs.map { Double($0) }) < tolerance)

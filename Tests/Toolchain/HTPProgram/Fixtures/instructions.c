@@ -85,11 +85,8 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
     F(Q6_Vh_vpacke_VwVw, o->u, o->v)                                                                         \
     F(Q6_Vb_vpacke_VhVh, o->u, o->v)                                                                         \
     F(Q6_Vh_vshuff_Vh, o->u)                                                                                 \
-    F(Q6_Vh_vdeal_Vh, o->u)                                                                                  \
-    F(Q6_Vuw_vcl0_Vuw, o->u)                                                                                 \
-    F(Q6_Vw_vabs_Vw, o->u)  
+    F(Q6_Vh_vdeal_Vh, o->u)  
 #define OF_VECTOR_AND_SHIFTS(F)                                                                              \
-    F(Q6_Vw_vasl_VwVw, o->u, o->v)                                                                           \
     F(Q6_Vw_vlsr_VwVw, o->u, o->v)                                                                           \
     F(Q6_Vh_vlsr_VhVh, o->u, o->v)
 #define OF_VECTOR_AND_SHIFT(F)                                                                               \
@@ -108,13 +105,10 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
 #define OF_VECTOR_AND_ROTATION(F)                                                                            \
     F(Q6_V_vror_VR, o->u, o->r)                                                                              \
     F(Q6_V_vmux_QVV, Q6_Q_vsetq2_R(o->r), o->u, SECOND(o->u))
-#define PREDICATES(F)                                                                                        \
-    F(Q6_Q_vsetq2_R, o->r)                                                                                   \
-    F(Q6_Q_vcmp_gt_VwVw, o->u, o->x)
+#define PREDICATES(F) F(Q6_Q_vsetq2_R, o->r)
 #define OF_VECTOR_AND_FACTORS(F)                                                                             \
     F(Q6_Vw_vrmpyacc_VwVubRb, o->x, o->u, o->r)                                                              \
-    F(Q6_Vh_vmpy_VhRh_s1_rnd_sat, o->u, o->r)                                                                \
-    F(Q6_Vw_vmpyi_VwRh, o->u, o->r)
+    F(Q6_Vh_vmpy_VhRh_s1_rnd_sat, o->u, o->r)
 // Pairs of vectors: u and the constant below, x and u.
 #define SECOND(V) Q6_V_vxor_VV(V, Q6_V_vsplat_R(0x5a3c96e1))
 #define PAIR_AND_FACTORS(F)                                                                                  \
@@ -127,8 +121,6 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
     F(Q6_Ww_vmpyacc_WwVhVh, Q6_W_vcombine_VV(o->u, o->x), o->u, o->x)                                        \
     F(Q6_W_vshuff_VVR, o->u, o->x, o->r)                                                                     \
     F(Q6_W_vdeal_VVR, o->u, o->x, o->r)                                                                      \
-    F(Q6_Wh_vunpack_Vb, o->u)                                                                                \
-    F(Q6_Ww_vunpack_Vh, o->u)                                                                                \
     F(Q6_Wuh_vunpack_Vub, o->u)                                                                              \
     F(Q6_Wuw_vunpack_Vuh, o->u)
 // The 128 bytes that begin at byte r of u and v.
