@@ -40,6 +40,8 @@ package final class HTPDevice {
     private let threads: Int
     /// How much power the DSP may take, in fresh sessions, too.
     private var power: PowerLevel
+    /// The float arithmetic that the program uses.
+    package internal(set) var floatArithmetic = FloatArithmetic.plain
     var weights: [Weights] = []
     var weightBuffers: [DeviceBuffer] = []
     /// Command buffers, inputs and results.
@@ -96,6 +98,7 @@ package final class HTPDevice {
         let fresh = try Connection(transport, configuration)
         hardware = try fresh.start(threads, power)
         connection = consume fresh
+        if floatArithmetic != .plain { try setFloatArithmetic(floatArithmetic) }
         for buffer in weightBuffers + graphBuffers + [context].compactMap(\.self) { try map(buffer) }
     }
 

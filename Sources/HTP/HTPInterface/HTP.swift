@@ -130,6 +130,20 @@ public struct HTP<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         call.send(level)
         try call.invoke(on: self.handle)
     }
+
+    /// Chooses the float arithmetic of everything but matrix products: 0 plain IEEE operations, the same bits on every
+    /// processor (the default), 1 the vector unit's own floats, qfloat, faster and a little less exact. Before these
+    /// are used both compute small examples. Where they disagree plain ones stay, `used` is 0 and `disagreement` the
+    /// opcode of the first such operation. AEE_EUNSUPPORTED where code or processor has no qfloat (before v68),
+    /// AEE_EBADSTATE before `start`.
+    public func arithmetic(wanted: UInt32) throws(RemoteCallError) -> (used: UInt32, disagreement: UInt32) {
+        var call = RemoteCall("htp.arithmetic", method: 10, replySize: 8)
+        call.send(wanted)
+        try call.invoke(on: self.handle)
+        let used: UInt32 = try call.read()
+        let disagreement: UInt32 = try call.read()
+        return (used: used, disagreement: disagreement)
+    }
 }
 
 /// A stub goes where its handle may go.
@@ -240,5 +254,21 @@ extension HTP where Handle: AsyncRemoteInvoker & ~Copyable {
         var call = RemoteCall("htp.power", method: 9)
         call.send(level)
         try await call.invoke(on: self.handle)
+    }
+
+    /// Chooses the float arithmetic of everything but matrix products: 0 plain IEEE operations, the same bits on every
+    /// processor (the default), 1 the vector unit's own floats, qfloat, faster and a little less exact. Before these
+    /// are used both compute small examples. Where they disagree plain ones stay, `used` is 0 and `disagreement` the
+    /// opcode of the first such operation. AEE_EUNSUPPORTED where code or processor has no qfloat (before v68),
+    /// AEE_EBADSTATE before `start`.
+    public func arithmetic(
+        wanted: UInt32
+    ) async throws(RemoteCallError) -> (used: UInt32, disagreement: UInt32) {
+        var call = RemoteCall("htp.arithmetic", method: 10, replySize: 8)
+        call.send(wanted)
+        try await call.invoke(on: self.handle)
+        let used: UInt32 = try call.read()
+        let disagreement: UInt32 = try call.read()
+        return (used: used, disagreement: disagreement)
     }
 }

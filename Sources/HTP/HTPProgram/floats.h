@@ -145,9 +145,11 @@ static inline float float_sum(const float *a, uint32_t count) {
     return lanes_sum(lanes);
 }
 
+// What is not a number does not count. It must not become `largest` either: clang for Hexagon makes the comparison a
+// maximum that prefers numbers, on both sides.
 static inline float float_max(const float *a, uint32_t count) {
-    float largest = a[0];
-    for (uint32_t i = 1; i < count; i++) largest = a[i] > largest ? a[i] : largest;
+    float largest = -__builtin_inff();
+    for (uint32_t i = 0; i < count; i++) largest = a[i] > largest ? a[i] : largest;
     return largest;
 }
 

@@ -139,6 +139,21 @@ static int skel_power(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
     return htp_power(_h, level);
 }
 
+static int skel_arithmetic(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
+    if (!has_counts(_sc, 1, 1, 0, 0) || _pra[0].buf.nLen < 4 || _pra[1].buf.nLen < 8) return AEE_EBADPARM;
+    const uint8_t *_in = _pra[0].buf.pv;
+    uint8_t *_out = _pra[1].buf.pv;
+    uint32_t wanted;
+    __builtin_memcpy(&wanted, _in + 0, 4);
+    uint32_t used = 0;
+    uint32_t disagreement = 0;
+    int _result = htp_arithmetic(_h, wanted, &used, &disagreement);
+    if (_result != AEE_SUCCESS) return _result;
+    __builtin_memcpy(_out + 0, &used, 4);
+    __builtin_memcpy(_out + 4, &disagreement, 4);
+    return AEE_SUCCESS;
+}
+
 int htp_skel_handle_invoke(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
     switch (REMOTE_SCALARS_METHOD(_sc)) {
     case 0: return skel_open(_sc, _pra);
@@ -151,6 +166,7 @@ int htp_skel_handle_invoke(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
     case 7: return skel_submit(_h, _sc, _pra);
     case 8: return skel_matmul(_h, _sc, _pra);
     case 9: return skel_power(_h, _sc, _pra);
+    case 10: return skel_arithmetic(_h, _sc, _pra);
     }
     return AEE_EUNSUPPORTED;
 }

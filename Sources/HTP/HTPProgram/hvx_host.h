@@ -272,7 +272,103 @@ HVX_PAIR_OP Q6_Ww_vmpyacc_WwVhRh(HVX_VectorPair x, HVX_Vector u, int32_t r) {
     return Q6_Ww_vmpyacc_WwVhVh(x, u, Q6_V_vsplat_R(r));
 }
 
+// A predicate has a bit for each byte; here each byte is all ones or zero.
+typedef HVX_Vector HVX_VectorPred;
+#define HVX_PRED_OP static inline __attribute__((always_inline, unused)) HVX_VectorPred
+
+// True for the first `r` bytes, for all 128 where r is a multiple of 128.
+HVX_PRED_OP Q6_Q_vsetq2_R(int32_t r) {
+    uint8_t bytes[128];
+    for (int i = 0; i < 128; i++) bytes[i] = i <= ((r - 1) & 127) ? 0xff : 0;
+    HVX_VectorPred d;
+    memcpy(&d, bytes, 128);
+    return d;
+}
+// Bytes of `u` where the predicate is true, of `v` elsewhere.
+HVX_OP Q6_V_vmux_QVV(HVX_VectorPred q, HVX_Vector u, HVX_Vector v) { return (u & q) | (v & ~q); }
+
+// Exchanges bytes between the two vectors in steps of 1, 2, 4 … 64, those of the bits of `r`: bytes of `u` whose
+// place has no such bit with bytes of `v` whose place has it. With r = −4 words alternate, `v` first.
+HVX_PAIR_OP Q6_W_vshuff_VVR(HVX_Vector u, HVX_Vector v, int32_t r) {
+    uint8_t hi[128], lo[128];
+    memcpy(hi, &u, 128);
+    memcpy(lo, &v, 128);
+    for (int step = 1; step < 128; step *= 2) {
+        if ((r & step) == 0) continue;
+        for (int i = 0; i < 128; i++) {
+            if ((i & step) != 0) continue;
+            const uint8_t byte = hi[i];
+            hi[i] = lo[i + step];
+            lo[i + step] = byte;
+        }
+    }
+    HVX_VectorPair d;
+    memcpy(&d.lo, lo, 128);
+    memcpy(&d.hi, hi, 128);
+    return d;
+}
+// The same steps in the opposite order: with r = −4 even words are gathered in the first vector.
+HVX_PAIR_OP Q6_W_vdeal_VVR(HVX_Vector u, HVX_Vector v, int32_t r) {
+    uint8_t hi[128], lo[128];
+    memcpy(hi, &u, 128);
+    memcpy(lo, &v, 128);
+    for (int step = 64; step > 0; step /= 2) {
+        if ((r & step) == 0) continue;
+        for (int i = 0; i < 128; i++) {
+            if ((i & step) != 0) continue;
+            const uint8_t byte = hi[i];
+            hi[i] = lo[i + step];
+            lo[i + step] = byte;
+        }
+    }
+    HVX_VectorPair d;
+    memcpy(&d.lo, lo, 128);
+    memcpy(&d.hi, hi, 128);
+    return d;
+}
+
+// Halfwords 0, 32, 1, 33 …, and back.
+HVX_OP Q6_Vh_vshuff_Vh(HVX_Vector u) {
+    const hvx_uh from = (hvx_uh)u;
+    hvx_uh d;
+    for (int i = 0; i < 32; i++) {
+        d[2 * i] = from[i];
+        d[2 * i + 1] = from[i + 32];
+    }
+    return (HVX_Vector)d;
+}
+HVX_OP Q6_Vh_vdeal_Vh(HVX_Vector u) {
+    const hvx_uh from = (hvx_uh)u;
+    hvx_uh d;
+    for (int i = 0; i < 32; i++) {
+        d[i] = from[2 * i];
+        d[i + 32] = from[2 * i + 1];
+    }
+    return (HVX_Vector)d;
+}
+
+// Unsigned elements become twice as wide, in order.
+HVX_PAIR_OP Q6_Wuh_vunpack_Vub(HVX_Vector u) {
+    const hvx_ub from = (hvx_ub)u;
+    hvx_uh lo, hi;
+    for (int i = 0; i < 64; i++) {
+        lo[i] = from[i];
+        hi[i] = from[i + 64];
+    }
+    return (HVX_VectorPair){.lo = (HVX_Vector)lo, .hi = (HVX_Vector)hi};
+}
+HVX_PAIR_OP Q6_Wuw_vunpack_Vuh(HVX_Vector u) {
+    const hvx_uh from = (hvx_uh)u;
+    hvx_uw lo, hi;
+    for (int i = 0; i < 32; i++) {
+        lo[i] = from[i];
+        hi[i] = from[i + 32];
+    }
+    return (HVX_VectorPair){.lo = (HVX_Vector)lo, .hi = (HVX_Vector)hi};
+}
+
 #undef HVX_OP
 #undef HVX_PAIR_OP
+#undef HVX_PRED_OP
 
 #endif

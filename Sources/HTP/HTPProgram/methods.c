@@ -68,6 +68,28 @@ int htp_power(remote_handle64 handle, uint32_t level) {
     return AEE_SUCCESS;
 }
 
+int htp_arithmetic(remote_handle64 handle, uint32_t wanted, uint32_t *used, uint32_t *disagreement) {
+    program *p = program_of(handle);
+    if (!p) return AEE_EINVHANDLE;
+    if (wanted > 1) return AEE_EBADPARM;
+    *used = *disagreement = 0;
+    if (wanted == 0) {
+        p->floats = NULL;
+        return AEE_SUCCESS;
+    }
+    if (!p->workers) return AEE_EBADSTATE;
+    const float_kernels *kernels = floats_qfloat();
+    if (!kernels) return AEE_EUNSUPPORTED;
+    power_begin(p->power);
+    const int status = float_kernels_compare(kernels, &floats_plain, disagreement);
+    power_end(p->power);
+    if (status == AEE_SUCCESS && *disagreement == 0) {
+        p->floats = kernels;
+        *used = 1;
+    }
+    return status;
+}
+
 int htp_hardware(
     remote_handle64 handle, uint32_t *arch, uint32_t *threads, uint32_t *hvx_units, uint64_t *vtcm_bytes) {
     const program *p = program_of(handle);

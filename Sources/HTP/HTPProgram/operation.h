@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "float_kernels.h"
 #include "htp_batch.h"
 #include "program.h"
 
@@ -76,6 +77,12 @@ void call_rows(call *c, row_job job, uint32_t width, uint32_t piece);
 
 static inline float *row_of(const call *c, uint32_t slot, uint32_t row) {
     return (float *)(void *)(c->tensors[slot].address + row * c->tensors[slot].stride);
+}
+
+// The variant of float arithmetic that the program uses.
+static inline const float_kernels *floats_of(const call *c) {
+    const float_kernels *chosen = c->batch->program->floats;
+    return chosen ? chosen : &floats_plain;
 }
 
 // Whether a float parameter is a finite number.

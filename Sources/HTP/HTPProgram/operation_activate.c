@@ -18,39 +18,10 @@ static uint32_t check(call *c) {
     return call_tensor(c, HTP_DESTINATION, c->rows, bytes, sizeof(float));
 }
 
-static inline float function(uint32_t which, float x) {
-    switch (which) {
-    case HTP_FUNCTION_SILU: return x * float_sigmoid(x);
-    // x/2 · (1 + tanh u) = x · sigmoid(2u) with u = √(2/π) (x + 0.044715 x³)
-    case HTP_FUNCTION_GELU: return x * float_sigmoid(1.59576912f * (x + 0.044715f * x * x * x));
-    case HTP_FUNCTION_GELU_QUICK: return x * float_sigmoid(1.702f * x);
-    case HTP_FUNCTION_RELU: return x > 0.0f ? x : 0.0f;
-    case HTP_FUNCTION_RELU_SQUARED: return x > 0.0f ? x * x : 0.0f;
-    case HTP_FUNCTION_SIGMOID: return float_sigmoid(x);
-    case HTP_FUNCTION_TANH: return float_tanh(x);
-    default: return x;
-    }
-}
-
 static void activate(const call *c, uint32_t row, uint32_t first, uint32_t last) {
-    const htp_activate_parameters *a = &c->op.parameters.activate;
-    const float *x = row_of(c, GATE, row);
-    float *to = row_of(c, HTP_DESTINATION, row);
-    const float *up = has(c, UP) ? row_of(c, UP, row) : NULL;
-    if (a->function == HTP_FUNCTION_SWIGLU_CLAMPED) {
-        for (uint32_t i = first; i < last; i++) {
-            const float gate = x[i] < a->limit ? x[i] : a->limit;
-            float u = up[i] < a->limit ? up[i] : a->limit;
-            u = u > -a->limit ? u : -a->limit;
-            to[i] = gate * float_sigmoid(a->alpha * gate) * (u + 1.0f);
-        }
-    } else if (up && a->function == HTP_FUNCTION_SILU) {
-        for (uint32_t i = first; i < last; i++) to[i] = x[i] * float_sigmoid(x[i]) * up[i];
-    } else if (up) {
-        for (uint32_t i = first; i < last; i++) to[i] = function(a->function, x[i]) * up[i];
-    } else {
-        for (uint32_t i = first; i < last; i++) to[i] = function(a->function, x[i]);
-    }
+    const float *up = has(c, UP) ? row_of(c, UP, row) + first : NULL;
+    floats_of(c)->activate(row_of(c, HTP_DESTINATION, row) + first, row_of(c, GATE, row) + first, up,
+                           last - first, &c->op.parameters.activate);
 }
 
 static uint32_t run(call *c) {

@@ -1,5 +1,4 @@
 // Sums, products and scaling, element by element.
-#include "floats.h"
 #include "operation.h"
 
 enum { LEFT = HTP_INPUT_0, RIGHT, SOURCE = HTP_INPUT_0 };
@@ -15,15 +14,13 @@ static uint32_t check_pair(call *c) {
 }
 
 static void add(const call *c, uint32_t row, uint32_t first, uint32_t last) {
-    const float *a = row_of(c, LEFT, row), *b = row_of(c, RIGHT, row);
-    float *to = row_of(c, HTP_DESTINATION, row);
-    for (uint32_t i = first; i < last; i++) to[i] = a[i] + b[i];
+    floats_of(c)->add(row_of(c, HTP_DESTINATION, row) + first, row_of(c, LEFT, row) + first,
+                      row_of(c, RIGHT, row) + first, last - first);
 }
 
 static void multiply(const call *c, uint32_t row, uint32_t first, uint32_t last) {
-    const float *a = row_of(c, LEFT, row), *b = row_of(c, RIGHT, row);
-    float *to = row_of(c, HTP_DESTINATION, row);
-    for (uint32_t i = first; i < last; i++) to[i] = a[i] * b[i];
+    floats_of(c)->multiply(row_of(c, HTP_DESTINATION, row) + first, row_of(c, LEFT, row) + first,
+                           row_of(c, RIGHT, row) + first, last - first);
 }
 
 static uint32_t run_add(call *c) {
@@ -62,12 +59,8 @@ static uint32_t check_scale(call *c) {
 }
 
 static void scale(const call *c, uint32_t row, uint32_t first, uint32_t last) {
-    const htp_scale_parameters *s = &c->op.parameters.scale;
-    const float *x = row_of(c, SOURCE, row);
-    float *to = row_of(c, HTP_DESTINATION, row);
-    for (uint32_t i = first; i < last; i++) to[i] = x[i] * s->scale + s->offset;
-    if (s->cap > 0)
-        for (uint32_t i = first; i < last; i++) to[i] = s->cap * float_tanh(to[i] / s->cap);
+    floats_of(c)->scale(row_of(c, HTP_DESTINATION, row) + first, row_of(c, SOURCE, row) + first, last - first,
+                        &c->op.parameters.scale);
 }
 
 static uint32_t run_scale(call *c) {

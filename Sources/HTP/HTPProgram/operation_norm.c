@@ -1,6 +1,5 @@
 // RMS norm and layer norm, with the residual's sum before and the quantisation for products behind.
 #include "AEEStdErr.h"
-#include "floats.h"
 #include "htp_tiles.h"
 #include "operation.h"
 
@@ -28,27 +27,12 @@ static uint32_t check(call *c) {
     return HTP_FAULT_NONE;
 }
 
-static void normalize(const call *c, float *to, const float *x) {
-    const htp_norm_parameters *n = &c->op.parameters.norm;
+static void groups(const call *c, uint32_t row, uint32_t first, uint32_t last) {
+    const float_kernels *kernels = floats_of(c);
+    const uint32_t width = c->op.parameters.norm.width;
     const float *weight = has(c, WEIGHT) ? row_of(c, WEIGHT, 0) : NULL;
     const float *bias = has(c, BIAS) ? row_of(c, BIAS, 0) : NULL;
-    const uint32_t width = n->width;
-    if ((c->op.flags & HTP_NORM_CENTER) != 0) {
-        const float mean = float_sum(x, width) / (float)width;
-        for (uint32_t i = 0; i < width; i++) to[i] = x[i] - mean;
-        x = to;
-    }
-    const float scale = 1.0f / float_sqrt(float_dot(x, x, width) / (float)width + n->epsilon);
-    if (weight)
-        for (uint32_t i = 0; i < width; i++) to[i] = x[i] * scale * weight[i];
-    else
-        for (uint32_t i = 0; i < width; i++) to[i] = x[i] * scale;
-    if (bias)
-        for (uint32_t i = 0; i < width; i++) to[i] += bias[i];
-}
-
-static void groups(const call *c, uint32_t row, uint32_t first, uint32_t last) {
-    const uint32_t width = c->op.parameters.norm.width;
+    const int center = (c->op.flags & HTP_NORM_CENTER) != 0;
     for (uint32_t group = first; group < last; group++) {
         const size_t at = (size_t)group * width;
         const float *x = row_of(c, SOURCE, row) + at;
@@ -56,10 +40,10 @@ static void groups(const call *c, uint32_t row, uint32_t first, uint32_t last) {
         if (has(c, ADDEND)) {
             const float *addend = row_of(c, ADDEND, row) + at;
             float *sum = has(c, HTP_DESTINATION_2) ? row_of(c, HTP_DESTINATION_2, row) + at : to;
-            for (uint32_t i = 0; i < width; i++) sum[i] = x[i] + addend[i];
+            kernels->add(sum, x, addend, width);
             x = sum;
         }
-        normalize(c, to, x);
+        kernels->normalize(to, x, weight, bias, &c->op.parameters.norm, center);
     }
     if ((c->op.flags & HTP_NORM_QUANTIZE) != 0)
         program_quantize_row(c->batch->program, row, row_of(c, HTP_DESTINATION, row),

@@ -1,6 +1,5 @@
 // Rotary position embedding, and rows of the key/value cache.
 #include "cache.h"
-#include "floats.h"
 #include "operation.h"
 
 enum { SOURCE = HTP_INPUT_0, ANGLES };
@@ -17,21 +16,6 @@ static const float *angles_of(const call *c, uint32_t row) {
     return row_of(c, ANGLES, first + row);
 }
 
-// `to` may be `x`.
-static void rotate(float *to, const float *x, uint32_t size, uint32_t pairs, const float *angles,
-                   int halves) {
-    const uint32_t step = halves ? 1 : 2, distance = halves ? pairs : 1;
-    for (uint32_t i = 0; i < pairs; i++) {
-        const float cosine = angles[2 * i], sine = angles[2 * i + 1];
-        const uint32_t at = i * step;
-        const float a = x[at], b = x[at + distance];
-        to[at] = a * cosine - b * sine;
-        to[at + distance] = a * sine + b * cosine;
-    }
-    if (to != x)
-        for (uint32_t i = 2 * pairs; i < size; i++) to[i] = x[i];
-}
-
 static uint32_t check_rope(call *c) {
     const htp_rope_parameters *r = &c->op.parameters.rope;
     if (r->heads == 0 || r->heads > HTP_HEADS_MAX || r->size == 0 || r->size > HTP_HEAD_SIZE_MAX
@@ -46,9 +30,9 @@ static uint32_t check_rope(call *c) {
 static void rope_heads(const call *c, uint32_t row, uint32_t first, uint32_t last) {
     const htp_rope_parameters *r = &c->op.parameters.rope;
     for (uint32_t head = first; head < last; head++)
-        rotate(row_of(c, HTP_DESTINATION, row) + (size_t)head * r->size,
-               row_of(c, SOURCE, row) + (size_t)head * r->size, r->size, r->pairs, angles_of(c, row),
-               (c->op.flags & HTP_ROPE_HALVES) != 0);
+        floats_of(c)->rotate(row_of(c, HTP_DESTINATION, row) + (size_t)head * r->size,
+                             row_of(c, SOURCE, row) + (size_t)head * r->size, r->size, r->pairs,
+                             angles_of(c, row), (c->op.flags & HTP_ROPE_HALVES) != 0);
 }
 
 static uint32_t run_rope(call *c) {
@@ -98,18 +82,19 @@ static uint32_t check_store(call *c) {
 
 static void store_heads(const call *c, uint32_t row, uint32_t first, uint32_t last) {
     const htp_store_parameters *s = &c->op.parameters.store;
+    const float_kernels *kernels = floats_of(c);
     const view *cache = &c->tensors[HTP_DESTINATION];
     const float *angles = angles_of(c, row);
     for (uint32_t head = first; head < last; head++) {
         float turned[HTP_HEAD_SIZE_MAX];
         const float *x = row_of(c, SOURCE, row) + (size_t)head * s->size;
         if (angles) {
-            rotate(turned, x, s->size, s->pairs, angles, (c->op.flags & HTP_ROPE_HALVES) != 0);
+            kernels->rotate(turned, x, s->size, s->pairs, angles, (c->op.flags & HTP_ROPE_HALVES) != 0);
             x = turned;
         }
         const uint64_t position = (uint64_t)c->batch->header.position + row;
-        cache_encode(cache->address + (uint64_t)head * s->head_stride + position * cache->stride, x, s->size,
-                     s->type);
+        kernels->encode(cache->address + (uint64_t)head * s->head_stride + position * cache->stride, x, s->size,
+                        s->type);
     }
 }
 

@@ -96,14 +96,9 @@ static uint32_t check_mix(call *c) {
 
 static void mix(const call *c, uint32_t row, uint32_t first, uint32_t last) {
     const htp_mix_parameters *m = &c->op.parameters.mix;
-    const float *vectors = row_of(c, VECTORS, row), *weights = row_of(c, WEIGHTS, row);
-    const float *addend = has(c, ADDEND) ? row_of(c, ADDEND, row) : NULL;
-    float *to = row_of(c, HTP_DESTINATION, row);
-    for (uint32_t i = first; i < last; i++) {
-        float sum = vectors[i] * weights[0];
-        for (uint32_t k = 1; k < m->count; k++) sum += vectors[(size_t)k * m->width + i] * weights[k];
-        to[i] = addend ? addend[i] + sum : sum;
-    }
+    floats_of(c)->mix(row_of(c, HTP_DESTINATION, row) + first, row_of(c, VECTORS, row) + first, m->width,
+                      row_of(c, WEIGHTS, row), m->count, has(c, ADDEND) ? row_of(c, ADDEND, row) + first : NULL,
+                      last - first);
 }
 
 static uint32_t run_mix(call *c) {
@@ -141,7 +136,7 @@ static void add_rows(const call *c, uint32_t row, uint32_t first, uint32_t last)
         const float *added = row_of(c, TABLE, number);
         const float *x = row_of(c, VECTORS, row) + (size_t)k * m->width;
         float *to = row_of(c, HTP_DESTINATION, row) + (size_t)k * m->width;
-        for (uint32_t i = first; i < last; i++) to[i] = x[i] + added[i];
+        floats_of(c)->add(to + first, x + first, added + first, last - first);
     }
 }
 

@@ -1,5 +1,4 @@
 // Softmax of rows.
-#include "floats.h"
 #include "operation.h"
 
 enum { SOURCE = HTP_INPUT_0 };
@@ -13,14 +12,9 @@ static uint32_t check(call *c) {
 }
 
 static void softmax(const call *c, uint32_t row, uint32_t first, uint32_t last) {
-    const htp_softmax_parameters *s = &c->op.parameters.softmax;
-    const float *x = row_of(c, SOURCE, row);
-    float *to = row_of(c, HTP_DESTINATION, row);
-    for (uint32_t i = first; i < last; i++) to[i] = x[i] * s->scale;
-    const float largest = float_max(to, last);
-    for (uint32_t i = first; i < last; i++) to[i] = float_exp(to[i] - largest);
-    const float sum = float_sum(to, last), inverse = sum > 0.0f ? 1.0f / sum : 0.0f;
-    for (uint32_t i = first; i < last; i++) to[i] *= inverse;
+    (void)first; // rows are whole
+    floats_of(c)->softmax(row_of(c, HTP_DESTINATION, row), row_of(c, SOURCE, row), last,
+                          c->op.parameters.softmax.scale);
 }
 
 static uint32_t run(call *c) {

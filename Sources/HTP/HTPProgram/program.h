@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "activations.h"
+#include "float_kernels.h"
 #include "power.h"
 #include "workers.h"
 
@@ -21,6 +22,7 @@ typedef struct program {
     workers *workers; // NULL until `start`
     power *power;     // NULL until `start`, or where there is none to ask for
     uint32_t power_level;
+    const float_kernels *floats; // NULL: plain
     mapping mappings[MAPPINGS_MAX];
     // Quantised activations of the current product; grown as needed.
     uint8_t *scratch;

@@ -76,7 +76,7 @@ struct HexagonToolchain {
 struct FixtureBuild: CustomTestStringConvertible, Sendable {
     enum Machine: Sendable {
         case host(compiler: String, flags: [String], runner: [String])
-        case hexagon(arch: String)
+        case hexagon(arch: String, flags: [String] = [])
     }
 
     let testDescription: String
@@ -155,10 +155,10 @@ struct FixtureBuild: CustomTestStringConvertible, Sendable {
                 ["-O1", "-std=c11", "-Wall", "-Wextra", "-Werror", "-Wno-psabi"] + flags
                     + ProgramSources.includes + sources + ["-o", program])
             command = runner + command
-        case .hexagon(let arch):
+        case .hexagon(let arch, let flags):
             let toolchain = try #require(HexagonToolchain.current)
             // No global pointer is set up, so there is no small data.
-            let objects = try toolchain.compile(sources, for: arch, ["-G0"], in: scratch)
+            let objects = try toolchain.compile(sources, for: arch, ["-G0"] + flags, in: scratch)
             try succeed(toolchain.linker, ["-o", program] + objects)
             if arch == "v68" { try Self.sayItIsForV67(program) }
             command = [try #require(tool("qemu-hexagon")), "-cpu", "v67"] + command

@@ -22,6 +22,23 @@ struct OperationTests {
         try compare(try #require(FixtureBuild.hexagon.last))
     }
 
+    @Test("vector floats give the same for 1 to 4 workers, and something else than plain ones")
+    func vectorFloats() throws {
+        let build = try #require(FixtureBuild.host.first)
+        #expect(try Self.run(build, .goodWithVectorFloats) != Self.run(build, .good))
+    }
+
+    /// What stands in for the instructions that no emulator knows is the same on both machines; all else is the
+    /// vector unit's.
+    @Test("vector floats, their instructions emulated, have the same bits under qemu")
+    func vectorFloatsOnHexagon() throws {
+        let build = FixtureBuild(
+            testDescription: "Hexagon v66", machine: .hexagon(arch: "v66", flags: ["-DHTP_TEST_QFLOAT"]))
+        let processor = try Self.run(build, .someWithVectorFloats)
+        #expect(processor.count > 1_000_000)
+        #expect(try processor == Self.run(try #require(FixtureBuild.host.first), .someWithVectorFloats))
+    }
+
     @Test("damaged batches fare the same under qemu and here") func damage() throws {
         let count = 3000
         let processor = try Self.run(FixtureBuild.hexagon[0], .damaged(count))
@@ -51,12 +68,16 @@ struct OperationTests {
 
     enum Request {
         case good
+        case goodWithVectorFloats
+        case someWithVectorFloats
         case damaged(Int)
 
         var input: Data {
             let words: [UInt32] =
                 switch self {
                 case .good: [0, 0]
+                case .goodWithVectorFloats: [2, 0]
+                case .someWithVectorFloats: [2, 1]
                 case .damaged(let count): [1, UInt32(count)]
                 }
             return Data(words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } })

@@ -44,6 +44,15 @@ struct QemuTransportTests {
         #expect(reports >= 2 + 15 * 16 / 2)
     }
 
+    /// v66 has no floats in its vector unit.
+    @Test func vectorFloatsAreRefused() throws {
+        let device = try HTPDevice(name: "qemu0", kind: "qemu", transport: HexagonBuild.transport())
+        let refusal = #expect(throws: RemoteCallError.self) { try device.setFloatArithmetic(.vector) }
+        #expect(refusal?.result.rawValue == 0x8000_0414)
+        #expect(device.floatArithmetic == .plain)
+        #expect(try device.setFloatArithmetic(.plain) == nil)
+    }
+
     @Test func whatIsWrongIsRefusedAsOnADSP() throws {
         let session = try Session(HexagonBuild.transport())
         let missing = #expect(throws: RemoteCallError.self) {

@@ -56,6 +56,13 @@ int htp_matmul(
 /// as goes. The DSP is asked for it when work begins, and no longer when there has been none for a while.
 int htp_power(remote_handle64 _h, uint32_t level);
 
+/// Chooses the float arithmetic of everything but matrix products: 0 plain IEEE operations, the same bits on every
+/// processor (the default), 1 the vector unit's own floats, qfloat, faster and a little less exact. Before these
+/// are used both compute small examples. Where they disagree plain ones stay, `used` is 0 and `disagreement` the
+/// opcode of the first such operation. AEE_EUNSUPPORTED where code or processor has no qfloat (before v68),
+/// AEE_EBADSTATE before `start`.
+int htp_arithmetic(remote_handle64 _h, uint32_t wanted, uint32_t *used, uint32_t *disagreement);
+
 /// The skel: unpacks a call and makes it. Returns the method's status.
 int htp_skel_handle_invoke(remote_handle64 _h, uint32_t _sc, remote_arg *_pra);
 

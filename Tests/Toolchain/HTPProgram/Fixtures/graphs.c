@@ -2,9 +2,10 @@
 //
 // Standard input is two words: a mode and a number. Mode 0 runs good batches of every operation in many
 // shapes, each split among 1, 2, 3 and 4 workers, and writes what they leave in memory: two machines must
-// write the same bytes. Mode 1 runs as many damaged copies of a batch with all operations: a refused batch
-// may write nothing but its header, and none may write outside its buffer. Then it writes how many were
-// accepted.
+// write the same bytes. Mode 2 does so with the vector unit's floats, where there are any. With a number other than
+// 0 only some of the shapes are run. Mode 1 runs as many
+// damaged copies of a batch with all operations: a refused batch may write nothing but its header, and none may
+// write outside its buffer. Then it writes how many were accepted.
 #include "AEEStdErr.h"
 #include "batch.h"
 #include "htp_batch.h"
@@ -400,6 +401,18 @@ static int differs(const uint8_t *a, const uint8_t *b, size_t count) {
 
 static uint8_t saved[DATA_BYTES], first_result[DATA_BYTES];
 
+// Machines make different bits of what is not a number; here they are all the same.
+static void level_nans(void) {
+    for (size_t i = 0; i + 4 <= data_used; i += 4) {
+        uint32_t word;
+        __builtin_memcpy(&word, data + i, 4);
+        if ((word & 0x7fffffff) > 0x7f800000) word = 0x7fc00000;
+        __builtin_memcpy(data + i, &word, 4);
+    }
+}
+
+static int may_have_nans;
+
 // A good batch: the same bytes from any number of workers.
 static void run_good(void) {
     static layout batch __attribute__((aligned(128)));
@@ -412,6 +425,7 @@ static void run_good(void) {
         const htp_batch_header header = run_batch((uint8_t *)&batch, workers);
         if (header.fault != HTP_FAULT_NONE || header.executed != commands.header.operation_count)
             end((int)(30 + header.fault));
+        if (may_have_nans) level_nans();
         if (workers == 1)
             __builtin_memcpy(first_result, data, data_used);
         else if (differs(first_result, data, data_used))
@@ -421,6 +435,106 @@ static void run_good(void) {
     write_all(&opcode, sizeof opcode);
     write_all(&size, sizeof size);
     write_all(first_result, data_used);
+}
+
+// Puts floats that are extreme, infinite or no numbers among those of the tensor.
+static void make_strange(const htp_operation *op, uint32_t slot, uint32_t count) {
+    static const uint32_t special[] = {0x7fc00000, 0xffc00001, 0x7f800001, 0x7f800000, 0xff800000, 0x7f7fffff,
+                                       0xff7fffff, 0x80000000, 0x00000001, 0x807fffff, 0x00800000, 0x5f000000};
+    const htp_tensor t = op->tensors[slot];
+    if ((op->present >> slot & 1) == 0) end(29);
+    for (uint32_t row = 0; row < rows_of(op); row++)
+        for (uint32_t i = below(4); i < count; i += 1 + below(12))
+            __builtin_memcpy(data + t.offset + (size_t)row * t.stride + 4 * (size_t)i, &special[below(12)], 4);
+}
+
+// Every operation on inputs that are no numbers: it ends, and what is a number is the same everywhere.
+static void strange_batches(void) {
+    may_have_nans = 1;
+    for (uint32_t tokens = 1; tokens <= 4; tokens += 3) {
+        begin(tokens, tokens, 2);
+        // No product follows: it would depend on the bits of what is not a number.
+        htp_operation *op = norm(96, 1, HTP_NORM_QUANTIZE, 11);
+        make_strange(op, HTP_INPUT_0, 96);
+        make_strange(norm(33, 2, HTP_NORM_CENTER, 7), HTP_INPUT_0, 66);
+        make_strange(matmul(HTP_TILES_8BIT, 33, 64, NULL, 0), HTP_INPUT_0, 64);
+        make_strange(rope(2, 33, 16, 0), HTP_INPUT_0, 66);
+        for (uint32_t type = 0; type <= HTP_CACHE_Q8; type++)
+            make_strange(store(type, 2, 64, 2 + tokens, 0, 0, 1), HTP_INPUT_0, 128);
+        op = simple(HTP_OP_SOFTMAX, HTP_ROWS_OUTPUTS, 45, 1, 0);
+        op->parameters.softmax = (htp_softmax_parameters){45, 3.5f};
+        make_strange(op, HTP_INPUT_0, 45);
+        for (uint32_t f = HTP_FUNCTION_IDENTITY; f <= HTP_FUNCTION_SWIGLU_CLAMPED; f++)
+            make_strange(activate(f, 45, 1, 0), HTP_INPUT_0, 45);
+        op = simple(HTP_OP_ADD, HTP_ROWS_TOKENS, 45, 2, 0);
+        op->parameters.combine.width = 45;
+        make_strange(op, HTP_INPUT_0, 45);
+        op = simple(HTP_OP_MULTIPLY, HTP_ROWS_TOKENS, 45, 2, 0);
+        op->parameters.combine.width = 45;
+        make_strange(op, HTP_INPUT_0 + 1, 45);
+        op = simple(HTP_OP_SCALE, HTP_ROWS_TOKENS, 45, 1, 0);
+        op->parameters.scale = (htp_scale_parameters){45, 2, 1, 3};
+        make_strange(op, HTP_INPUT_0, 45);
+        for (uint32_t gate = 0; gate <= HTP_GATE_SOFTMAX_CHOSEN; gate++)
+            make_strange(route(60, 6, gate, HTP_ROUTE_NORMALIZE, 1), HTP_INPUT_0, 60);
+        make_strange(mix(45, 3, 1), HTP_INPUT_0, 135);
+        make_strange(add_rows(45, 2, 5), HTP_INPUT_0, 90);
+        make_strange(experts(HTP_TILES_4BIT, 33, 64, 3, 2, 1), HTP_INPUT_0, 64);
+        op = rows(HTP_ROW_F16, 45, 7, 1.5f, HTP_ROWS_TOKENS);
+        uint8_t *halves = data + op->tensors[HTP_INPUT_0].offset;
+        for (uint32_t i = 0; i < 7 * 46; i++) halves[2 * i + 1] = (uint8_t)random_word();
+        run_good();
+        // Queries, keys, values and sinks.
+        for (uint32_t type = 0; type <= HTP_CACHE_Q8; type++) {
+            begin(tokens, 0, 37);
+            op = attention(type, type, 2, 2, 64, 32, 0, 0, type == 0 ? 2.5f : 0, 1);
+            make_strange(op, HTP_INPUT_0, 256);
+            make_strange(op, HTP_INPUT_0 + 3, 1);
+            make_strange(&commands.operations[0], HTP_INPUT_0, 128);
+            make_strange(&commands.operations[1], HTP_INPUT_0, 64);
+            run_good();
+        }
+    }
+    may_have_nans = 0;
+}
+
+// Every operation for each number of rows, with widths that are no multiple of a vector.
+static void every_number_of_rows(void) {
+    static const uint32_t counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 32, 33, 64};
+    for (uint32_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        const uint32_t tokens = counts[i];
+        begin(tokens, tokens, 0);
+        htp_operation *op = norm(96, 1, HTP_NORM_QUANTIZE, 11);
+        const htp_tensor source = op->tensors[HTP_DESTINATION];
+        matmul(HTP_TILES_4BIT, 70, 96, &source, HTP_MATMUL_SAME_SOURCE);
+        matmul(HTP_TILES_8BIT, 33, 64, NULL, 0);
+        norm(45, 2, HTP_NORM_CENTER, 7);
+        rope(2, 50, 21, HTP_ROPE_HALVES);
+        for (uint32_t type = 0; type <= HTP_CACHE_Q8; type++) store(type, 2, 32, tokens, 9, 0, (int)type & 1);
+        simple(HTP_OP_SOFTMAX, HTP_ROWS_OUTPUTS, 45, 1, 1)->parameters.softmax = (htp_softmax_parameters){45, 3.5f};
+        activate(HTP_FUNCTION_SILU, 77, 1, 1);
+        activate(HTP_FUNCTION_SWIGLU_CLAMPED, 45, 1, 0);
+        simple(HTP_OP_ADD, HTP_ROWS_TOKENS, 45, 2, 1)->parameters.combine.width = 45;
+        simple(HTP_OP_MULTIPLY, HTP_ROWS_TOKENS, 45, 2, 0)->parameters.combine.width = 45;
+        simple(HTP_OP_SCALE, HTP_ROWS_TOKENS, 45, 1, 0)->parameters.scale = (htp_scale_parameters){45, 2, 1, 3};
+        rows(HTP_ROW_Q8_0, 96, 11, 1, HTP_ROWS_TOKENS);
+        route(10, 3, HTP_GATE_SOFTMAX_CHOSEN, 0, 1);
+        mix(45, 3, 1);
+        add_rows(45, 2, 5);
+        // With few tokens most experts have no row, with one expert named by all every other has none.
+        experts(HTP_TILES_4BIT, 33, 64, 9, 2, 1);
+        op = experts(HTP_TILES_8BIT, 20, 32, 5, 1, 1);
+        const uint32_t third = 3;
+        for (uint32_t row = 0; row < tokens; row++) {
+            const htp_tensor *t = &op->tensors[HTP_INPUT_0 + 2];
+            __builtin_memcpy(data + t->offset + (size_t)row * t->stride, &third, 4);
+        }
+        top(45, 7, HTP_ROWS_OUTPUTS);
+        run_good();
+        begin(tokens, 0, i & 1 ? 5 : 0);
+        attention(HTP_CACHE_F16, HTP_CACHE_Q8, 2, 2, 48, 32, i & 1 ? 0 : 9, 0, 0, i & 1);
+        run_good();
+    }
 }
 
 static void good_batches(void) {
@@ -652,9 +766,15 @@ static void damaged_batches(uint32_t count) {
 int main(void) {
     uint32_t request[2];
     if (!read_all(request, sizeof request)) return 2;
-    if (request[0] == 0)
-        good_batches();
-    else
-        damaged_batches(request[1]);
+    if (request[0] == 2) {
+        the_program.floats = floats_qfloat();
+        if (!the_program.floats) return 5;
+    }
+    if (request[0] != 1) {
+        if (request[1] == 0) good_batches();
+        every_number_of_rows();
+        strange_batches();
+    }
+    if (request[0] == 1) damaged_batches(request[1]);
     return 0;
 }

@@ -58,6 +58,12 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
     }
 #define ENTRY_PAIR(NAME, ...) {#NAME, run_lo_##NAME}, {#NAME, run_hi_##NAME},
 
+// A predicate is seen through the selection that it makes.
+#define DEFINE_PREDICATE(NAME, ...)                                                                          \
+    __attribute__((noinline)) static void run_##NAME(record *o) {                                            \
+        o->result = Q6_V_vmux_QVV(NAME(__VA_ARGS__), o->u, SECOND(o->u));                                    \
+    }
+
 #define NO_OPERANDS(F) F(Q6_V_vzero)
 #define OF_SCALAR(F)                                                                                         \
     F(Q6_V_vsplat_R, o->r)                                                                                   \
@@ -77,7 +83,9 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
     F(Q6_V_lo_W, Q6_W_vcombine_VV(o->v, o->u))                                                               \
     F(Q6_V_hi_W, Q6_W_vcombine_VV(o->v, o->u))                                                               \
     F(Q6_Vh_vpacke_VwVw, o->u, o->v)                                                                         \
-    F(Q6_Vb_vpacke_VhVh, o->u, o->v)
+    F(Q6_Vb_vpacke_VhVh, o->u, o->v)                                                                         \
+    F(Q6_Vh_vshuff_Vh, o->u)                                                                                 \
+    F(Q6_Vh_vdeal_Vh, o->u)  
 #define OF_VECTOR_AND_SHIFTS(F)                                                                              \
     F(Q6_Vw_vlsr_VwVw, o->u, o->v)                                                                           \
     F(Q6_Vh_vlsr_VhVh, o->u, o->v)
@@ -94,7 +102,10 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
     F(Q6_Vub_vlsr_VubR, o->u, o->r)                                                                          \
     F(Q6_Vh_vasr_VwVwR_rnd_sat, o->u, o->x, o->r)                                                            \
     F(Q6_Vb_vlut32_VbVbR_nomatch, o->u, o->x, o->r)
-#define OF_VECTOR_AND_ROTATION(F) F(Q6_V_vror_VR, o->u, o->r)
+#define OF_VECTOR_AND_ROTATION(F)                                                                            \
+    F(Q6_V_vror_VR, o->u, o->r)                                                                              \
+    F(Q6_V_vmux_QVV, Q6_Q_vsetq2_R(o->r), o->u, SECOND(o->u))
+#define PREDICATES(F) F(Q6_Q_vsetq2_R, o->r)
 #define OF_VECTOR_AND_FACTORS(F)                                                                             \
     F(Q6_Vw_vrmpyacc_VwVubRb, o->x, o->u, o->r)                                                              \
     F(Q6_Vh_vmpy_VhRh_s1_rnd_sat, o->u, o->r)
@@ -107,7 +118,11 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
     F(Q6_Ww_vmpy_VhRh, o->u, o->r)                                                                           \
     F(Q6_Ww_vmpyacc_WwVhRh, Q6_W_vcombine_VV(o->u, o->x), o->u, o->r)                                        \
     F(Q6_Ww_vmpy_VhVh, o->u, o->x)                                                                           \
-    F(Q6_Ww_vmpyacc_WwVhVh, Q6_W_vcombine_VV(o->u, o->x), o->u, o->x)
+    F(Q6_Ww_vmpyacc_WwVhVh, Q6_W_vcombine_VV(o->u, o->x), o->u, o->x)                                        \
+    F(Q6_W_vshuff_VVR, o->u, o->x, o->r)                                                                     \
+    F(Q6_W_vdeal_VVR, o->u, o->x, o->r)                                                                      \
+    F(Q6_Wuh_vunpack_Vub, o->u)                                                                              \
+    F(Q6_Wuw_vunpack_Vuh, o->u)
 // The 128 bytes that begin at byte r of u and v.
 #define OF_OFFSET(F) F(hvx_load_unaligned, (const uint8_t *)&o->u + o->r)
 
@@ -121,6 +136,8 @@ GROUP(OF_VECTOR_AND_SHIFT)
 GROUP(OF_VECTOR_AND_ROTATION)
 GROUP(OF_VECTOR_AND_FACTORS)
 GROUP(OF_OFFSET)
+PREDICATES(DEFINE_PREDICATE)
+LIST(PREDICATES)
 PAIR_AND_FACTORS(DEFINE_PAIR)
 static const intrinsic list_PAIR_AND_FACTORS[] = {PAIR_AND_FACTORS(ENTRY_PAIR)};
 #define EACH(F, GROUP)                                                                                       \
@@ -208,6 +225,12 @@ int main(void) {
             int32_t r = amount < 128 ? amount
                 : amount < 128 + EDGES ? (int32_t)edges[amount - 128] : random_word();
             for (int i = 0; i < 4; i++) check(f, random_vector(), zero, zero, r);
+        }
+    }
+    EACH(f, PREDICATES) {
+        for (int count = 0; count < 256; count++) {
+            HVX_Vector u = first_operand(count % VECTORS);
+            check(f, u, zero, second_operand(count % VECTORS), count);
         }
     }
     EACH(f, OF_VECTOR_AND_FACTORS) {
