@@ -1,3 +1,4 @@
+import CPUKernels
 import GGUF
 import HTPDevice
 import Models
@@ -19,7 +20,7 @@ extension Executor {
                 needed.append(weight)
             }
             let matrices = try needed.map { try matrix(weights.matrices[$0], weights.path) }
-            let loaded = try device.load(matrices) { pool.run(chunks: $0, $1) }
+            let loaded = try device.load(matrices, kernels: .best) { pool.run(chunks: $0, $1) }
             let numbers = Dictionary(uniqueKeysWithValues: zip(needed, loaded))
             let batches = try device.prepare(products.map { $0.shape(graph, numbers, options) })
             for (segment, (products, batch)) in zip(segments, zip(products, batches)) {

@@ -37,10 +37,8 @@ import Testing
             let rowTileBytes = weights.kind.rowTileBytes(columns: weights.columns)
             var tiles = [UInt8](repeating: 0, count: weights.tiledByteCount)
             try tiles.withUnsafeMutableBytes { tiles in
-                for index in 0..<weights.rowTileCount {
-                    guard let base = tiles.baseAddress else { return }
-                    try weights.writeRowTile(index, to: base + index * rowTileBytes)
-                }
+                guard let base = tiles.baseAddress else { return }
+                try weights.writeRowTiles(0..<weights.rowTileCount, to: base)
             }
             return (tiles, rowTileBytes)
         }
@@ -115,7 +113,7 @@ import Testing
                     byteCount: matrix.tiledByteCount, alignment: 128)
                 defer { tile.deallocate() }
                 guard let base = tile.baseAddress else { return }
-                try matrix.writeRowTile(0, to: base)
+                try matrix.writeRowTiles(0..<1, to: base)
             }
             #expect(
                 error?.description == "bad: the scale of row 0, block 0 is not a finite number")
