@@ -44,24 +44,6 @@ import Testing
         }
     }
 
-    /// Whole row tiles of some formats have a faster way.
-    @Test(arguments: WeightMatrix.Format.allCases)
-    func wholeRowTilesHaveTheBytesOfTheGeneralWay(format: WeightMatrix.Format) throws {
-        var random = SeededGenerator(31)
-        let matrix = try RandomMatrix(format, rows: 130, columns: 768, random: &random)
-        let (tiles, rowTileBytes) = try Self.repacked(matrix)
-        try matrix.withWeights { weights in
-            var general = [UInt8](repeating: 0, count: weights.tiledByteCount)
-            try general.withUnsafeMutableBytes { tiles in
-                for index in 0..<weights.rowTileCount {
-                    guard let base = tiles.baseAddress else { return }
-                    try weights.writeAnyRowTile(index, to: base + index * rowTileBytes)
-                }
-            }
-            #expect(general == tiles)
-        }
-    }
-
     @Test func sizesAreTheProgramsOwn() {
         for kind in TileKind.allCases {
             for columns in stride(from: 32, through: 4096, by: 32) {
