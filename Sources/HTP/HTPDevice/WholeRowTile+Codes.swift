@@ -61,7 +61,13 @@ extension WholeRowTile {
             }
         case .i2_S: forEachUnit(of: 4) { source, stage in writePairs(source, descending: true, to: stage) }
         case .iq2_BN: forEachUnit(of: 2) { source, stage in writePairsOfHalves(source, to: stage) }
-        case .f32, .f16, .bf16, .tq1_0: break
+        case .f32, .f16, .bf16:
+            var rows = UnsafeRawPointer(self.codes)
+            forEachUnit(of: 1) { _, stage in
+                writeCodes(rows, to: stage + codes)
+                rows += 64
+            }
+        case .tq1_0: break
         }
     }
 
@@ -332,7 +338,7 @@ extension WholeRowTile {
     /// Each row's four words become words of four vectors.
     @inline(__always)
     private borrowing func writeWords(
-        _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, halfBytes: Int,
+        _ source: UnsafeRawPointer, rowBytes: Int, to target: UnsafeMutableRawPointer, halfBytes: Int,
         _ words: (UnsafeRawPointer) -> SIMD4<UInt32>
     ) {
         for piece in 0..<16 {
@@ -358,20 +364,57 @@ extension WholeRowTile {
         func load(_ source: UnsafeRawPointer) -> SIMD8<UInt16> {
             source.loadUnaligned(as: SIMD8<UInt16>.self) ^ 0x8080
         }
-        writeWords(source, to: target, halfBytes: 1024) {
+        writeWords(source, rowBytes: rowBytes, to: target, halfBytes: 1024) {
             unsafeBitCast(
                 SIMD8<UInt16>.interleavedLow(load($0), load($0 + 16)), to: SIMD4<UInt32>.self)
         }
-        writeWords(source, to: target + 4 * TileKind.vectorBytes, halfBytes: 1024) {
+        writeWords(
+            source, rowBytes: rowBytes, to: target + 4 * TileKind.vectorBytes, halfBytes: 1024
+        ) {
             unsafeBitCast(
                 SIMD8<UInt16>.interleavedHigh(load($0), load($0 + 16)), to: SIMD4<UInt32>.self)
+        }
+    }
+
+    /// 32 halfwords of twelve bits: planes of the upper eight and of the lower four.
+    @inline(__always)
+    private borrowing func writeCodes(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer) {
+        typealias Words = SIMD4<UInt32>
+        // Words of two bytes of each half of the block: the first four, the others.
+        @inline(__always)
+        func words(_ source: UnsafeRawPointer, _ shift: UInt16, _ mask: UInt16) -> (Words, Words) {
+            @inline(__always)
+            func bytes(_ offset: Int) -> SIMD8<UInt16> {
+                let low = source.loadUnaligned(fromByteOffset: offset, as: SIMD8<UInt16>.self)
+                let high = source.loadUnaligned(fromByteOffset: offset + 16, as: SIMD8<UInt16>.self)
+                return unsafeBitCast(
+                    SIMD16<UInt8>(
+                        lowHalf: SIMD8<UInt8>(truncatingIfNeeded: (low &>> shift) & mask),
+                        highHalf: SIMD8<UInt8>(truncatingIfNeeded: (high &>> shift) & mask)),
+                    to: SIMD8<UInt16>.self)
+            }
+            let first = bytes(0), second = bytes(32)
+            return (
+                unsafeBitCast(SIMD8<UInt16>.interleavedLow(first, second), to: Words.self),
+                unsafeBitCast(SIMD8<UInt16>.interleavedHigh(first, second), to: Words.self)
+            )
+        }
+        let stride = 2 * columns
+        writeWords(source, rowBytes: stride, to: target, halfBytes: 1024) { words($0, 4, 255).0 }
+        writeWords(source, rowBytes: stride, to: target + 4 * TileKind.vectorBytes, halfBytes: 1024) {
+            words($0, 4, 255).1
+        }
+        writeWords(source, rowBytes: stride, to: target + 2048, halfBytes: 512) { source in
+            let (first, second) = words(source, 0, 15)
+            return Words(first[0], first[2], second[0], second[2])
+                | Words(first[1], first[3], second[1], second[3]) &<< 4
         }
     }
 
     /// 16 bytes of nibbles: of each four, those of one word and of the next as low and high nibbles of one.
     @inline(__always)
     private borrowing func writeNibbleWords(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer) {
-        writeWords(source, to: target, halfBytes: 512) { source in
+        writeWords(source, rowBytes: rowBytes, to: target, halfBytes: 512) { source in
             let words = source.loadUnaligned(as: SIMD4<UInt32>.self)
             return words & 0xf0f0_0f0f | (words &>> 12) & 0x0000_f0f0 | (words &<< 12) & 0x0f0f_0000
         }

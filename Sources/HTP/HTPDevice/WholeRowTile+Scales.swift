@@ -1,20 +1,5 @@
 /// Where the formats have their scales.
 extension WholeRowTile {
-    /// Eight half-precision numbers as floats.
-    @inline(__always)
-    private static func floats(_ halves: SIMD8<UInt16>) -> SIMD8<Float> {
-        let bits = SIMD8<UInt32>(truncatingIfNeeded: halves)
-        let magnitude = (bits & 0x7fff) &<< 13
-        // Exponents differ by 112; the product is exact, subnormal halves included.
-        let finite = unsafeBitCast(
-            unsafeBitCast(magnitude, to: SIMD8<Float>.self) * 0x1p112, to: SIMD8<UInt32>.self)
-        // All bits of an infinity's or NaN's exponent.
-        let infinite = unsafeBitCast(
-            (0x7bff << 13 &- unsafeBitCast(magnitude, to: SIMD8<Int32>.self)) &>> 31, to: SIMD8<UInt32>.self)
-        let value = finite | infinite & 0x7f80_0000
-        return unsafeBitCast(value | (bits & 0x8000) &<< 16, to: SIMD8<Float>.self)
-    }
-
     /// Fills a table with the half-precision numbers `offset` bytes into blocks. Rows are read one after the other,
     /// as memory likes it.
     @inline(__always)
@@ -30,7 +15,8 @@ extension WholeRowTile {
             }
         }
         for index in stride(from: 0, to: count * TileKind.rows, by: 8) {
-            let found = Self.floats(UnsafeRawPointer(halves + index).load(as: SIMD8<UInt16>.self))
+            let found = SIMD8<Float>(
+                halves: UnsafeRawPointer(halves + index).load(as: SIMD8<UInt16>.self))
             UnsafeMutableRawPointer(table + index).storeBytes(of: found, as: SIMD8<Float>.self)
         }
     }
@@ -63,9 +49,9 @@ extension WholeRowTile {
         case .q6_K:
             forEachGroup { group, lane, source in
                 let scale = source.half(208)
-                let factors = (source + 192).loadUnaligned(as: SIMD16<Int8>.self)
                 for h in 0..<16 {
-                    scales[(16 * group + h) * TileKind.rows + lane] = scale * Float(factors[h])
+                    let factor = source.load(fromByteOffset: 192 + h, as: Int8.self)
+                    scales[(16 * group + h) * TileKind.rows + lane] = scale * Float(Int32(factor))
                 }
             }
         case .i2_S: for lane in 0..<TileKind.rows { scales[lane] = commonScale }
@@ -99,63 +85,81 @@ extension WholeRowTile {
             let high = UInt64(third & 0x0f0f_0f0f | first >> 2 & 0x3030_3030)
             let lowMinima = UInt64(second & 0x3f3f_3f3f)
             let highMinima = UInt64(third >> 4 & 0x0f0f_0f0f | second >> 2 & 0x3030_3030)
-            let found = scale * Self.floats(bytes: low | high << 32)
-            let minimumFactors = Self.floats(bytes: lowMinima | highMinima << 32)
-            let foundMinima = minimum * minimumFactors - zero * found
+            let factors = low | high << 32, minimumFactors = lowMinima | highMinima << 32
             for s in 0..<8 {
-                scales[(8 * group + s) * TileKind.rows + lane] = found[s]
-                minima[(8 * group + s) * TileKind.rows + lane] = foundMinima[s]
+                let shift = UInt64(8 * s), index = (8 * group + s) * TileKind.rows + lane
+                let found = scale * Float(Int32(truncatingIfNeeded: factors &>> shift & 255))
+                scales[index] = found
+                minima[index] =
+                    minimum * Float(Int32(truncatingIfNeeded: minimumFactors &>> shift & 255)) - zero * found
             }
         }
-    }
-
-    @inline(__always)
-    private static func floats(bytes: UInt64) -> SIMD8<Float> {
-        SIMD8<Float>(SIMD8<Int32>(truncatingIfNeeded: unsafeBitCast(bytes, to: SIMD8<UInt8>.self)))
     }
 
     // MARK: Powers of two
 
-    /// Blocks of MXFP4: the table of scales holds exponents, or, of blocks of zeros, something far below.
+    /// Exponents of blocks of MXFP4, in the table of scales; of blocks of zeros, something far below.
+    private var powers: UnsafeMutableRawPointer { UnsafeMutableRawPointer(scales) }
+    private static var noPower: Int32 { -20000 }
+
+    /// Fills the table, and chooses the rows' exponents.
     borrowing func gatherPowers() {
-        let none: Float = -20000
-        var largest = SIMD64<Float>(repeating: none)
+        let blockBytes = format.blockBytes
         for row in 0..<TileKind.rows {
-            let lane = Self.lane(row)
+            let lane = powers + 4 * Self.lane(row), first = source + row * rowBytes
+            var largest = Self.noPower
             for block in 0..<blocks {
-                let source = source + row * rowBytes + block * format.blockBytes
+                let source = first + block * blockBytes
                 let codes =
                     (source + 1).loadUnaligned(as: UInt64.self) | (source + 9).loadUnaligned(as: UInt64.self)
                 let isZero = codes & 0x7777_7777_7777_7777 == 0
-                let exponent = isZero ? none : Float(Int(source.byte(0)) - 128)
-                scales[block * TileKind.rows + lane] = exponent
-                largest[lane] = max(largest[lane], exponent)
+                let power = isZero ? Self.noPower : Int32(source.byte(0)) - 128
+                lane.storeBytes(of: power, toByteOffset: 4 * TileKind.rows * block, as: Int32.self)
+                largest = max(largest, power)
             }
-        }
-        for lane in 0..<TileKind.rows {
-            let isZero = largest[lane] == none
-            exponents[lane] =
-                isZero
+            exponents[Self.lane(row)] =
+                largest == Self.noPower
                 ? Int32(RowTile.exponentOfZeros)
-                : max(Int32(largest[lane]) - 14, Int32(Float.leastNormalMagnitude.exponent))
+                : max(largest - 14, Int32(Float.leastNormalMagnitude.exponent))
         }
     }
 
     /// How far each block's power is below the row's largest, two blocks to a halfword.
     borrowing func writeDistances(to target: UnsafeMutableRawPointer) {
-        for pair in 0..<(blocks + 1) / 2 {
-            for lane in 0..<TileKind.rows {
-                @inline(__always)
-            func distance(_ block: Int) -> UInt16 {
-                    guard block < blocks else { return 0 }
-                    let exponent = Int32(scales[block * TileKind.rows + lane])
-                    return UInt16(min(exponents[lane] + 14 - exponent, 15))
-                }
-                target.storeBytes(
-                    of: distance(2 * pair) | distance(2 * pair + 1) << 8,
-                    toByteOffset: pair * TileKind.vectorBytes + 2 * lane, as: UInt16.self)
+        for lane in stride(from: 0, to: TileKind.rows, by: 8) {
+            let highest = UnsafeRawPointer(exponents + lane).load(as: SIMD8<Int32>.self) &+ 14
+            let powers = powers + 4 * lane
+            @inline(__always)
+            func distances(_ block: Int) -> SIMD8<UInt16> {
+                let power = powers.load(fromByteOffset: 4 * TileKind.rows * block, as: SIMD8<Int32>.self)
+                // At most 15.
+                let rest = power &- highest &+ 15
+                return SIMD8<UInt16>(truncatingIfNeeded: 15 &- rest & ~(rest &>> 31))
+            }
+            for pair in 0..<blocks / 2 {
+                target.store(
+                    distances(2 * pair) | distances(2 * pair + 1) &<< 8, pair * TileKind.vectorBytes + 2 * lane)
+            }
+            if blocks % 2 == 1 {
+                target.store(distances(blocks - 1), blocks / 2 * TileKind.vectorBytes + 2 * lane)
             }
         }
+    }
+
+    // MARK: Floats
+
+    /// Turns rows of floats into codes of twelve bits and their scales.
+    ///
+    /// - Returns: whether all weights are finite.
+    borrowing func gatherFloats() -> Bool {
+        let row = WeightRow(columns: columns)
+        for number in 0..<TileKind.rows {
+            guard row.decodeFloats(format, from: source + number * rowBytes) else { return false }
+            let lane = Self.lane(number)
+            for block in 0..<blocks { scales[block * TileKind.rows + lane] = row.scales[block] }
+            (codes + number * 2 * columns).copyMemory(from: row.codes, byteCount: 2 * columns)
+        }
+        return true
     }
 
     // MARK: Factors

@@ -34,11 +34,14 @@ struct WholeRowTile: ~Copyable {
     /// For each lane.
     let largestHalves: UnsafeMutablePointer<UInt16>
 
+    /// Rows of codes, of weights that were floats.
+    let codes: UnsafeMutableRawPointer
+
     private let memory: UnsafeMutableRawPointer
 
     static func supports(_ format: WeightMatrix.Format) -> Bool {
         switch format {
-        case .f32, .f16, .bf16, .tq1_0: false
+        case .tq1_0: false
         default: true
         }
     }
@@ -51,7 +54,9 @@ struct WholeRowTile: ~Copyable {
         self.kernels = kernels
         let table = WeightRow.scaleCount(kind, columns: columns) * TileKind.rows * 4
         let stageBytes = 8 * kind.parts.block
-        memory = .allocate(byteCount: stageBytes + 2 * table + 640 + table / 2, alignment: TileKind.vectorBytes)
+        let codeBytes = kind == .twelveBit ? TileKind.rows * 2 * columns : 0
+        memory = .allocate(
+            byteCount: stageBytes + 2 * table + 640 + table / 2 + codeBytes, alignment: TileKind.vectorBytes)
         source = UnsafeRawPointer(memory)
         destination = memory
         stage = memory
@@ -60,6 +65,7 @@ struct WholeRowTile: ~Copyable {
         inverses = (memory + stageBytes + 2 * table).assumingMemoryBound(to: Float.self)
         halves = (memory + stageBytes + 2 * table + 640).assumingMemoryBound(to: UInt16.self)
         largestHalves = (memory + stageBytes + 2 * table + 512).assumingMemoryBound(to: UInt16.self)
+        codes = memory + stageBytes + 2 * table + 640 + table / 2
         exponents = (memory + stageBytes + 2 * table + 256).assumingMemoryBound(to: Int32.self)
     }
 
@@ -85,7 +91,7 @@ struct WholeRowTile: ~Copyable {
 
     /// Writes a row tile, which `matrix` has all 64 rows of.
     ///
-    /// - Returns: false, and nothing is written, where a scale is not a finite number.
+    /// - Returns: false, and nothing is written, where a scale or a weight is not a finite number.
     mutating func write(
         _ index: Int, of matrix: WeightMatrix, to destination: UnsafeMutableRawPointer, isFollowed: Bool
     ) -> Bool {
@@ -95,6 +101,7 @@ struct WholeRowTile: ~Copyable {
         self.isFollowed = isFollowed
         switch format {
         case .mxfp4: gatherPowers()
+        case .f32, .f16, .bf16: guard gatherFloats(), chooseUnits() else { return false }
         default:
             gatherScales(commonScale: matrix.commonScale)
             guard chooseUnits() else { return false }
@@ -213,6 +220,7 @@ extension WholeRowTile {
             } else {
                 writeMantissas(scales, block, to: target)
             }
+        case .twelveBit: writeMantissas(scales, block, to: target)
         case .fourBitMinima, .fiveBitMinima:
             writeMantissas(scales, block, to: target)
             writeMantissas(
