@@ -9,7 +9,8 @@ package struct RowTileKernels: Sendable {
     package typealias MantissasOfHalves =
         @convention(c) (UnsafePointer<UInt16>?, UnsafePointer<Float>?, UnsafeMutablePointer<UInt16>?) -> Void
     package typealias Mantissas =
-        @convention(c) (UnsafePointer<Float>?, UnsafePointer<Float>?, Float, UnsafeMutablePointer<UInt16>?) -> Void
+        @convention(c) (UnsafePointer<Float>?, UnsafePointer<Float>?, Float, UnsafeMutablePointer<UInt16>?) ->
+        Void
     package typealias Plane = @convention(c) (Pointer, Int, Target) -> Void
     package typealias TwoPlanes = @convention(c) (Pointer, Int, Target, Target) -> Void
     package typealias Stream = @convention(c) (Target, Pointer, Int) -> Void

@@ -82,7 +82,8 @@ extension WholeRowTile {
         for first in stride(from: 0, to: blocks, by: unit) {
             if isFollowed, let kernels {
                 // As much as is written now.
-                let ahead = source - format.rowHeaderBytes + TileKind.rows * (rowBytes + first / unit * unitBytes)
+                let ahead =
+                    source - format.rowHeaderBytes + TileKind.rows * (rowBytes + first / unit * unitBytes)
                 kernels.prefetch(ahead, TileKind.rows * unitBytes)
             }
             for block in 0..<unit { writeScales(first + block, to: stage + block * bytes) }
@@ -187,7 +188,8 @@ extension WholeRowTile {
 
     /// 64 bytes: each 32 hold one block in the low nibbles and the one after the next in the high ones.
     @inline(__always)
-    private borrowing func writeNibbleQuarters(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer) {
+    private borrowing func writeNibbleQuarters(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer)
+    {
         let blockBytes = kind.parts.block
         for part in 0..<2 {
             writeNibbles(source + 32 * part, to: target + part * blockBytes, target + (part + 2) * blockBytes)
@@ -308,7 +310,8 @@ extension WholeRowTile {
 
     /// 16 bytes, pair q of byte j being weight 16·q + j: two blocks.
     @inline(__always)
-    private borrowing func writePairsOfHalves(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer) {
+    private borrowing func writePairsOfHalves(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer)
+    {
         let blockBytes = kind.parts.block
         forEachSquare(source) { source in
             // Words: inputs 0, 2, 4, 6, then 8 … 14, then the odd ones.

@@ -23,7 +23,9 @@ extension WholeRowTile {
 
     /// Calls `body` for each row's groups of 256.
     @inline(__always)
-    private borrowing func forEachGroup(_ body: (_ group: Int, _ lane: Int, _ source: UnsafeRawPointer) -> Void) {
+    private borrowing func forEachGroup(
+        _ body: (_ group: Int, _ lane: Int, _ source: UnsafeRawPointer) -> Void
+    ) {
         let blockBytes = format.blockBytes
         for row in 0..<TileKind.rows {
             let lane = Self.lane(row)
@@ -138,7 +140,8 @@ extension WholeRowTile {
             }
             for pair in 0..<blocks / 2 {
                 target.store(
-                    distances(2 * pair) | distances(2 * pair + 1) &<< 8, pair * TileKind.vectorBytes + 2 * lane)
+                    distances(2 * pair) | distances(2 * pair + 1) &<< 8,
+                    pair * TileKind.vectorBytes + 2 * lane)
             }
             if blocks % 2 == 1 {
                 target.store(distances(blocks - 1), blocks / 2 * TileKind.vectorBytes + 2 * lane)

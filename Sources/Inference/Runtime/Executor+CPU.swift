@@ -42,8 +42,8 @@ extension Executor {
         let matrix = weights.matrices[weight]
         let width = graph.tensors[output].width
         for (row, token) in step.tokens.enumerated() {
-            try matrix.tensor.type.dequantize(
-                matrix.row(Int(token)),
+            try matrix.read(
+                row: Int(token),
                 into: UnsafeMutableBufferPointer(start: pointer(output) + row * width, count: width))
         }
     }

@@ -31,8 +31,10 @@ struct RandomMatrix {
         var bytes = bytes, values = values
         let rowBytes = format.rowBytes(columns: columns)
         for row in format == .i2_S ? Array(0..<rows) : zeros {
-            bytes.replaceSubrange(row * rowBytes..<(row + 1) * rowBytes, with: repeatElement(0, count: rowBytes))
-            values.replaceSubrange(row * columns..<(row + 1) * columns, with: repeatElement(0, count: columns))
+            bytes.replaceSubrange(
+                row * rowBytes..<(row + 1) * rowBytes, with: repeatElement(0, count: rowBytes))
+            values.replaceSubrange(
+                row * columns..<(row + 1) * columns, with: repeatElement(0, count: columns))
         }
         if format == .i2_S {
             bytes.replaceSubrange(rows * rowBytes..<bytes.count, with: repeatElement(0, count: 32))

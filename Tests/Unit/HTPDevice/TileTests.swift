@@ -1,6 +1,7 @@
 import GGUF
 import HTPDevice
 import HTPProgram
+import Quantization
 import TestSupport
 import Testing
 
@@ -29,6 +30,26 @@ import Testing
                 worst = max(worst, abs(found.value - expected) / found.tolerance)
             }
             #expect(worst <= 1, "row \(row)")
+        }
+    }
+
+    /// The engine's floats of the ternary formats are those that the random matrices were made with.
+    @Test(arguments: [WeightMatrix.Format.i2_S, .iq2_BN])
+    func ternaryRowsAreReadAsTheyWereWritten(format: WeightMatrix.Format) throws {
+        var random = SeededGenerator(12)
+        let matrix = try RandomMatrix(format, rows: 5, columns: 384, random: &random)
+        let type = RandomMatrix.type(of: format), rowBytes = format.rowBytes(columns: 384)
+        try matrix.bytes.withUnsafeBytes { bytes in
+            let scale = type.tensorScale(bytes)
+            for row in 0..<5 {
+                var values = [Float](repeating: 0, count: 384)
+                try values.withUnsafeMutableBufferPointer {
+                    try type.dequantizeRow(
+                        UnsafeRawBufferPointer(rebasing: bytes[row * rowBytes..<(row + 1) * rowBytes]),
+                        scale: scale, into: $0)
+                }
+                #expect(values == Array(matrix.values[row * 384..<(row + 1) * 384]))
+            }
         }
     }
 

@@ -67,7 +67,8 @@ import Testing
     func oddWidths(format: WeightMatrix.Format, blocks: Int) throws {
         var random = SeededGenerator(UInt64(blocks))
         let columns = ProductTests.columns(32 * blocks, format)
-        try Self.compare(RandomMatrix(format, rows: 64, columns: columns, random: &random), "\(blocks) blocks")
+        try Self.compare(
+            RandomMatrix(format, rows: 64, columns: columns, random: &random), "\(blocks) blocks")
     }
 
     @Test(arguments: WeightMatrix.Format.allCases)
