@@ -216,29 +216,17 @@ private func access(
 
 /// Waits for signals on a thread of its own, until the transport says that it is over or fails.
 private func startReceiver(_ transport: any QueueTransport, _ gate: SignalGate) {
-    final class Receiver: Sendable {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-    let receiver = Receiver {
-        do throws(RemoteCallError) {
-            while try transport.waitForSignal() { gate.open() }
-            gate.fail(.closed)
-        } catch {
-            gate.fail(.remote(error))
+    do throws(SystemError) {
+        try DetachedThread.start {
+            do throws(RemoteCallError) {
+                while try transport.waitForSignal() { gate.open() }
+                gate.fail(.closed)
+            } catch {
+                gate.fail(.remote(error))
+            }
         }
+    } catch {
+        gate.fail(
+            .remote(RemoteCallError(.noMemory, operation: "start the thread that waits for signals")))
     }
-    var thread = pthread_t()
-    let status = pthread_create(
-        &thread, nil,
-        { argument in
-            if let argument { Unmanaged<Receiver>.fromOpaque(argument).takeRetainedValue().run() }
-            return nil
-        }, Unmanaged.passRetained(receiver).toOpaque())
-    guard status == 0 else {
-        Unmanaged.passUnretained(receiver).release()
-        let error = RemoteCallError(.noMemory, operation: "start the thread that waits for signals")
-        return gate.fail(.remote(error))
-    }
-    pthread_detach(thread)
 }

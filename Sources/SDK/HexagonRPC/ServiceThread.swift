@@ -32,40 +32,27 @@ final class ServiceThread: Sendable {
         finished.wait(after: 0, until: deadline)
     }
 
-    private final class Start: Sendable {
-        let name: String
-        let body: @Sendable () -> Void
-        init(_ name: String, _ body: @escaping @Sendable () -> Void) {
-            self.name = name
-            self.body = body
-        }
-    }
-
     /// Starts a detached thread with the creator's signal mask and `blocking`.
     static func start(
         _ name: String, blocking: sigset_t?, _ body: @escaping @Sendable () -> Void
     ) throws(RemoteCallError) {
-        let start = Unmanaged.passRetained(Start(name, body))
-        var thread = pthread_t()
         // A thread inherits the mask of its creator.
-        let status = Signals.blocking(blocking) {
-            pthread_create(
-                &thread, nil,
-                { argument in
-                    guard let argument else { return nil }
-                    let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-                    SystemCalls.threadName = start.name
-                    start.body()
-                    return nil
-                }, start.toOpaque())
+        let failure = Signals.blocking(blocking) { () -> SystemError? in
+            do throws(SystemError) {
+                try DetachedThread.start {
+                    SystemCalls.threadName = name
+                    body()
+                }
+                return nil
+            } catch {
+                return error
+            }
         }
-        guard status == 0 else {
-            start.release()
+        if let failure {
             throw RemoteCallError(
-                .noMemory, operation: "start the thread \(name) (\(SystemError(status)))",
+                .noMemory, operation: "start the thread \(name) (\(failure))",
                 advice: "the system or a limit of this user (ulimit -u) allows no more threads")
         }
-        pthread_detach(thread)
     }
 }
 

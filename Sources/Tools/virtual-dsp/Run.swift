@@ -76,7 +76,7 @@ struct Run: ParsableCommand {
         configuration.forwardsSignals = true
         if getenv("DSP_LIBRARY_PATH") == nil, getenv("ADSP_LIBRARY_PATH") == nil {
             configuration.environment["DSP_LIBRARY_PATH"] =
-                tools == nil ? Program.folder : HexagonTools.folders.joined(separator: ";")
+                tools?.folders.joined(separator: ";") ?? Program.folder
         }
         if let trace {
             do throws(SystemError) {

@@ -81,7 +81,7 @@ package final class HexagonProcess: Sendable {
             throw RemoteCallError(.failed, operation: "\(operation): \(error)")
         }
         // The thread keeps this object until qemu has ended.
-        guard startThread({ self.receive() }) else {
+        do throws(SystemError) { try DetachedThread.start { self.receive() } } catch {
             child.kill()
             _ = child.wait()
             throw RemoteCallError(.noMemory, operation: "\(operation): no thread to be had")

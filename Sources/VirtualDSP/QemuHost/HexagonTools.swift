@@ -9,6 +9,8 @@ package struct HexagonTools: Sendable {
     package var processor: String
     /// The path of `hexagon-process`, which runs in it.
     package var process: String
+    /// Where Hexagon code is looked for.
+    package var folders: [String]
 
     /// What is missing, and what to do about it.
     package struct Missing: Error, Hashable, CustomStringConvertible {
@@ -21,8 +23,10 @@ package struct HexagonTools: Sendable {
     /// Looks for the tools.
     ///
     /// - qemu: at `HEXAGONRPC_QEMU`, else `qemu-hexagon` in `PATH`.
-    /// - the process: in ``folders``.
-    package static func find() throws(Missing) -> HexagonTools {
+    /// - the process, and later the DSP's libraries: in `folders`.
+    package static func find(
+        in folders: [String] = standardFolders
+    ) throws(Missing) -> HexagonTools {
         let emulator: String
         if let path = variable("HEXAGONRPC_QEMU") {
             guard isExecutable(path) else {
@@ -40,7 +44,7 @@ package struct HexagonTools: Sendable {
             }
             emulator = path
         }
-        guard let process = file("hexagon-process") else {
+        guard let process = file("hexagon-process", in: folders) else {
             throw Missing(
                 description:
                     "there is no hexagon-process in \(folders.joined(separator: ", ")); make it with "
@@ -49,12 +53,12 @@ package struct HexagonTools: Sendable {
         guard let processor = newestProcessor(emulator, process) else {
             throw Missing(description: "\(emulator) cannot run \(process) on any processor from v66 on")
         }
-        return HexagonTools(emulator: emulator, processor: processor, process: process)
+        return HexagonTools(emulator: emulator, processor: processor, process: process, folders: folders)
     }
 
     /// Where Hexagon code is looked for: the folders of `HEXAGONRPC_HEXAGON_PATH`, the executable's, `hexagon` in
     /// that, and `.build/hexagon` of the package that the executable was built in.
-    package static var folders: [String] {
+    package static var standardFolders: [String] {
         var folders = (variable("HEXAGONRPC_HEXAGON_PATH") ?? "").split { $0 == ":" || $0 == ";" }.map(
             String.init)
         var parts = executable.split(separator: "/").dropLast()
@@ -68,7 +72,9 @@ package struct HexagonTools: Sendable {
     }
 
     /// The path of a file in one of ``folders``.
-    package static func file(_ name: String) -> String? {
+    package func file(_ name: String) -> String? { Self.file(name, in: folders) }
+
+    private static func file(_ name: String, in folders: [String]) -> String? {
         guard !name.isEmpty, !name.contains("/") else { return nil }
         return folders.lazy.map { "\($0)/\(name)" }.first { Glibc.access($0, R_OK) == 0 }
     }

@@ -17,6 +17,9 @@ public struct QemuTransport: Transport {
         public var architecture: Int?
         /// Vector units, and so worker threads; nil for one per processor of this machine, four at most.
         public var vectorUnits: Int?
+        /// Where `hexagon-process` and the DSP's libraries are; nil for the folders of `HEXAGONRPC_HEXAGON_PATH` and
+        /// those where a build puts them.
+        public var folders: [String]?
         /// Bytes of tightly coupled memory.
         public var vtcmBytes = 2 << 20
         /// Gets the lines that programs log, with their level: 0 low to 4 fatal.
@@ -34,7 +37,7 @@ public struct QemuTransport: Transport {
     public init(_ options: Options = Options()) throws(RemoteCallError) {
         self.options = options
         do throws(HexagonTools.Missing) {
-            tools = try HexagonTools.find()
+            tools = try HexagonTools.find(in: options.folders ?? HexagonTools.standardFolders)
         } catch {
             throw RemoteCallError(
                 AEEResult(rawValue: 0x43),  // AEE_ENOSUCHDEVICE
@@ -75,12 +78,13 @@ public struct QemuTransport: Transport {
                 case .power(let request): options.onPowerRequest?(request)
                 }
             })
-        return QemuSession(process, configuration)
+        return QemuSession(process, tools, configuration)
     }
 }
 
 final class QemuSession: TransportSession {
     let process: HexagonProcess
+    private let tools: HexagonTools
     private let configuration: SessionConfiguration
     private let state = Mutex(State())
 
@@ -97,8 +101,9 @@ final class QemuSession: TransportSession {
         var handle: UInt64
     }
 
-    init(_ process: HexagonProcess, _ configuration: SessionConfiguration) {
+    init(_ process: HexagonProcess, _ tools: HexagonTools, _ configuration: SessionConfiguration) {
         self.process = process
+        self.tools = tools
         self.configuration = configuration
     }
 
@@ -118,10 +123,10 @@ final class QemuSession: TransportSession {
 
     private func library(_ file: String) throws(RemoteCallError) -> UInt32 {
         if let library = state.withLock({ $0.libraries[file] }) { return library }
-        guard let path = HexagonTools.file(file) else {
+        guard let path = tools.file(file) else {
             throw RemoteCallError(
                 AEEResult(rawValue: 0x8000_0406), operation: "\(file) not found",  // AEE_EUNABLETOLOAD
-                advice: "it is in none of \(HexagonTools.folders.joined(separator: ", "))")
+                advice: "it is in none of \(tools.folders.joined(separator: ", "))")
         }
         let number = try process.load(path: path)
         state.withLock { $0.libraries[file] = number }

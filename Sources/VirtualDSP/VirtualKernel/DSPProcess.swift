@@ -29,7 +29,7 @@ final class DSPProcess: Sendable {
     /// Takes over the kernel's end of a channel.
     init(_ endpoint: ChannelEndpoint) throws(SystemError) {
         self.endpoint = endpoint
-        try startThread { [self] in receive() }
+        try DetachedThread.start { [self] in receive() }
     }
 
     /// Ends the process; calls under way end with `outcome`.

@@ -134,7 +134,7 @@ package final class VirtualKernel: Sendable {
         guard restarts else { return }
         reconcile()
         let delay = configuration.restartDelay
-        try? startThread { [weak self] in
+        try? DetachedThread.start { [weak self] in
             sleep(for: delay)
             guard let self else { return }
             let isAway = self.state.withLock { $0.restarting.remove(name) != nil }

@@ -1,4 +1,4 @@
-import Glibc
+import SharedMemory
 import Synchronization
 
 /// Threads that take calls, so many that one always waits for the next.
@@ -59,27 +59,8 @@ final class ThreadPool: Sendable {
 
 /// A thread that nobody waits for.
 enum Thread {
-    private final class Body {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-
     /// Runs `body` in a thread of its own, here and now where there is none to be had.
     static func start(_ body: @escaping @Sendable () -> Void) {
-        var thread = pthread_t()
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
-        pthread_attr_setstacksize(&attributes, 1 << 20)
-        let context = Unmanaged.passRetained(Body(body)).toOpaque()
-        let code = pthread_create(
-            &thread, &attributes,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            }, context)
-        if code != 0 { Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run() }
+        if (try? DetachedThread.start(stackByteCount: 1 << 20, body)) == nil { body() }
     }
 }

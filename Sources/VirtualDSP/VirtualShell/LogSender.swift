@@ -1,3 +1,5 @@
+import SharedMemory
+
 /// Lines of programs' logs, on their way to the host. Whoever logs does not wait for the host.
 final class LogSender: Sendable {
     /// Lines that wait; what comes beyond is lost, as in the DSP's own buffer.
@@ -24,7 +26,7 @@ final class LogSender: Sendable {
             defer { state.hasThread = true }
             return !state.hasThread
         }
-        if needsThread { startThread { self.work() } }
+        if needsThread { try? DetachedThread.start { self.work() } }
     }
 
     /// Sends what waits, as long as `timeout`, and no more.

@@ -1,6 +1,7 @@
 import DSPQueue
 import Glibc
 import RemoteCalls
+import SharedMemory
 import Synchronization
 
 /// A message queue as a program on the DSP has it: reads requests, writes responses.
@@ -58,7 +59,7 @@ final class ProgramQueue: @unchecked Sendable {
     func start() -> Bool {
         Self.all.withLock { $0[UInt(bitPattern: pointer)] = self }
         guard callbacks.packet != nil || callbacks.error != nil else { return true }
-        let isStarted = startThread { self.runCallbacks() }
+        let isStarted = (try? DetachedThread.start { self.runCallbacks() }) != nil
         if !isStarted { close() }
         return isStarted
     }

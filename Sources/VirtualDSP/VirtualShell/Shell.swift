@@ -195,7 +195,7 @@ package final class Shell: Sendable {
         log.end(timeout: .milliseconds(200))
         releaseWaiting()
         // The calls that waited answer first.
-        startThread { [self] in
+        try? DetachedThread.start { [self] in
             pool.end(timeout: .seconds(1))
             channel.shutDown()
         }

@@ -60,7 +60,9 @@ import Testing
 
     @Test func whatTheDSPCannotMultiplyStaysOnTheCPU() throws {
         let report = try run("models/stories260K-f32.gguf", "sim0", "-p", "Once", "-n", "8")
-        #expect(report.offload.mul_mat_total > 0 && report.offload.mul_mat_offloaded == 0)
+        // Five layers of seven products and the head; the last product of a layer has 172 inputs, no multiple of 32.
+        #expect(report.offload.mul_mat_total > 0)
+        #expect(report.offload.mul_mat_offloaded * 36 == report.offload.mul_mat_total * 31)
         #expect(report.tokens.count == 8)
     }
 }

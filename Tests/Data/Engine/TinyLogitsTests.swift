@@ -31,11 +31,9 @@ import VirtualDSP
         let logits = try model.generate(from: tokens, parameters).promptLogits
 
         let error = reference.error(of: logits)
-        let isExact = name.hasSuffix("-f32") || name.hasSuffix("-f16")
+        let isExact = simulators == 0 && (name.hasSuffix("-f32") || name.hasSuffix("-f16"))
         #expect(error <= (isExact ? 1e-9 : 1e-3))
         print("\(name), \(simulators) simulators: NMSE \(error)")
-        if simulators > 0, name.hasSuffix("Q4_0") || name.hasSuffix("Q8_0") {
-            #expect(model.offload.offloadedProducts > 0)
-        }
+        if simulators > 0 { #expect(model.offload.offloadedProducts > 0) }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import HTPProgram
+import TestSupport
 import Testing
 
 /// Quantisation and matrix product, the same sources as Hexagon machine code and on this machine.
@@ -96,7 +97,7 @@ struct ProductCase: CustomStringConvertible {
             (32, 32, 1), (65, 96, 2), (100, 64, 3), (1, 160, 4), (64, 1056, 5), (70, 2080, 6), (31, 4096, 1),
             (64, 256, 9), (33, 768, 33),
         ]
-        var generator = Generator()
+        var generator = SeededGenerator(7)
         var cases: [ProductCase] = []
         for kind in 1..<UInt32(HTP_TILES_KINDS_END) {
             for (out, columns, rows) in shapes {
@@ -121,7 +122,7 @@ struct ProductCase: CustomStringConvertible {
 
     private init(
         _ kind: UInt32, _ out: Int, _ columns: Int, _ rows: Int, _ experts: Int,
-        _ activationKind: ActivationKind, _ exponentKind: ExponentKind, _ generator: inout Generator
+        _ activationKind: ActivationKind, _ exponentKind: ExponentKind, _ generator: inout SeededGenerator
     ) {
         self.kind = kind
         (self.out, self.columns, self.rows, self.experts) = (out, columns, rows, experts)
@@ -236,19 +237,6 @@ struct ProductCase: CustomStringConvertible {
             }
         }
         return results
-    }
-}
-
-/// The same numbers in every run.
-private struct Generator: RandomNumberGenerator {
-    var state: UInt64 = 7
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }
 

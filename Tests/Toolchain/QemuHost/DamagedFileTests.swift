@@ -10,8 +10,7 @@ import Testing
     .serialized)
 struct DamagedFileTests {
     private func process() throws -> HexagonProcess {
-        try HexagonBuild.make()
-        return try HexagonProcess(try HexagonTools.find())
+        try HexagonProcess(try HexagonBuild.tools())
     }
 
     private func load(_ bytes: [UInt8], in process: HexagonProcess, _ folder: TemporaryFolder) throws

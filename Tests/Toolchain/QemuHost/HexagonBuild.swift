@@ -10,11 +10,10 @@ enum HexagonBuild {
     static let folder = ProgramSources.package + "/.build/hexagon-tests"
     private static let script = ProgramSources.package + "/Sources/HTP/build"
 
-    /// Makes everything, and lets this process and those that it starts find it.
+    /// Makes everything.
     private static let result = Result {
         let result = try run(script, ["--output", folder])
         try #require(result.status == 0, "\(result.errors)")
-        setenv("HEXAGONRPC_HEXAGON_PATH", folder, 1)
     }
 
     /// Runs the command with other arguments.
@@ -24,6 +23,12 @@ enum HexagonBuild {
     }
 
     static func make() throws { try result.get() }
+
+    /// Qemu and what runs in it, for tests below the transport.
+    static func tools() throws -> HexagonTools {
+        try make()
+        return try HexagonTools.find(in: [folder])
+    }
 
     /// For tools.
     static let environment = ["HEXAGONRPC_HEXAGON_PATH": folder]
@@ -36,6 +41,7 @@ enum HexagonBuild {
         var options = QemuTransport.Options()
         options.architecture = architecture
         options.vectorUnits = 3
+        options.folders = [folder]
         change(&options)
         return try QemuTransport(options)
     }

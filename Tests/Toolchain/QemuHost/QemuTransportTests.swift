@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import HTPDevice
 import HTPInterface
+import HTPProgram
 import HexagonRPC
 import QemuHost
 import SharedMemory
@@ -93,8 +94,8 @@ struct QemuTransportTests {
     }
 
     /// The same calls on both; the weights lie in shared memory, which is written after it was mapped.
-    @Test(arguments: [nil, 0x68])
-    func productsHaveTheSimulatorsBits(architecture: Int?) throws {
+    @Test(arguments: [nil, 0x68], [UInt32](1..<UInt32(HTP_TILES_KINDS_END)))
+    func productsHaveTheSimulatorsBits(architecture: Int?, kind: UInt32) throws {
         var results: [[UInt32]] = []
         let file = architecture == nil ? "libhtp-v66.so" : "libhtp-v68.so"
         for transport in [try HexagonBuild.transport(architecture: architecture), SimulatorTransport()]
@@ -112,15 +113,15 @@ struct QemuTransportTests {
             let bytes = UnsafeMutableRawBufferPointer(start: buffer.address, count: buffer.byteCount)
             for index in bytes.indices { bytes[index] = UInt8.random(in: 0...255, using: &generator) }
             // Exponents within the range of floats.
-            for tile in 0..<rows / 32 {
-                let start = tile * (128 + columns / 64 * (128 + 1024))
-                for row in 0..<32 {
+            for tile in 0..<2 {
+                let start = tile * Int(htp_row_tile_bytes(kind, UInt32(columns)))
+                for row in 0..<64 {
                     bytes.storeBytes(of: Int32(row - 40), toByteOffset: start + 4 * row, as: Int32.self)
                 }
             }
             let source = (0..<count * columns).map { _ in Float.random(in: -3...3, using: &generator) }
             let result = try program.matmul(
-                fd: buffer.descriptor, offset: 0, type: 4, rows: UInt32(rows), columns: UInt32(columns),
+                fd: buffer.descriptor, offset: 0, type: kind, rows: UInt32(rows), columns: UInt32(columns),
                 count: UInt32(count), src: source, dstCount: count * rows)
             results.append(result.map(\.bitPattern))
             try program.unmap(fd: buffer.descriptor)
@@ -131,8 +132,7 @@ struct QemuTransportTests {
     }
 
     @Test func callsRunAtTheSameTime() throws {
-        try HexagonBuild.make()
-        let process = try HexagonProcess(try HexagonTools.find())
+        let process = try HexagonProcess(try HexagonBuild.tools())
         defer { process.end() }
         let library = try process.load(path: HexagonBuild.folder + "/libhtp-v66.so")
         let entry = try #require(try process.function("htp_skel_handle_invoke", of: library))

@@ -1,6 +1,7 @@
 import Foundation
 import GGUF
 import Quantization
+import TestSupport
 import Testing
 
 /// Random bytes and floats through our code and through PyPI's `gguf`, the package of llama.cpp's authors.
@@ -10,7 +11,7 @@ struct QuantizationWitnessTests {
     func dequantize(_ type: TensorType) throws {
         let format = try #require(type.blockFormat)
         let blocks = 16384 / format.blockSize
-        var generator = SplitMix(seed: UInt64(type.rawValue) + 1)
+        var generator = SeededGenerator(UInt64(type.rawValue) + 1)
         let bytes = (0..<blocks * format.bytesPerBlock).map { _ in
             UInt8.random(in: 0...255, using: &generator)
         }
@@ -32,7 +33,7 @@ struct QuantizationWitnessTests {
     @Test("quantised floats have the witness's bits", arguments: [TensorType.q4_0, .q8_0, .f16, .bf16])
     func quantize(_ type: TensorType) throws {
         let format = try #require(type.blockFormat)
-        var generator = SplitMix(seed: UInt64(type.rawValue) + 100)
+        var generator = SeededGenerator(UInt64(type.rawValue) + 100)
         // Blocks of many magnitudes; one in eight all zero, one in eight on a coarse grid, where ties are common.
         var values: [Float] = []
         for block in 0..<4096 {
@@ -63,20 +64,6 @@ extension Data {
         withUnsafeBytes { bytes in
             (0..<bytes.count / 4).map { bytes.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self) }
         }
-    }
-}
-
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }
 

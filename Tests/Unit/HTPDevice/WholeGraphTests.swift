@@ -197,8 +197,8 @@ import Testing
             let found = try whole.evaluate(tokens, at: position)
             position += tokens.count
             let error = normalizedError(found.logits, expected: expected)
-            // Codes of eight bits fall to the other side now and then.
-            #expect(error < 2e-4, "\(error)")
+            // Either is about 3e-4 from exact logits: codes of eight bits fall to the other side now and then.
+            #expect(error < 5e-4, "\(error)")
             let order = found.logits.indices.sorted {
                 found.logits[$0] != found.logits[$1] ? found.logits[$0] > found.logits[$1] : $0 < $1
             }

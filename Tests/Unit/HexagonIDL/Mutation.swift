@@ -1,19 +1,8 @@
-/// A small generator of random numbers: every input of the mutation test can be made again from its number.
-struct MutationRandom {
-    private var state: UInt64
+import TestSupport
 
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-
+extension SeededGenerator {
     /// A number below a limit, which must be positive.
-    mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
+    fileprivate mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
 }
 
 /// One text of the corpus, cut into tokens and declarations beforehand.
@@ -95,7 +84,7 @@ struct Mutator: Sendable {
 
     /// Makes the input of a number.
     func input(_ number: UInt64) -> [UInt8] {
-        var random = MutationRandom(seed: number &* 0x2545_f491_4f6c_dd1d)
+        var random = SeededGenerator(number &* 0x2545_f491_4f6c_dd1d)
         let source = sources[random.below(sources.count)]
         let rounds = 1 + random.below(4)
         switch random.below(8) {
@@ -112,7 +101,7 @@ struct Mutator: Sendable {
         }
     }
 
-    private func damage(_ bytes: inout [UInt8], _ random: inout MutationRandom) {
+    private func damage(_ bytes: inout [UInt8], _ random: inout SeededGenerator) {
         guard !bytes.isEmpty else { return }
         let place = random.below(bytes.count)
         switch random.below(6) {
@@ -127,7 +116,7 @@ struct Mutator: Sendable {
         }
     }
 
-    private func damage(_ tokens: inout [[UInt8]], _ random: inout MutationRandom) {
+    private func damage(_ tokens: inout [[UInt8]], _ random: inout SeededGenerator) {
         guard !tokens.isEmpty else { return }
         let place = random.below(tokens.count)
         switch random.below(6) {
@@ -148,7 +137,7 @@ struct Mutator: Sendable {
     }
 
     private func rearranged(
-        _ source: MutationSource, _ rounds: Int, _ random: inout MutationRandom
+        _ source: MutationSource, _ rounds: Int, _ random: inout SeededGenerator
     ) -> [UInt8] {
         var tokens = source.tokens
         var declarations = source.declarations

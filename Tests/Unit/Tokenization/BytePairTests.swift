@@ -1,4 +1,5 @@
 import GGUF
+import TestSupport
 import Testing
 import Tokenization
 
@@ -22,7 +23,7 @@ import Tokenization
     /// Random vocabularies against the definition: join the pair of least rank, leftmost first, until none is left.
     @Test(arguments: 0..<20)
     func mergesAsDefined(seed: Int) throws {
-        var dice = Dice(UInt64(seed))
+        var dice = SeededGenerator(UInt64(seed))
         var vocabulary = TinyVocabulary.bytePair()
         var texts = ["a", "b", "c", "ß"]
         var ranks: [[String]: Int] = [:]
@@ -119,7 +120,7 @@ import Tokenization
     }
 
     @Test func goesThereAndBack() throws {
-        var dice = Dice(7)
+        var dice = SeededGenerator(7)
         for name in Tokenizer.supportedPreTokenizers {
             let tokenizer = try TinyVocabulary.bytePair(name).tokenizer()
             for length in 0..<60 {
@@ -132,7 +133,7 @@ import Tokenization
     }
 
     @Test func anyBytesAreText() throws {
-        var dice = Dice(8)
+        var dice = SeededGenerator(8)
         for name in Tokenizer.supportedPreTokenizers {
             let tokenizer = try TinyVocabulary.bytePair(name).tokenizer()
             for length in 0..<60 {

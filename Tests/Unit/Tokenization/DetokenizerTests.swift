@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Tokenization
 
@@ -21,7 +22,7 @@ import Tokenization
     /// However the bytes are cut, the text is the one the standard library makes of all of them.
     @Test func repairsAsTheWholeTextIsRepaired() throws {
         let tokenizer = try tokenizer()
-        var dice = Dice(1)
+        var dice = SeededGenerator(1)
         let interesting: [UInt8] = [
             0x41, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xe0, 0xe2, 0xed, 0xf0, 0xf1, 0xf4, 0xf5,
             0xff,

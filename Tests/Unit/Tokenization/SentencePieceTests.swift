@@ -1,4 +1,5 @@
 import GGUF
+import TestSupport
 import Testing
 import Tokenization
 
@@ -56,7 +57,7 @@ import Tokenization
     /// Random vocabularies against the definition: join the neighbours whose union scores most, leftmost first.
     @Test(arguments: 0..<20)
     func mergesAsDefined(seed: Int) throws {
-        var dice = Dice(UInt64(seed))
+        var dice = SeededGenerator(UInt64(seed))
         var vocabulary = TinyVocabulary.sentencePiece()
         let letters = [" ", "a", "b", "ß"]
         var scores: [String: Float] = [:]
@@ -92,7 +93,7 @@ import Tokenization
     }
 
     @Test func goesThereAndBack() throws {
-        var dice = Dice(9)
+        var dice = SeededGenerator(9)
         let tokenizer = try TinyVocabulary.sentencePiece().tokenizer()
         for length in 0..<100 {
             // The vocabulary writes spaces as ▁, so that one comes back as a space.

@@ -1,6 +1,7 @@
 import Foundation
 import GGUF
 import Tokenization
+import TestSupport
 
 /// A vocabulary made up for a test, brought into being through a GGUF file.
 struct TinyVocabulary {
@@ -81,22 +82,7 @@ struct TinyVocabulary {
     }
 }
 
-/// Numbers that are the same in every run.
-struct Dice: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
-    }
-
+extension SeededGenerator {
     /// Text of all planes, with much space, many digits and quotes.
     mutating func text(_ count: Int) -> String {
         var text = ""

@@ -274,7 +274,7 @@ static void refuse_fields(void) {
         FIELD(operations[0].tensors[6].stride, HTP_FAULT_SHAPE, 4, MAX32),
         FIELD(operations[0].parameters.words[3], HTP_FAULT_SHAPE, 1, MAX32),
         FIELD(operations[0].parameters.words[31], HTP_FAULT_SHAPE, 1, MAX32),
-        FIELD(operations[0].parameters.matmul.tile_kind, HTP_FAULT_SHAPE, 0, 1, 3, 5, 7, 9, 0x104, MAX32),
+        FIELD(operations[0].parameters.matmul.tile_kind, HTP_FAULT_SHAPE, 0, HTP_TILES_KINDS_END, 64, 0x104, MAX32),
         FIELD(operations[0].parameters.matmul.out, HTP_FAULT_SHAPE, 0, 0x40000000, 0x80000000, MAX32),
         FIELD(operations[0].parameters.matmul.out, -1, OUT + 1, 0x3fffffff, 1u << 26),
         FIELD(operations[0].parameters.matmul.in, HTP_FAULT_SHAPE, 0, 1, 31, IN + 1, HTP_COLUMNS_MAX + 1, HTP_COLUMNS_MAX + 32,
@@ -392,8 +392,8 @@ static void refuse_memory(void) {
     big.header.tokens = 2;
     big.operations[0].tensors[HTP_DESTINATION].offset = DESTINATION_AT + 4096;
     big.header.operation_count = 1;
-    big.operations[0].tensors[SOURCE].stride = 1024 * sizeof(float);
-    big.operations[0].parameters.matmul.in = 1024;
+    big.operations[0].tensors[SOURCE].stride = 512 * sizeof(float);
+    big.operations[0].parameters.matmul.in = 512;
     big.operations[0].parameters.matmul.out = 1;
     memcpy(shared, &big, sizeof big);
     allocations_fail = 1;

@@ -1,28 +1,4 @@
-import Glibc
-
-/// A thread of its own, detached. False when there is none to be had.
-@discardableResult
-func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
-    final class Box {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    let box = Unmanaged.passRetained(Box(body))
-    var thread = pthread_t()
-    let code = pthread_create(
-        &thread, nil,
-        { argument in
-            guard let argument else { return nil }
-            Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body()
-            return nil
-        }, box.toOpaque())
-    guard code == 0 else {
-        box.release()
-        return false
-    }
-    pthread_detach(thread)
-    return true
-}
+import SharedMemory
 
 /// Threads for calls that may block: there is always one more than calls that do.
 final class ThreadPool: Sendable {
@@ -49,7 +25,7 @@ final class ThreadPool: Sendable {
             return needsThread
         }
         guard needsThread else { return true }
-        guard startThread({ self.work() }) else {
+        guard (try? DetachedThread.start { self.work() }) != nil else {
             return state.withLock { state in
                 state.threads -= 1
                 // Somebody else may take the job later; without any thread nobody will.
