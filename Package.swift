@@ -163,6 +163,14 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Client"),
+        // Repacking of weights, timed: `Tests/bench-repack`.
+        .executableTarget(
+            name: "bench-repack",
+            dependencies: [
+                "HTPDevice", "Runtime", "GGUF",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Benchmark"),
         .testTarget(
             name: "TinyTests",
             dependencies: ["TestSupport", "Engine", "HexagonRPC", "VirtualDSP"],

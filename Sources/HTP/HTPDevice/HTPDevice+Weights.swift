@@ -4,48 +4,56 @@ extension HTPDevice {
     /// Buffers of weights are filled up to this size; a larger matrix has one of its own. A DSP maps at most
     /// 2 GiB at once.
     private static let bufferBytes = 512 << 20
+    /// What a thread repacks in one go: enough for the next rows to be fetched early, little enough for all threads
+    /// to end at the same time.
+    private static let pieceBytes = 1 << 20
 
     /// Repacks matrices into tiles in memory that the DSP has mapped.
     ///
-    /// - Parameter parallel: runs a body for each index below a count, on as many threads as it likes.
+    /// - Parameters:
+    ///   - kernels: what the processor does faster than Swift, if somebody above has it.
+    ///   - parallel: runs a body for each index below a count, on as many threads as it likes.
     /// - Returns: the numbers by which batches name the matrices.
     package func load(
-        _ matrices: [WeightMatrix], parallel: (_ count: Int, _ body: (Int) -> Void) -> Void
+        _ matrices: [WeightMatrix], kernels: RowTileKernels? = nil,
+        parallel: (_ count: Int, _ body: (Int) -> Void) -> Void
     ) throws -> [Int] {
         let first = weights.count
         var group: [WeightMatrix] = []
         var groupBytes = 0
         for matrix in matrices {
             if groupBytes > 0, groupBytes + matrix.tiledByteCount > Self.bufferBytes {
-                try loadGroup(group, byteCount: groupBytes, parallel)
+                try loadGroup(group, byteCount: groupBytes, kernels, parallel)
                 group = []
                 groupBytes = 0
             }
             group.append(matrix)
             groupBytes += matrix.tiledByteCount
         }
-        if !group.isEmpty { try loadGroup(group, byteCount: groupBytes, parallel) }
+        if !group.isEmpty { try loadGroup(group, byteCount: groupBytes, kernels, parallel) }
         return Array(first..<weights.count)
     }
 
     /// Repacks matrices into one new buffer.
     private func loadGroup(
-        _ matrices: [WeightMatrix], byteCount: Int, _ parallel: (Int, (Int) -> Void) -> Void
+        _ matrices: [WeightMatrix], byteCount: Int, _ kernels: RowTileKernels?,
+        _ parallel: (Int, (Int) -> Void) -> Void
     ) throws {
         let buffer = try allocate(byteCount)
         weightBuffers.append(buffer)
         let firstError = Mutex<HTPError?>(nil)
+        // Row tiles of all matrices in one list, so that no thread waits between matrices.
+        var pieces: [(matrix: Int, rowTiles: Range<Int>, offset: Int)] = []
         var offset = 0
-        try buffer.memory.beginCPUAccess(.write)
-        for matrix in matrices {
-            let base = buffer.memory.address + offset
+        for (number, matrix) in matrices.enumerated() {
             let rowTileBytes = matrix.kind.rowTileBytes(columns: matrix.columns)
-            parallel(matrix.rowTileCount) { index in
-                do throws(HTPError) {
-                    try matrix.writeRowTile(index, to: base + index * rowTileBytes)
-                } catch {
-                    firstError.withLock { $0 = $0 ?? error }
-                }
+            let perPiece = max(1, Self.pieceBytes / rowTileBytes)
+            for first in stride(from: 0, to: matrix.rowTileCount, by: perPiece) {
+                pieces.append(
+                    (
+                        number, first..<min(first + perPiece, matrix.rowTileCount),
+                        offset + first * rowTileBytes
+                    ))
             }
             weights.append(
                 Weights(
@@ -53,7 +61,18 @@ extension HTPDevice {
                     columns: matrix.columns))
             offset += matrix.tiledByteCount
         }
-        try buffer.memory.endCPUAccess(.write)
+        try buffer.memory.withCPUAccess(.write) { bytes in
+            guard let base = bytes.baseAddress else { return }
+            parallel(pieces.count) { index in
+                let piece = pieces[index]
+                do throws(HTPError) {
+                    try matrices[piece.matrix].writeRowTiles(
+                        piece.rowTiles, to: base + piece.offset, kernels: kernels)
+                } catch {
+                    firstError.withLock { $0 = $0 ?? error }
+                }
+            }
+        }
         if let error = firstError.withLock({ $0 }) { throw error }
     }
 }

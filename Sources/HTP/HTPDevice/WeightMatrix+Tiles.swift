@@ -1,13 +1,27 @@
 extension WeightMatrix {
-    /// Writes row tile `index` into `destination`, `kind.rowTileBytes(columns:)` bytes of zeros.
+    /// Writes row tiles into `destination`, for each `kind.rowTileBytes(columns:)` bytes of zeros.
     ///
     /// Row tiles are independent of each other, so any number may be written at the same time.
-    package func writeRowTile(_ index: Int, to destination: UnsafeMutableRawPointer) throws(HTPError) {
-        let isWhole = (index + 1) * TileKind.rows <= rows
-        if isWhole, format == .q4_0 || format == .q8_0 {
-            try writeWholeRowTile(firstRow: index * TileKind.rows, to: destination)
+    ///
+    /// - Parameter kernels: those of the processor, if somebody has them; they change nothing but the time.
+    package func writeRowTiles(
+        _ range: Range<Int>, to destination: UnsafeMutableRawPointer, kernels: RowTileKernels? = nil
+    ) throws(HTPError) {
+        let tileBytes = kind.rowTileBytes(columns: columns)
+        let whole = min(range.upperBound, rows / TileKind.rows)
+        if range.lowerBound < whole, WholeRowTile.supports(format) {
+            var tile = WholeRowTile(self, kernels)
+            for index in range {
+                let target = destination + (index - range.lowerBound) * tileBytes
+                if index < whole, tile.write(index, of: self, to: target, isFollowed: index + 1 < whole) {
+                    continue
+                }
+                try writeAnyRowTile(index, to: target)
+            }
         } else {
-            try writeAnyRowTile(index, to: destination)
+            for index in range {
+                try writeAnyRowTile(index, to: destination + (index - range.lowerBound) * tileBytes)
+            }
         }
     }
 
@@ -18,7 +32,6 @@ extension WeightMatrix {
         let firstRow = index * TileKind.rows
         let tile = RowTile(kind: kind, base: destination)
         let row = WeightRow(columns: columns)
-        let scale = format == .i2_S ? (base + rows * rowBytes).float(0) : 0
         for number in firstRow..<min(firstRow + TileKind.rows, rows) {
             let source = base + number * rowBytes
             switch format {
@@ -26,7 +39,7 @@ extension WeightMatrix {
                 guard row.decodeFloats(format, from: source) else {
                     throw HTPError("\(name): a weight of row \(number) is not a finite number")
                 }
-            default: row.decode(format, from: source, scale: scale)
+            default: row.decode(format, from: source, scale: commonScale)
             }
             if let bad = tile.write(row, row: number - firstRow) {
                 let perScale = columns / WeightRow.scaleCount(kind, columns: columns)
@@ -35,5 +48,11 @@ extension WeightMatrix {
                 )
             }
         }
+    }
+
+    /// The scale of the whole matrix, where its format has one.
+    var commonScale: Float {
+        guard format == .i2_S, let base = bytes.baseAddress else { return 0 }
+        return (base + rows * format.rowBytes(columns: columns)).float(0)
     }
 }

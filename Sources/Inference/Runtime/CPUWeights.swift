@@ -27,11 +27,20 @@ final class CPUWeights {
         var tensor: TensorInfo
         var bytes: UnsafeRawBufferPointer
         var product: Product
+        /// That of the whole tensor, where its type has one.
+        var scale: Float
 
         /// Where row `index` begins.
         func row(_ index: Int) -> UnsafeRawBufferPointer {
             UnsafeRawBufferPointer(
                 rebasing: bytes[index * tensor.rowByteCount..<(index + 1) * tensor.rowByteCount])
+        }
+
+        /// Converts row `index` to floats.
+        func read(
+            row index: Int, into values: UnsafeMutableBufferPointer<Float>
+        ) throws(QuantizationError) {
+            try tensor.type.dequantizeRow(row(index), scale: scale, into: values)
         }
     }
 
@@ -51,15 +60,23 @@ final class CPUWeights {
         for weight in graph.weights {
             let tensor = try file.requiredTensor(named: weight.name)
             let bytes = file.bytes(of: tensor)
-            guard tensor.type.blockFormat != nil else {
+            guard tensor.type.hasReadableRows else {
                 throw RuntimeError(
                     "\(file.path): tensor \(quoted(weight.name)) has type \(tensor.type), which is not computed; computed are "
-                        + TensorType.dequantizable.map(\.name).joined(separator: ", "))
+                        + TensorType.readableRows.map(\.name).joined(separator: ", "))
             }
-            matrices.append(Matrix(tensor: tensor, bytes: bytes, product: Self.product(tensor.type, kernels)))
+            if tensor.type == .i2_S, tensor.rowLength % I2_S.blockSize != 0 {
+                throw RuntimeError(
+                    "\(file.path): tensor \(quoted(weight.name)) has rows of \(tensor.rowLength) elements; "
+                        + "those of type \(tensor.type) are multiples of \(I2_S.blockSize)")
+            }
+            let matrix = Matrix(
+                tensor: tensor, bytes: bytes, product: Self.product(tensor.type, kernels),
+                scale: tensor.type.tensorScale(bytes))
+            matrices.append(matrix)
             if weight.rows == 1 {
                 var values = [Float](repeating: 0, count: weight.columns)
-                try values.withUnsafeMutableBufferPointer { try tensor.type.dequantize(bytes, into: $0) }
+                try values.withUnsafeMutableBufferPointer { try matrix.read(row: 0, into: $0) }
                 vectors.append(values)
             } else {
                 vectors.append(nil)

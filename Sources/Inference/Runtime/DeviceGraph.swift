@@ -119,7 +119,7 @@ package final class DeviceGraph {
         where !needed.contains(weight) {
             needed.append(weight)
         }
-        let loaded = try device.load(try needed.map(weights.repackable)) { pool.run(chunks: $0, $1) }
+        let loaded = try device.load(try needed.map(weights.repackable), kernels: .best) { pool.run(chunks: $0, $1) }
         for (weight, number) in zip(needed, loaded) { matrices[weight] = device.matrix(number) }
     }
 

@@ -43,8 +43,8 @@ extension Executor {
         let width = graph.tensors[output].width
         for (row, token) in step.tokens.enumerated() {
             // The type was checked when the weights were opened, the tokens when they came.
-            try? matrix.tensor.type.dequantize(
-                matrix.row(Int(token)),
+            try? matrix.read(
+                row: Int(token),
                 into: UnsafeMutableBufferPointer(start: pointer(output) + row * width, count: width))
         }
     }

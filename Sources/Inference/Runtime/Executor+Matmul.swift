@@ -34,7 +34,7 @@ extension Executor {
                     row.initialize(repeating: 0)
                     for index in first..<last {
                         // The type was checked when the weights were opened.
-                        try? matrix.tensor.type.dequantize(matrix.row(index), into: row)
+                        try? matrix.read(row: index, into: row)
                         for column in 0..<rows {
                             result[column * outputs + index] = kernels.dot_f32(
                                 row.baseAddress, source + column * columns, columns)

@@ -96,6 +96,21 @@ import VirtualDSP
         #expect(normalizedError(results[0], expected: matrix.multiplied(by: source)) < 1e-6)
     }
 
+    /// The rounding that sums begin with is not a result.
+    @Test(arguments: WeightMatrix.Format.allCases)
+    func rowsOfZerosGiveZero(format: WeightMatrix.Format) throws {
+        var random = SeededGenerator(13)
+        let zeros = [0, 5, 31, 32, 63, 64, 99]
+        let matrix = try RandomMatrix(format, rows: 100, columns: 768, random: &random).zeroing(zeros)
+        let source = random.normals(768 * 5)
+        let (results, _) = try Self.multiply(try Self.device("simulator"), [matrix], by: source, rows: 5)
+        for row in 0..<5 {
+            for zero in zeros { #expect(results[0][row * 100 + zero] == 0, "row \(zero) of \(row)") }
+        }
+        guard format != .i2_S else { return }
+        #expect(matrix.error(of: results[0], with: source) < 2e-4)
+    }
+
     @Test func rowsOfABatchDoNotInfluenceEachOther() throws {
         var random = SeededGenerator(3)
         let matrix = try RandomMatrix(.q4_0, rows: 96, columns: 320, random: &random)

@@ -18,6 +18,30 @@ struct RandomMatrix {
         (bytes, values) = try Self.random(format, rows: rows, columns: columns, &random)
     }
 
+    private init(_ other: RandomMatrix, bytes: [UInt8], values: [Float]) {
+        (format, rows, columns) = (other.format, other.rows, other.columns)
+        (self.bytes, self.values) = (bytes, values)
+    }
+
+    /// The same with other bytes, whose values nobody asks for.
+    func with(bytes: [UInt8]) -> RandomMatrix { RandomMatrix(self, bytes: bytes, values: []) }
+
+    /// The same with rows whose scales are all zero; in I2_S, which has but one, all rows are.
+    func zeroing(_ zeros: [Int]) -> RandomMatrix {
+        var bytes = bytes, values = values
+        let rowBytes = format.rowBytes(columns: columns)
+        for row in format == .i2_S ? Array(0..<rows) : zeros {
+            bytes.replaceSubrange(
+                row * rowBytes..<(row + 1) * rowBytes, with: repeatElement(0, count: rowBytes))
+            values.replaceSubrange(
+                row * columns..<(row + 1) * columns, with: repeatElement(0, count: columns))
+        }
+        if format == .i2_S {
+            bytes.replaceSubrange(rows * rowBytes..<bytes.count, with: repeatElement(0, count: 32))
+        }
+        return RandomMatrix(self, bytes: bytes, values: values)
+    }
+
     /// The type in model files.
     static func type(of format: WeightMatrix.Format) -> TensorType {
         switch format {

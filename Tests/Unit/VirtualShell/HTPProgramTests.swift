@@ -78,10 +78,7 @@ import VirtualShell
         let buffer = try kernel.mapped(1 << 20, descriptor: 333)
         try matrix.withWeights { weights in
             let base = try #require(buffer.bytes.baseAddress) + 4096
-            for index in 0..<weights.rowTileCount {
-                try weights.writeRowTile(
-                    index, to: base + index * weights.kind.rowTileBytes(columns: columns))
-            }
+            try weights.writeRowTiles(0..<weights.rowTileCount, to: base)
         }
         #expect(kernel.invoke(handle, 0x0201_0000, [TestKernel.words([2])]).status == 0)
         #expect(kernel.invoke(handle, 0x0501_0000, [TestKernel.words([333, 0, 1 << 20, 0])]).status == 0)

@@ -1,0 +1,38 @@
+// Taking weights apart for the DSP's row tiles (`htp_tiles.h`): 64 rows of blocks, which become vectors of 128 bytes.
+// Row r of a tile is halfword 2r or, from row 32 on, 2(r - 32) + 1 of its vectors; its "lane".
+//
+// Every level writes the same bytes. Sources need no alignment and nothing is read past a row's block; what is
+// written is aligned to 32 bytes.
+#ifndef CPU_REPACK_H
+#define CPU_REPACK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct cpu_repack_kernels {
+    // The half-precision number at the beginning of each of `count` blocks of 64 rows: table[64 * block + lane].
+    void (*halves)(const void *source, size_t row_bytes, size_t block_bytes, size_t count, uint16_t *table);
+    // The largest magnitude in each lane of a table, as bits.
+    void (*largest_half)(const uint16_t *table, size_t count, uint16_t *largest);
+    // round(half * factor), ties to even, for 64 lanes. Results have to fit 16 bits.
+    void (*mantissas_of_halves)(const uint16_t *halves, const float *factors, uint16_t *mantissas);
+    // round(value * factor * step), for 64 lanes; magnitudes up to 32768, which becomes 32767.
+    void (*mantissas)(const float *values, const float *factors, float step, uint16_t *mantissas);
+    // 16 bytes of each row, whose low nibbles are inputs 0...15 and high ones 16...31: eight vectors.
+    void (*nibbles)(const void *source, size_t row_bytes, void *plane);
+    // 32 bytes of each row, with the inputs of one block in low nibbles, of another in high ones.
+    void (*nibble_pairs)(const void *source, size_t row_bytes, void *low_plane, void *high_plane);
+    // 32 signed bytes of each row: 16 vectors of words.
+    void (*bytes)(const void *source, size_t row_bytes, void *plane);
+    // Copies past the caches what is not read again soon; multiples of 64 bytes, 32 of the destination's address.
+    void (*stream)(void *destination, const void *source, size_t size);
+    // Orders the stores of `stream` before all that follow.
+    void (*streamed)(void);
+    // Begins to load what is soon read.
+    void (*prefetch)(const void *source, size_t size);
+} cpu_repack_kernels;
+
+// The kernels of a level of cpu_kernels_get, or null.
+const cpu_repack_kernels *cpu_repack_kernels_get(int level);
+
+#endif

@@ -1,0 +1,200 @@
+import ArgumentParser
+import GGUF
+import Glibc
+import HTPDevice
+import Runtime
+
+/// How long repacking takes, measured in the time of reading the same bytes.
+///
+/// All cores read, copy and repack in turns, so that what else the machine does is shared. Destinations were
+/// written before: what a system takes to give out memory is not repacking.
+@main
+struct BenchRepack: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench-repack",
+        abstract: "Times repacking of weights into the DSP's tiles against reading them.")
+
+    @Argument(help: "Formats as in q4_0 and q4_K; all of them by default.")
+    var formats: [String] = []
+    @Option(name: .shortAndLong, help: "Repack all matrices of a GGUF file instead.")
+    var model: String?
+    @Option(help: "Rounds; medians are printed.")
+    var rounds = 9
+    @Option(help: "Inputs of a matrix.")
+    var columns = 2048
+    @Option(help: "Weights of a format, in millions.")
+    var millions = 256
+    @Option(name: .shortAndLong, help: "Threads; 0 for one per core.")
+    var threads = 0
+    @Option(help: "A level of the processor's kernels (cpu_kernels.h), -1 for Swift alone.")
+    var level: Int32?
+
+    func run() throws {
+        let pool = ThreadPool(threads: threads > 0 ? threads : sysconf(CInt(_SC_NPROCESSORS_ONLN)))
+        let kernels = level.map { RowTileKernels(level: $0) } ?? .best
+        print("\(pool.threads) threads, milliseconds, medians of \(rounds) rounds")
+        print(row("", ["MB", "read", "GB/s", "copy", "repack", "/ read", "/ copy"]))
+        if let model {
+            let file = try GGUFFile(path: model)
+            var matrices: [WeightMatrix] = []
+            for tensor in file.tensors where tensor.rowCount > 1 && WeightMatrix.refusal(tensor) == nil {
+                guard let format = WeightMatrix.format(of: tensor.type) else { continue }
+                matrices.append(
+                    try WeightMatrix(
+                        name: tensor.name, format: format, rows: tensor.rowCount, columns: tensor.rowLength,
+                        bytes: file.bytes(of: tensor)))
+            }
+            try measure("model", matrices, pool, kernels)
+            return
+        }
+        for format in WeightMatrix.Format.allCases where formats.isEmpty || formats.contains("\(format)") {
+            let rows = millions * 1_000_000 / columns / 64 * 64
+            let count = rows * format.rowBytes(columns: columns) + format.trailerBytes
+            let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: count + 8, alignment: 4096)
+            defer { bytes.deallocate() }
+            // Any bits are codes; scales of half and single precision stay finite without their top bits.
+            var state: UInt64 = 1
+            for offset in stride(from: 0, to: count, by: 8) {
+                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                bytes.storeBytes(
+                    of: (state ^ state >> 29) & 0x3fff_3fff_3fff_3fff, toByteOffset: offset, as: UInt64.self)
+            }
+            let matrix = try WeightMatrix(
+                name: "\(format)", format: format, rows: rows, columns: columns,
+                bytes: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+            try measure("\(format)", [matrix], pool, kernels)
+        }
+    }
+
+    private func row(_ name: String, _ cells: [String]) -> String {
+        func padded(_ text: String, _ width: Int) -> String {
+            String(repeating: " ", count: max(0, width - text.count)) + text
+        }
+        return name + String(repeating: " ", count: max(0, 8 - name.count))
+            + cells.map { padded($0, 9) }.joined()
+    }
+
+    private func measure(
+        _ name: String, _ matrices: [WeightMatrix], _ pool: ThreadPool, _ kernels: RowTileKernels?
+    ) throws {
+        let work = Work(matrices, pool, kernels)
+        var times: [[Double]] = [[], [], []]
+        for _ in 0..<rounds {
+            times[0].append(Self.milliseconds(work.read))
+            times[1].append(Self.milliseconds(work.copy))
+            times[2].append(Self.milliseconds(work.repack))
+        }
+        let (read, copy, repack) = (times[0].median, times[1].median, times[2].median)
+        let megabytes = Double(work.byteCount) / 1e6
+        print(
+            row(
+                name,
+                [
+                    megabytes.text(0), read.text(1), (megabytes / read).text(1), copy.text(1), repack.text(1),
+                    (repack / read).text(2), (repack / copy).text(2),
+                ]))
+    }
+
+    private static func milliseconds(_ body: () -> Void) -> Double {
+        let start = ContinuousClock.now
+        body()
+        return (ContinuousClock.now - start) / .milliseconds(1)
+    }
+}
+
+/// What is timed.
+private final class Work {
+    /// Row tiles that a thread takes at once, and where they go.
+    private let pieces: [(matrix: WeightMatrix, rowTiles: Range<Int>, offset: Int)]
+    private let parts: [UnsafeRawBufferPointer]
+    private let destination: UnsafeMutableRawBufferPointer
+    private let sums: UnsafeMutablePointer<UInt64>
+    private let pool: ThreadPool
+    private let kernels: RowTileKernels?
+    let byteCount: Int
+
+    init(_ matrices: [WeightMatrix], _ pool: ThreadPool, _ kernels: RowTileKernels?) {
+        (self.pool, self.kernels) = (pool, kernels)
+        byteCount = matrices.reduce(0) { $0 + $1.bytes.count }
+        var pieces: [(WeightMatrix, Range<Int>, Int)] = [], parts: [UnsafeRawBufferPointer] = []
+        var offset = 0
+        for matrix in matrices {
+            let rowTileBytes = matrix.kind.rowTileBytes(columns: matrix.columns)
+            let perPiece = max(1, (1 << 20) / rowTileBytes)
+            for first in stride(from: 0, to: matrix.rowTileCount, by: perPiece) {
+                pieces.append(
+                    (
+                        matrix, first..<min(first + perPiece, matrix.rowTileCount),
+                        offset + first * rowTileBytes
+                    ))
+            }
+            offset += matrix.tiledByteCount
+            for first in stride(from: 0, to: matrix.bytes.count, by: 1 << 20) {
+                parts.append(
+                    UnsafeRawBufferPointer(
+                        rebasing: matrix.bytes[first..<min(first + 1 << 20, matrix.bytes.count)]))
+            }
+        }
+        (self.pieces, self.parts) = (pieces, parts)
+        destination = .allocate(byteCount: max(offset, byteCount), alignment: 4096)
+        destination.initializeMemory(as: UInt8.self, repeating: 0)
+        sums = .allocate(capacity: parts.count)
+    }
+
+    deinit {
+        destination.deallocate()
+        sums.deallocate()
+    }
+
+    func read() {
+        pool.run(chunks: parts.count) { index in
+            var sum = SIMD8<UInt64>(repeating: 0)
+            guard let base = parts[index].baseAddress else { return }
+            for offset in stride(from: 0, through: parts[index].count - 64, by: 64) {
+                sum ^= base.loadUnaligned(fromByteOffset: offset, as: SIMD8<UInt64>.self)
+            }
+            sums[index] = sum.wrappedSum()
+        }
+    }
+
+    func copy() {
+        var offsets: [Int] = []
+        var offset = 0
+        for part in parts {
+            offsets.append(offset)
+            offset += part.count
+        }
+        pool.run(chunks: parts.count) { index in
+            guard let source = parts[index].baseAddress, let base = destination.baseAddress else { return }
+            (base + offsets[index]).copyMemory(from: source, byteCount: parts[index].count)
+        }
+    }
+
+    func repack() {
+        pool.run(chunks: pieces.count) { index in
+            guard let base = destination.baseAddress else { return }
+            let piece = pieces[index]
+            do throws(HTPError) {
+                try piece.matrix.writeRowTiles(piece.rowTiles, to: base + piece.offset, kernels: kernels)
+            } catch {
+                fatalError("\(error)")
+            }
+        }
+    }
+}
+
+extension [Double] {
+    fileprivate var median: Double { sorted()[count / 2] }
+}
+
+extension Double {
+    fileprivate func text(_ digits: Int) -> String {
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        let value = Int((self * scale).rounded())
+        let whole = String(value / Int(scale))
+        guard digits > 0 else { return whole }
+        let fraction = String(value % Int(scale))
+        return whole + "." + String(repeating: "0", count: digits - fraction.count) + fraction
+    }
+}
