@@ -7,10 +7,10 @@
 #include "matmul.h"
 #include "standalone.h"
 
-enum { COLUMNS_MAX = 4096, ROWS_MAX = 8 };
+enum { COLUMNS_MAX = 4096, ROWS_MAX = 32 };
 
 static uint8_t weights[64 * COLUMNS_MAX * 2] __attribute__((aligned(HVX_BYTES)));
-static uint8_t quantized[ROWS_MAX * (HVX_BYTES + 2 * COLUMNS_MAX)] __attribute__((aligned(HVX_BYTES)));
+static uint8_t quantized[ROWS_MAX * (2 * HVX_BYTES + 2 * COLUMNS_MAX)] __attribute__((aligned(HVX_BYTES)));
 static float source[COLUMNS_MAX], results[ROWS_MAX * HTP_TILE_ROWS];
 
 int main(void) {
