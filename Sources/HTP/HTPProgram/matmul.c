@@ -12,6 +12,7 @@
 #include "matmul.h"
 
 #include "matmul_blocks.h"
+#include "stream.h"
 
 #define ROLLED _Pragma("GCC unroll 1")
 // The loop is software pipelined by hand: see `add_blocks`.
@@ -21,32 +22,14 @@
 #define OVERLAPPED ROLLED
 #endif
 
-// Adds blocks first … last − 1. `o` is block `first` when they overlap, and then block `last` unless that is the end.
-ALWAYS void add_range(uint32_t kind, const row_tile_parts *parts, HVX_Vector table, const rows_of_pass *rows,
-                      uint32_t first, uint32_t last, int is_end, open_block *o, row_sums *sums) {
-    if (is_overlapped(kind, rows->count)) {
-        const uint32_t begun = is_end ? last : last + 1;
-        OVERLAPPED for (uint32_t block = first + 1; block < begun; block++) {
-            finish_block(kind, rows->count, o, sums);
-            begin_block(kind, parts, table, rows, block, block + (block + 1 < begun), o);
-        }
-        if (is_end) finish_block(kind, rows->count, o, sums);
-    } else {
-        ROLLED for (uint32_t block = first; block < last; block++) {
-            begin_block(kind, parts, table, rows, block, block, o);
-            finish_block(kind, rows->count, o, sums);
-        }
-    }
+// What the sums of a row begin with, and those of a ternary group.
+ALWAYS HVX_Vector begin_row(uint32_t kind, const activation_row *row) {
+    return Q6_V_vsplat_R(kind == HTP_TILES_TERNARY           ? row->ternary_start
+                             : kind == HTP_TILES_TERNARY_GROUPS ? 0
+                                                                : row->rounding);
 }
-
-ALWAYS void begin_sums(uint32_t kind, const rows_of_pass *rows, uint32_t block, row_sums *sums) {
-    for (int r = 0; r < rows->count; r++) {
-        const activation_row *row = rows->row[r];
-        const int32_t start = kind == HTP_TILES_TERNARY ? row->ternary_start
-            : kind == HTP_TILES_TERNARY_GROUPS          ? row->ternary_starts[block / 8]
-                                                        : row->rounding;
-        sums->low[r] = sums->high[r] = Q6_V_vsplat_R(start);
-    }
+ALWAYS void begin_sums(const rows_of_pass *rows, uint32_t block, row_sums *sums) {
+    EACH_ROW(rows->count) sums->low[r] = sums->high[r] = Q6_V_vsplat_R(rows->row[r]->ternary_starts[block / 8]);
 }
 
 // sums · scale / 2^15
@@ -58,37 +41,61 @@ ALWAYS HVX_Vector scaled_high(HVX_Vector sums, HVX_Vector scale) {
 }
 
 ALWAYS void add_group(const rows_of_pass *rows, HVX_Vector scale, const row_sums *group, row_sums *sums) {
-    for (int r = 0; r < rows->count; r++) {
+    EACH_ROW(rows->count) {
         sums->low[r] = Q6_Vw_vadd_VwVw(sums->low[r], scaled_low(group->low[r], scale));
         sums->high[r] = Q6_Vw_vadd_VwVw(sums->high[r], scaled_high(group->high[r], scale));
     }
 }
 
-// The sums of a row tile's blocks.
-ALWAYS void add_blocks(uint32_t kind, const row_tile_parts *parts, HVX_Vector table, const rows_of_pass *rows,
-                       uint32_t blocks, row_sums *sums) {
+// Blocks that are fetched together: at most `STREAM_BYTES_MAX`. The eight of ternary groups share a scale, too.
+ALWAYS uint32_t stretch_of(uint32_t kind) {
+    const uint32_t bytes = htp_tile_parts_of(kind).block;
+    if (kind == HTP_TILES_TERNARY_GROUPS) return 8;
+    return bytes <= 1152 ? 32 : bytes <= 1408 ? 26 : bytes <= 1792 ? 20 : bytes <= 2176 ? 16 : 11;
+}
+
+// Fetches the stretch of blocks that begins with `first`, unless that is the end.
+ALWAYS void fetch_stretch(uint32_t kind, const row_tile_parts *parts, const rows_of_pass *rows, uint32_t blocks,
+                          uint32_t first) {
+    if (!rows->is_first || first >= blocks) return;
+    const uint32_t stretch = stretch_of(kind), block_bytes = htp_tile_parts_of(kind).block;
+    const uint32_t left = blocks - first;
+    stream_fetch(parts->blocks + (uint64_t)first * block_bytes, (left < stretch ? left : stretch) * block_bytes);
+}
+
+// Adds blocks first … last − 1 of a row tile; of ternary groups, one group.
+ALWAYS void add_range(uint32_t kind, const row_tile_parts *parts, HVX_Vector table, const rows_of_pass *rows,
+                      uint32_t first, uint32_t last, row_sums *sums) {
+    ROLLED for (uint32_t block = first; block < last; block++) {
+        open_block alone;
+        begin_block(kind, parts, table, rows, block, &alone);
+        finish_block(kind, rows->count, &alone, sums);
+    }
+}
+
+// The same for overlapped blocks, of a whole row tile: what is fetched and what shares a scale is seen to here, since
+// every beginning would cost a block's time.
+ALWAYS void add_overlapping(uint32_t kind, const row_tile_parts *parts, HVX_Vector table, const rows_of_pass *rows,
+                            uint32_t blocks, row_sums *sums) {
+    const int is_grouped = kind == HTP_TILES_TERNARY_GROUPS;
+    const uint32_t stretch = stretch_of(kind);
     open_block o;
-    if (is_overlapped(kind, rows->count)) {
-        o.first = first_word(parts->blocks);
-        begin_block(kind, parts, table, rows, 0, blocks > 1, &o);
+    row_sums group = *sums;
+    uint32_t next = 1;
+    begin_block(kind, parts, table, rows, 0, &o);
+    for (uint32_t first = 0; first < blocks; first += stretch) {
+        const int is_last = blocks - first <= stretch;
+        const uint32_t end = is_last ? blocks : first + stretch + 1;
+        fetch_stretch(kind, parts, rows, blocks, first + stretch);
+        if (is_grouped) begin_sums(rows, first, &group);
+        OVERLAPPED for (; next < end; next++) {
+            finish_block(kind, rows->count, &o, &group);
+            begin_block(kind, parts, table, rows, next, &o);
+        }
+        if (is_last) finish_block(kind, rows->count, &o, &group);
+        if (is_grouped) add_group(rows, hvx_load(parts->groups + first / 8 * HVX_BYTES), &group, sums);
     }
-    if (kind != HTP_TILES_TERNARY_GROUPS) {
-        begin_sums(kind, rows, 0, sums);
-        add_range(kind, parts, table, rows, 0, blocks, 1, &o, sums);
-        return;
-    }
-    for (int r = 0; r < rows->count; r++) sums->low[r] = sums->high[r] = Q6_V_vzero();
-    const uint8_t *scale = parts->groups;
-    row_sums group;
-    uint32_t block = 0;
-    ROLLED for (; blocks - block > 8; block += 8, scale += HVX_BYTES) {
-        begin_sums(kind, rows, block, &group);
-        add_range(kind, parts, table, rows, block, block + 8, 0, &o, &group);
-        add_group(rows, hvx_load(scale), &group, sums);
-    }
-    begin_sums(kind, rows, block, &group);
-    add_range(kind, parts, table, rows, block, blocks, 1, &o, &group);
-    add_group(rows, hvx_load(scale), &group, sums);
+    if (!is_grouped) *sums = group;
 }
 
 // 2^(exponents + exponent) as floats, 0 or infinity outside the range of normal floats, and 0 where the sum is 0: zero
@@ -103,27 +110,35 @@ ALWAYS HVX_Vector powers(HVX_Vector exponents, int32_t exponent, HVX_Vector sums
     return Q6_V_vand_VV(Q6_Vw_vasl_VwR(biased, 23), Q6_Vw_vasr_VwR(any_bit, 31));
 }
 
-// The sums of a row tile for the activation rows of a pass: rows 0 … 31, rows 32 … 63 of the first, and so on. A
-// function for each kind and number of rows, so that no two share the registers.
-typedef void tile_sums(const uint8_t *tile, uint32_t columns, const rows_of_pass *rows, HVX_Vector *sums);
+// Adds blocks first … last − 1 of a row tile to the sums of the activation rows of a pass: rows 0 … 31, rows 32 … 63 of
+// the first, and so on. The range is a stretch, or the whole row tile. A function for each kind and number of rows, so
+// that no two share the registers.
+typedef void tile_sums(const row_tile_parts *parts, uint32_t first, uint32_t last, const rows_of_pass *rows,
+                       HVX_Vector *sums);
 
-ALWAYS void tile_sums_of(uint32_t kind, int count, const uint8_t *tile, uint32_t columns, const rows_of_pass *pass,
-                         HVX_Vector *results) {
-    rows_of_pass rows = {.count = count};
-    for (int r = 0; r < count; r++) rows.row[r] = pass->row[r];
-    const row_tile_parts parts = parts_at(kind, tile, columns);
+ALWAYS void tile_sums_of(uint32_t kind, int count, const row_tile_parts *at, uint32_t first, uint32_t last,
+                         const rows_of_pass *pass, HVX_Vector *results) {
+    const row_tile_parts parts = *at;
     const int has_table = kind == HTP_TILES_FP4 || kind == HTP_TILES_IQ4NL;
     const HVX_Vector table = has_table ? table_of(kind) : Q6_V_vzero();
+    rows_of_pass rows = {.count = count, .is_first = pass->is_first};
     row_sums sums;
-    add_blocks(kind, &parts, table, &rows, columns / HTP_TILE_COLUMNS, &sums);
-    if (kind == HTP_TILES_TERNARY) {
-        const HVX_Vector scale = hvx_load(tile + 2 * HVX_BYTES);
-        for (int r = 0; r < count; r++) {
-            sums.low[r] = scaled_low(sums.low[r], scale);
-            sums.high[r] = scaled_high(sums.high[r], scale);
-        }
+    EACH_ROW(count) {
+        rows.row[r] = pass->row[r];
+        sums.low[r] = results[2 * r];
+        sums.high[r] = results[2 * r + 1];
     }
-    for (int r = 0; r < count; r++) {
+    if (is_overlapped(kind, count)) {
+        add_overlapping(kind, &parts, table, &rows, last, &sums);
+    } else if (kind == HTP_TILES_TERNARY_GROUPS) {
+        row_sums group;
+        begin_sums(&rows, first, &group);
+        add_range(kind, &parts, table, &rows, first, last, &group);
+        add_group(&rows, hvx_load(parts.groups + first / 8 * HVX_BYTES), &group, &sums);
+    } else {
+        add_range(kind, &parts, table, &rows, first, last, &sums);
+    }
+    EACH_ROW(count) {
         results[2 * r] = sums.low[r];
         results[2 * r + 1] = sums.high[r];
     }
@@ -131,8 +146,8 @@ ALWAYS void tile_sums_of(uint32_t kind, int count, const uint8_t *tile, uint32_t
 
 #define SUMS(NAME, KIND, COUNT)                                                                              \
     __attribute__((noinline)) static void NAME##_##COUNT(                                                    \
-        const uint8_t *tile, uint32_t columns, const rows_of_pass *rows, HVX_Vector *sums) {                 \
-        tile_sums_of(KIND, COUNT, tile, columns, rows, sums);                                                \
+        const row_tile_parts *parts, uint32_t first, uint32_t last, const rows_of_pass *rows, HVX_Vector *sums) { \
+        tile_sums_of(KIND, COUNT, parts, first, last, rows, sums);                                           \
     }
 // The host's build has as little code as will do.
 #if defined(__hexagon__)
@@ -173,6 +188,31 @@ static uint32_t rows_of_next_pass(uint32_t count) {
 #endif
 }
 
+// All sums of a row tile for a pass. What is to be read after it begins at `then`, or NULL.
+static void add_tile(const matmul *m, const uint8_t *weights, const rows_of_pass *rows, const uint8_t *then,
+                     HVX_Vector *sums) {
+    const uint32_t kind = m->kind, blocks = m->in / HTP_TILE_COLUMNS, stretch = stretch_of(kind);
+    const row_tile_parts parts = parts_at(kind, weights, m->in);
+    tile_sums *const add = tile_sums_for(kind, (uint32_t)rows->count);
+    for (int r = 0; r < rows->count; r++) sums[2 * r] = sums[2 * r + 1] = begin_row(kind, rows->row[r]);
+    // The head of the next row tile and its first stretch, in as many bytes as one fetch may have.
+    if (then) stream_fetch(then, htp_row_tile_blocks_offset(kind, m->in) + stretch * htp_tile_parts_of(kind).block);
+    if (is_overlapped(kind, rows->count)) {
+        add(&parts, 0, blocks, rows, sums);
+    } else {
+        for (uint32_t first = 0; first < blocks; first += stretch) {
+            fetch_stretch(kind, &parts, rows, blocks, first + stretch);
+            add(&parts, first, blocks - first < stretch ? blocks : first + stretch, rows, sums);
+        }
+    }
+    if (kind != HTP_TILES_TERNARY) return;
+    const HVX_Vector scale = hvx_load(weights + 2 * HVX_BYTES);
+    for (int r = 0; r < rows->count; r++) {
+        sums[2 * r] = scaled_low(sums[2 * r], scale);
+        sums[2 * r + 1] = scaled_high(sums[2 * r + 1], scale);
+    }
+}
+
 // The float step: one row of a row tile's results.
 static void write_results(const matmul *m, uint32_t tile, const activation_row *activations, const uint8_t *weights,
                           const HVX_Vector *sums, uint8_t *destination) {
@@ -193,35 +233,50 @@ typedef struct selection {
     uint32_t count;
 } selection;
 
-static void selected_tiles(const matmul *m, const selection *selected, uint32_t first, uint32_t last) {
+// Activation rows that are multiplied with all row tiles before the next ones are: so many that they and a row tile for
+// each thread stay in a second level cache of a megabyte. Weights are read from memory once for them.
+#define NEAR_BYTES (256 * 1024)
+static uint32_t rows_near(uint32_t columns) {
+    const uint32_t row_bytes = 2 * columns;
+    uint32_t rows = ROWS_AT_ONCE;
+    while ((rows + ROWS_AT_ONCE) * row_bytes <= NEAR_BYTES) rows += ROWS_AT_ONCE;
+    return rows;
+}
+
+static void selected_tiles(const matmul *m, const selection *selected, uint32_t first, uint32_t last, uint32_t step) {
     const uint64_t tile_bytes = htp_row_tile_bytes(m->kind, m->in);
-    for (uint32_t tile = first; tile < last; tile++) {
-        const uint8_t *weights = m->weights + tile * tile_bytes;
-        uint32_t count;
-        for (uint32_t row = 0; row < selected->count; row += count) {
-            count = rows_of_next_pass(selected->count - row);
-            rows_of_pass rows = {.count = (int)count};
-            uint8_t *destinations[ROWS_AT_ONCE];
-            HVX_Vector sums[2 * ROWS_AT_ONCE];
-            for (uint32_t r = 0; r < count; r++) {
-                const uint32_t index = selected->indices ? selected->indices[row + r] : row + r;
-                rows.row[r] = m->activations + index;
-                destinations[r] = m->destination + index * m->stride;
+    const uint32_t near = rows_near(m->in);
+    for (uint32_t begin = 0; begin < selected->count; begin += near) {
+        const uint32_t end = selected->count - begin < near ? selected->count : begin + near;
+        for (uint32_t tile = first; tile < last; tile += step) {
+            const uint8_t *weights = m->weights + tile * tile_bytes;
+            const uint8_t *next = last - tile > step ? weights + step * tile_bytes : NULL;
+            uint32_t count;
+            for (uint32_t row = begin; row < end; row += count) {
+                count = rows_of_next_pass(end - row);
+                rows_of_pass rows = {.count = (int)count, .is_first = row == begin};
+                uint8_t *destinations[ROWS_AT_ONCE];
+                HVX_Vector sums[2 * ROWS_AT_ONCE];
+                for (uint32_t r = 0; r < count; r++) {
+                    const uint32_t index = selected->indices ? selected->indices[row + r] : row + r;
+                    rows.row[r] = m->activations + index;
+                    destinations[r] = m->destination + index * m->stride;
+                }
+                add_tile(m, weights, &rows, row + count == end ? next : NULL, sums);
+                for (uint32_t r = 0; r < count; r++)
+                    write_results(m, tile, rows.row[r], weights, sums + 2 * r, destinations[r]);
             }
-            tile_sums_for(m->kind, count)(weights, m->in, &rows, sums);
-            for (uint32_t r = 0; r < count; r++)
-                write_results(m, tile, rows.row[r], weights, sums + 2 * r, destinations[r]);
         }
     }
 }
 
-void matmul_tiles(const matmul *m, uint32_t first, uint32_t last) {
-    selected_tiles(m, &(selection){NULL, m->rows}, first, last);
+void matmul_tiles(const matmul *m, uint32_t first, uint32_t last, uint32_t step) {
+    selected_tiles(m, &(selection){NULL, m->rows}, first, last, step);
 }
 
-void matmul_indexed_tiles(
-    const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first, uint32_t last) {
+void matmul_indexed_tiles(const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first,
+                          uint32_t last, uint32_t step) {
     matmul one = *m;
     one.weights += expert * htp_tiles_bytes(m->kind, m->out, m->in);
-    selected_tiles(&one, &(selection){indices, count}, first, last);
+    selected_tiles(&one, &(selection){indices, count}, first, last, step);
 }

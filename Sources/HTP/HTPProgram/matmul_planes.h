@@ -13,14 +13,17 @@
 // On the processor, loops over codes are code; elsewhere that would be more of it than is good.
 #if defined(__hexagon__)
 #define UNROLLED _Pragma("GCC unroll 16")
+#define EACH_ROW(COUNT) UNROLLED for (int r = 0; r < (COUNT); r++)
 #else
 #define UNROLLED _Pragma("GCC unroll 1")
+#define EACH_ROW(COUNT) for (int r = 0; r < (COUNT); r++)
 #endif
 
 // The activation rows of one pass.
 typedef struct rows_of_pass {
     const activation_row *row[ROWS_AT_ONCE];
     int count;
+    int is_first; // the weights have not been read yet
 } rows_of_pass;
 
 // Two words of a block that stand side by side, by one load.
@@ -53,13 +56,13 @@ typedef struct word_sums {
 typedef struct open_block {
     plane_sums sums[3]; // see `sums_of_word`
     word_sums words;
-    HVX_VectorPair first;
     HVX_VectorPair held_codes[HELD_MAX];
     int32_t held_words[HELD_MAX][ROWS_AT_ONCE];
-    HVX_Vector scale[ROWS_AT_ONCE], second_scale[ROWS_AT_ONCE];
+    HVX_Vector scale, second_scale, minimum, second_minimum;
+    HVX_Vector scaled[ROWS_AT_ONCE], second_scaled[ROWS_AT_ONCE]; // scales · mantissas, see `is_scaled_early`
     HVX_VectorPair minima[ROWS_AT_ONCE];
-    int32_t start[ROWS_AT_ONCE];
-    int32_t mantissa[ROWS_AT_ONCE], shift[ROWS_AT_ONCE];
+    int32_t mantissa[ROWS_AT_ONCE], shift[ROWS_AT_ONCE], start[ROWS_AT_ONCE];
+    const activation_block *block[ROWS_AT_ONCE];
 } open_block;
 
 // Which of a block's sums word `index` goes to.
@@ -95,9 +98,9 @@ ALWAYS int words_left(uint32_t kind, int rows) {
     case HTP_TILES_4BIT:
     case HTP_TILES_4BIT_MINIMA: return 0;
     case HTP_TILES_6BIT_HALVES: return 1;
+    case HTP_TILES_TERNARY_GROUPS:
     case HTP_TILES_FP4: return 2;
     case HTP_TILES_TERNARY:
-    case HTP_TILES_TERNARY_GROUPS:
     case HTP_TILES_5BIT:
     case HTP_TILES_5BIT_MINIMA: return 3;
     default: return NOT_OVERLAPPED;
@@ -109,6 +112,16 @@ ALWAYS int words_left(uint32_t kind, int rows) {
 #endif
 }
 ALWAYS int is_overlapped(uint32_t kind, int rows) { return words_left(kind, rows) != NOT_OVERLAPPED; }
+// Whether a block's scales are multiplied with the mantissas before it is finished.
+ALWAYS int is_scaled_early(uint32_t kind, int rows) {
+    switch (kind) {
+    case HTP_TILES_TERNARY:
+    case HTP_TILES_TERNARY_GROUPS: // have no scale for a block
+    case HTP_TILES_4BIT:
+    case HTP_TILES_4BIT_MINIMA: return 0;
+    default: return is_overlapped(kind, rows);
+    }
+}
 ALWAYS int held_words(uint32_t kind, int rows) { return is_overlapped(kind, rows) ? words_left(kind, rows) : 0; }
 
 // Multiplies two vectors of codes with word `index`, or puts them by.
@@ -117,7 +130,7 @@ ALWAYS void add_word(uint32_t kind, open_block *o, const rows_of_pass *rows, uin
     const HVX_VectorPair codes = Q6_W_vcombine_VV(second, first);
     const int held = index - (8 - held_words(kind, rows->count));
     if (held >= 0) o->held_codes[held] = codes;
-    for (int r = 0; r < rows->count; r++) {
+    EACH_ROW(rows->count) {
         const int32_t word = codes_word(rows->row[r]->blocks + block, index);
         HVX_VectorPair *sum = &o->sums[sums_of_word(kind, index)].row[r];
         if (held >= 0)
@@ -142,27 +155,20 @@ ALWAYS HVX_VectorPair looked_up(HVX_VectorPair codes, HVX_Vector table) {
                             Q6_Vb_vlut32_VbVbR_nomatch(Q6_V_lo_W(codes), table, 0));
 }
 
-// The first word of a block and its upper codes, which overlapped blocks load one block early.
-ALWAYS HVX_VectorPair first_word(const uint8_t *codes) {
-    HVX_Vector bytes = hvx_load(codes);
-    return Q6_W_vcombine_VV(Q6_Vub_vlsr_VubR(bytes, 4), bytes);
-}
-
 ALWAYS void add_plane_4_table(uint32_t kind, open_block *o, const rows_of_pass *rows, uint32_t block,
-                              const uint8_t *codes, const uint8_t *next, HVX_Vector table) {
+                              const uint8_t *codes, HVX_Vector table) {
     UNROLLED for (int g = 0; g < 8; g++) {
-        HVX_VectorPair both = g == 0 && is_overlapped(kind, rows->count) ? o->first : first_word(codes + g * HVX_BYTES);
-        both = looked_up(both, table);
+        HVX_Vector bytes = hvx_load(codes + g * HVX_BYTES);
+        HVX_VectorPair both = looked_up(Q6_W_vcombine_VV(Q6_Vub_vlsr_VubR(bytes, 4), bytes), table);
         add_word(kind, o, rows, block, g, Q6_V_lo_W(both), Q6_V_hi_W(both));
     }
-    if (is_overlapped(kind, rows->count)) o->first = first_word(next);
 }
 
 ALWAYS void add_held_words(uint32_t kind, open_block *o, int count) {
     const int held = held_words(kind, count);
     UNROLLED for (int i = 0; i < held; i++) {
         const HVX_VectorPair codes = o->held_codes[i];
-        for (int r = 0; r < count; r++) {
+        EACH_ROW(count) {
             HVX_VectorPair *sum = &o->sums[sums_of_word(kind, 8 - held + i)].row[r];
             *sum = Q6_Wh_vmpaacc_WhWubRb(*sum, codes, o->held_words[i][r]);
         }
@@ -265,17 +271,17 @@ ALWAYS void add_plane_3(
 // Adds the products of rows 0 … 31 (`half` 0) or 32 … 63 with word `index`.
 ALWAYS void add_words(
     word_sums *sums, const rows_of_pass *rows, uint32_t block, int half, int index, HVX_Vector codes) {
-    for (int r = 0; r < rows->count; r++) {
+    EACH_ROW(rows->count) {
         HVX_Vector *sum = half == 0 ? &sums->low[r] : &sums->high[r];
         *sum = Q6_Vw_vrmpyacc_VwVubRb(*sum, codes, codes_word(rows->row[r]->blocks + block, index));
     }
 }
 
-// −128 · the sums of the activations.
+// −128 · the sums of the activations, from one of the halves of −8 ·.
 ALWAYS word_sums words_from_128(const rows_of_pass *rows, uint32_t block) {
     word_sums sums;
-    for (int r = 0; r < rows->count; r++)
-        sums.low[r] = sums.high[r] = Q6_V_vsplat_R((int16_t)rows->row[r]->blocks[block].start8 * 16);
+    EACH_ROW(rows->count)
+        sums.low[r] = sums.high[r] = Q6_V_vsplat_R((rows->row[r]->blocks[block].start8 >> 16) * 16);
     return sums;
 }
 
@@ -300,7 +306,7 @@ ALWAYS word_sums word_sums_iq4nl(const rows_of_pass *rows, uint32_t block, const
 ALWAYS word_sums word_sums_12(const rows_of_pass *rows, uint32_t block, const uint8_t *codes) {
     const HVX_Vector nibble = Q6_V_vsplat_R(0x0f0f0f0f);
     word_sums sums = word_sums_8(rows, block, codes);
-    for (int r = 0; r < rows->count; r++) {
+    EACH_ROW(rows->count) {
         sums.low[r] = Q6_Vw_vasl_VwR(sums.low[r], 4);
         sums.high[r] = Q6_Vw_vasl_VwR(sums.high[r], 4);
     }

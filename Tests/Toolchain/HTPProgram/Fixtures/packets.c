@@ -22,6 +22,6 @@ int main(void) {
     for (uint32_t r = 0; r < rows; r++)
         activation_row_quantize(&activations[r], quantized + r * activation_row_bytes(columns), source, columns);
     matmul m = {kind, 64, columns, rows, weights, activations, (uint8_t *)results, 64 * sizeof(float)};
-    for (uint32_t i = 0; i < input[3]; i++) matmul_tiles(&m, 0, 1);
+    for (uint32_t i = 0; i < input[3]; i++) matmul_tiles(&m, 0, 1, 1);
     return 0;
 }
