@@ -83,7 +83,7 @@ ALWAYS void add_overlapping(uint32_t kind, const row_tile_parts *parts, HVX_Vect
     row_sums group = *sums;
     uint32_t next = 1;
     begin_block(kind, parts, table, rows, 0, &o);
-    for (uint32_t first = 0; first < blocks; first += stretch) {
+    for (uint32_t first = 0; !is_grouped || first < blocks; first += stretch) {
         const int is_last = blocks - first <= stretch;
         const uint32_t end = is_last ? blocks : first + stretch + 1;
         fetch_stretch(kind, parts, rows, blocks, first + stretch);
@@ -94,6 +94,7 @@ ALWAYS void add_overlapping(uint32_t kind, const row_tile_parts *parts, HVX_Vect
         }
         if (is_last) finish_block(kind, rows->count, &o, &group);
         if (is_grouped) add_group(rows, hvx_load(parts->groups + first / 8 * HVX_BYTES), &group, sums);
+        if (!is_grouped && is_last) break;
     }
     if (!is_grouped) *sums = group;
 }

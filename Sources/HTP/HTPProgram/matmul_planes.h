@@ -98,9 +98,9 @@ ALWAYS int words_left(uint32_t kind, int rows) {
     case HTP_TILES_4BIT:
     case HTP_TILES_4BIT_MINIMA: return 0;
     case HTP_TILES_6BIT_HALVES: return 1;
-    case HTP_TILES_TERNARY_GROUPS:
     case HTP_TILES_FP4: return 2;
     case HTP_TILES_TERNARY:
+    case HTP_TILES_TERNARY_GROUPS:
     case HTP_TILES_5BIT:
     case HTP_TILES_5BIT_MINIMA: return 3;
     default: return NOT_OVERLAPPED;
@@ -305,16 +305,17 @@ ALWAYS word_sums word_sums_iq4nl(const rows_of_pass *rows, uint32_t block, const
 
 ALWAYS word_sums word_sums_12(const rows_of_pass *rows, uint32_t block, const uint8_t *codes) {
     const HVX_Vector nibble = Q6_V_vsplat_R(0x0f0f0f0f);
-    word_sums sums = word_sums_8(rows, block, codes);
-    EACH_ROW(rows->count) {
-        sums.low[r] = Q6_Vw_vasl_VwR(sums.low[r], 4);
-        sums.high[r] = Q6_Vw_vasl_VwR(sums.high[r], 4);
-    }
+    word_sums sums = word_sums_8(rows, block, codes), lower;
+    EACH_ROW(rows->count) lower.low[r] = lower.high[r] = Q6_V_vzero();
     codes += 16 * HVX_BYTES;
     UNROLLED for (int i = 0; i < 8; i++) {
         HVX_Vector bytes = hvx_load(codes + i * HVX_BYTES);
-        add_words(&sums, rows, block, i / 4, i % 4 * 2, Q6_V_vand_VV(bytes, nibble));
-        add_words(&sums, rows, block, i / 4, i % 4 * 2 + 1, Q6_Vub_vlsr_VubR(bytes, 4));
+        add_words(&lower, rows, block, i / 4, i % 4 * 2, Q6_V_vand_VV(bytes, nibble));
+        add_words(&lower, rows, block, i / 4, i % 4 * 2 + 1, Q6_Vub_vlsr_VubR(bytes, 4));
+    }
+    EACH_ROW(rows->count) {
+        sums.low[r] = Q6_Vw_vaslacc_VwVwR(lower.low[r], sums.low[r], 4);
+        sums.high[r] = Q6_Vw_vaslacc_VwVwR(lower.high[r], sums.high[r], 4);
     }
     return sums;
 }
