@@ -74,7 +74,7 @@ struct RowTile {
                     writeUpperFactors(source.factors + 2 * block, chunk + 256, lane)
                 }
                 writePlane2(codes, offset, lane)
-                writePlane1(codes, bit: 2, offset + 512, lane)
+                writePlane1(codes, bit: 2, Self.wordsOfThreeBits, offset + 512, lane)
             case .fourBit:
                 store(mantissa(source.scales[block]), offset)
                 writePlane4(codes, offset + 128, lane)
@@ -85,12 +85,12 @@ struct RowTile {
             case .fiveBit:
                 store(mantissa(source.scales[block]), offset)
                 writePlane4(codes, offset + 128, lane)
-                writePlane1(codes, bit: 4, offset + 1152, lane)
+                writePlane1(codes, bit: 4, Self.wordsInOrder, offset + 1152, lane)
             case .fiveBitMinima:
                 store(mantissa(source.scales[block]), offset)
                 store(mantissa(source.minima[block] / 16), offset + 128)
                 writePlane4(codes, offset + 256, lane)
-                writePlane1(codes, bit: 4, offset + 1280, lane)
+                writePlane1(codes, bit: 4, Self.wordsInOrder, offset + 1280, lane)
             case .sixBitHalves:
                 store(mantissa(source.scales[2 * block]), offset)
                 store(mantissa(source.scales[2 * block + 1]), offset + 128)
@@ -151,13 +151,20 @@ struct RowTile {
         }
     }
 
+    /// Which word's bits the bits of a plane of one bit are, each index in four bits.
+    private static let wordsInOrder: UInt32 = 0x7654_3210
+    private static let wordsOfThreeBits: UInt32 = 0x3276_1054
+
     @inline(__always)
-    private func writePlane1(_ codes: UnsafePointer<UInt16>, bit: UInt16, _ offset: Int, _ lane: Int) {
+    private func writePlane1(
+        _ codes: UnsafePointer<UInt16>, bit: UInt16, _ words: UInt32, _ offset: Int, _ lane: Int
+    ) {
         for vector in 0..<2 {
             var halfword: UInt16 = 0
-            for g in 0..<8 {
-                halfword |= (codes[2 * g + vector] >> bit & 1) << UInt16(g)
-                halfword |= (codes[16 + 2 * g + vector] >> bit & 1) << UInt16(8 + g)
+            for position in 0..<8 {
+                let input = 2 * Int(words >> UInt32(4 * position) & 15) + vector
+                halfword |= (codes[input] >> bit & 1) << UInt16(position)
+                halfword |= (codes[16 + input] >> bit & 1) << UInt16(8 + position)
             }
             store(halfword, vector, offset, lane)
         }

@@ -6,21 +6,26 @@
 typedef struct row_header {
     int32_t exponent;
     int32_t rounding;
+    int32_t ternary_start;
 } row_header;
 
 static size_t padded_blocks(uint32_t columns) { return ((size_t)columns / BLOCK + 3) / 4 * 4; }
 
 size_t activation_row_bytes(uint32_t columns) {
-    return HVX_BYTES + padded_blocks(columns) * sizeof(activation_block);
+    const size_t starts = padded_blocks(columns) / 8 + 1;
+    return HVX_BYTES + padded_blocks(columns) * sizeof(activation_block)
+        + (starts * sizeof(int32_t) + HVX_BYTES - 1) / HVX_BYTES * HVX_BYTES;
 }
 
 activation_row activation_row_at(void *memory, uint32_t columns) {
-    (void)columns;
     const row_header *header = memory;
+    activation_block *blocks = (activation_block *)(void *)((uint8_t *)memory + HVX_BYTES);
     return (activation_row){
-        .blocks = (activation_block *)(void *)((uint8_t *)memory + HVX_BYTES),
+        .blocks = blocks,
         .exponent = header->exponent,
         .rounding = header->rounding,
+        .ternary_start = header->ternary_start,
+        .ternary_starts = (int32_t *)(void *)(blocks + padded_blocks(columns)),
     };
 }
 
@@ -91,19 +96,18 @@ static inline block quantize_block(HVX_Vector bits) {
     return b;
 }
 
-// An int16 in both halves of a word.
-static int32_t twice(int32_t value) {
-    return (int32_t)(((uint32_t)value & 0xffff) | (uint32_t)value << 16);
+// Two int16 in a word.
+static int32_t halves(int32_t low, int32_t high) {
+    return (int32_t)(((uint32_t)low & 0xffff) | (uint32_t)high << 16);
 }
+static int32_t twice(int32_t value) { return halves(value, value); }
 
-// Brings a block's codes into the order of the tiles' words and sums each half.
+// Brings a block's codes into the order of the tiles' words and sums its quarters.
 static inline void order_codes(const uint32_t *words, activation_block *block) {
-    int32_t first = 0, second = 0;
+    int32_t sums[4] = {0, 0, 0, 0};
     const int8_t *codes = (const int8_t *)words;
-    for (int i = 0; i < 16; i++) {
-        first += codes[i];
-        second += codes[16 + i];
-    }
+    for (int i = 0; i < BLOCK; i++) sums[i / 8] += codes[i];
+    const int32_t first = sums[0] + sums[1], second = sums[2] + sums[3];
     uint32_t *ordered = (uint32_t *)(void *)block->codes;
     for (int i = 0; i < 4; i++) {
         const uint32_t a = words[i], b = words[4 + i];
@@ -111,11 +115,11 @@ static inline void order_codes(const uint32_t *words, activation_block *block) {
         ordered[2 * i + 1] = a >> 16 | (b & 0xffff0000);
     }
     block->start8 = twice(-8 * (first + second));
-    block->minus_sum = twice(-(first + second));
+    block->start32 = halves(-32 * sums[0], -32 * sums[2]);
     block->minus_first = twice(-first);
     block->minus_second = twice(-second);
-    block->start128 = -128 * (first + second);
-    block->unused = 0;
+    block->first_start16 = twice(-16 * first);
+    block->second_start16 = twice(-16 * second);
 }
 
 void activation_row_quantize(activation_row *row, void *memory, const float *source, uint32_t columns) {
@@ -139,15 +143,26 @@ void activation_row_quantize(activation_row *row, void *memory, const float *sou
         hvx_store(words, Q6_Vb_vpacke_VhVh(high, low));
         for (size_t i = 0; i < 4; i++) order_codes(words + i * BLOCK / 4, &blocks[i]);
     }
+    int32_t ternary_start = 0;
     for (size_t i = 0; i < padded; i++) {
-        int32_t shift = 10 + largest - row->blocks[i].shift;
-        row->blocks[i].shift = shift > 31 ? 31 : shift;
+        activation_block *const each = &row->blocks[i];
+        int32_t shift = 10 + largest - each->shift;
+        if (shift > 31) shift = 31;
+        each->shift = shift;
+        if (i % 8 == 0) row->ternary_starts[i / 8] = 0;
+        if (each->mantissa == 0) continue;
+        // The zero of ternary codes is 1. Two truncations, of this and of the products, take a unit on average.
+        const int32_t start = ((int16_t)each->start8 / 8 * (int16_t)each->mantissa >> shift) + 1;
+        row->ternary_starts[i / 8] += start;
+        ternary_start += start;
     }
     row_header *header = memory;
     // A mantissa counts in units of 2^(biased exponent − 150 + 2): 23 fraction bits, bias 127, two bits
     // dropped.
     header->exponent = largest - 148;
     header->rounding = not_zero / 2;
+    header->ternary_start = ternary_start;
     row->exponent = header->exponent;
     row->rounding = header->rounding;
+    row->ternary_start = header->ternary_start;
 }

@@ -14,19 +14,19 @@
 
 #define BLOCK 32
 
-// One quantised block. What the products need beside its codes are words of which two are loaded at once; all but
-// `shift` and `start128` hold the same int16 twice, the form in which vector instructions take a halfword from a
+// One quantised block. What the products need beside its codes are words of which two are loaded at once. Where they
+// say "twice", they hold the same int16 in both halves, the form in which vector instructions take a halfword from a
 // scalar register.
 typedef struct activation_block {
     int8_t codes[BLOCK];
-    int32_t mantissa;     // 16384…32767, 0 for a block of zeros
-    int32_t shift;        // 10…31: the products' own ten bits, and how far the block's largest input is below the row's
-    int32_t start8;       // −8 · sum of the codes
-    int32_t minus_sum;    // −sum of the codes
-    int32_t minus_first;  // −sum of the codes 0 … 15
-    int32_t minus_second; // −sum of the codes 16 … 31
-    int32_t start128;     // −128 · sum of the codes
-    int32_t unused;
+    int32_t mantissa;       // 16384…32767, 0 for a block of zeros; twice
+    int32_t shift;          // 10…31: the products' own ten bits, and how far the block's largest input is below the row's
+    int32_t start8;         // −8 · sum of the codes; twice
+    int32_t start32;        // −32 · sum of the codes 0 … 7 in the lower half, 16 … 23 in the upper
+    int32_t minus_first;    // −sum of the codes 0 … 15; twice
+    int32_t minus_second;   // −sum of the codes 16 … 31; twice
+    int32_t first_start16;  // −16 · sum of the codes 0 … 15; twice
+    int32_t second_start16; // −16 · sum of the codes 16 … 31; twice
 } activation_block;
 
 // One quantised row.
@@ -34,6 +34,8 @@ typedef struct activation_row {
     activation_block *blocks; // padded to whole groups of four
     int32_t exponent;
     int32_t rounding;         // half of the number of blocks that are not zero; see `matmul.c`
+    int32_t ternary_start;    // what the sums of products with ternary codes begin with
+    int32_t *ternary_starts;  // the same for each eight blocks
 } activation_row;
 
 // Bytes of one quantised row of `columns` inputs; a multiple of 128.

@@ -34,6 +34,11 @@ typedef struct HVX_VectorPair {
     HVX_Vector lo, hi;
 } HVX_VectorPair;
 
+// A bit for each byte of a vector; here all of the byte's.
+typedef struct HVX_VectorPred {
+    HVX_Vector bytes;
+} HVX_VectorPred;
+
 #define HVX_OP static inline __attribute__((always_inline, unused)) HVX_Vector
 #define HVX_PAIR_OP static inline __attribute__((always_inline, unused)) HVX_VectorPair
 
@@ -214,6 +219,16 @@ HVX_OP Q6_Vh_vlsr_VhVh(HVX_Vector u, HVX_Vector v) {
         d[i] = (uint16_t)(amount < 0 ? halfword << -amount : halfword >> amount);
     }
     return (HVX_Vector)d;
+}
+
+// Whether u.ub[i] & r.ub[i mod 4] is not zero, for each byte.
+static inline __attribute__((always_inline, unused)) HVX_VectorPred Q6_Q_vand_VR(HVX_Vector u, int32_t r) {
+    return (HVX_VectorPred){(HVX_Vector)((hvx_ub)(u & r) != 0)};
+}
+
+// x.b[i] += u.b[i] where the predicate is set
+HVX_OP Q6_Vb_condacc_QVbVb(HVX_VectorPred q, HVX_Vector x, HVX_Vector u) {
+    return (HVX_Vector)((hvx_ub)x + (hvx_ub)(u & q.bytes));
 }
 
 // d.h[2i] and d.h[2i + 1] = rounded, saturated v.w[i] / 2^r and u.w[i] / 2^r

@@ -15,11 +15,11 @@ typedef struct matmul {
     uint64_t stride;         // bytes between rows of the destination
 } matmul;
 
-// Computes the row tiles first … last − 1.
-void matmul_tiles(const matmul *m, uint32_t first, uint32_t last);
+// Computes row tile `first` and every step-th after it, below `last`.
+void matmul_tiles(const matmul *m, uint32_t first, uint32_t last, uint32_t step);
 
 // The same bits, in the way that is fastest on this processor.
-void matmul_tiles_fastest(const matmul *m, uint32_t first, uint32_t last);
+void matmul_tiles_fastest(const matmul *m, uint32_t first, uint32_t last, uint32_t step);
 
 // Products of one expert among many: `m->weights` is the first expert's matrix, and the others' follow at once,
 // each of `htp_tiles_bytes`.
@@ -27,9 +27,9 @@ void matmul_tiles_fastest(const matmul *m, uint32_t first, uint32_t last);
 // Of the activations' rows, those that `indices` lists are multiplied: row indices[i] of `m->activations` (and of
 // `m->destination`) by expert `expert`. No index, no work. `m->rows` bounds the indices and is the caller's to
 // keep.
-void matmul_indexed_tiles(
-    const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first, uint32_t last);
-void matmul_indexed_tiles_fastest(
-    const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first, uint32_t last);
+void matmul_indexed_tiles(const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first,
+                          uint32_t last, uint32_t step);
+void matmul_indexed_tiles_fastest(const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count,
+                                  uint32_t first, uint32_t last, uint32_t step);
 
 #endif

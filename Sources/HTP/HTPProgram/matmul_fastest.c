@@ -22,28 +22,30 @@ static int has_vnni(void) {
         && __builtin_cpu_supports("avx512vnni");
 }
 
-void matmul_tiles_fastest(const matmul *m, uint32_t first, uint32_t last) {
+void matmul_tiles_fastest(const matmul *m, uint32_t first, uint32_t last, uint32_t step) {
     if (has_vnni())
-        matmul_tiles_vnni(m, first, last);
+        matmul_tiles_vnni(m, first, last, step);
     else
-        matmul_tiles(m, first, last);
+        matmul_tiles(m, first, last, step);
 }
 
 void matmul_indexed_tiles_fastest(
-    const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first, uint32_t last) {
+    const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first, uint32_t last,
+    uint32_t step) {
     if (has_vnni())
-        matmul_indexed_tiles_vnni(m, expert, indices, count, first, last);
+        matmul_indexed_tiles_vnni(m, expert, indices, count, first, last, step);
     else
-        matmul_indexed_tiles(m, expert, indices, count, first, last);
+        matmul_indexed_tiles(m, expert, indices, count, first, last, step);
 }
 
 #else
 
-void matmul_tiles_fastest(const matmul *m, uint32_t first, uint32_t last) { matmul_tiles(m, first, last); }
+void matmul_tiles_fastest(const matmul *m, uint32_t first, uint32_t last, uint32_t step) { matmul_tiles(m, first, last, step); }
 
 void matmul_indexed_tiles_fastest(
-    const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first, uint32_t last) {
-    matmul_indexed_tiles(m, expert, indices, count, first, last);
+    const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first, uint32_t last,
+    uint32_t step) {
+    matmul_indexed_tiles(m, expert, indices, count, first, last, step);
 }
 
 #endif

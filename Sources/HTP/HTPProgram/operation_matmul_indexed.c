@@ -54,8 +54,7 @@ static void multiply_part(void *argument, uint32_t part, uint32_t parts) {
     for (uint32_t expert = 0; expert < job->experts; expert++) {
         const uint32_t count = job->ends[expert] - first;
         if (count != 0)
-            for (uint32_t tile = part; tile < tiles; tile += parts)
-                matmul_indexed_tiles_fastest(&job->product, expert, job->list + first, count, tile, tile + 1);
+            matmul_indexed_tiles_fastest(&job->product, expert, job->list + first, count, part, tiles, parts);
         first = job->ends[expert];
     }
 }

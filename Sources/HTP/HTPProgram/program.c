@@ -82,7 +82,7 @@ static void multiply_part(void *argument, uint32_t part, uint32_t parts) {
     const matmul *m = argument;
     const uint32_t tiles = (uint32_t)(((uint64_t)m->out + HTP_TILE_ROWS - 1) / HTP_TILE_ROWS);
     // Every parts-th tile: equal ranges would need a division, which the processor does not have.
-    for (uint32_t tile = part; tile < tiles; tile += parts) matmul_tiles_fastest(m, tile, tile + 1);
+    matmul_tiles_fastest(m, part, tiles, parts);
 }
 
 int program_multiply(

@@ -180,7 +180,8 @@ struct ProductCase: CustomStringConvertible {
     /// Bytes of the quantised rows, as `activation_row_bytes` has them.
     var quantizedBytes: Int {
         let blocks = (columns / 32 + 3) / 4 * 4
-        return rows * (128 + blocks * (32 + 32))
+        let starts = (blocks / 8 + 1) * 4
+        return rows * (128 + blocks * (32 + 32) + (starts + 127) / 128 * 128)
     }
 
     var outputBytes: Int { quantizedBytes + rows * out * 4 }

@@ -25,8 +25,8 @@ struct TileReader {
             Int(bytes[bytes.startIndex + offset + 128 * (word / 4 * 2 + odd) + 2 * lane + half])
                 >> (2 * (word % 4)) & 3
         }
-        func plane1(_ offset: Int) -> Int {
-            Int(bytes[bytes.startIndex + offset + 128 * odd + 2 * lane + half]) >> word & 1
+        func plane1(_ offset: Int, bitOfWord: [Int] = Array(0..<8)) -> Int {
+            Int(bytes[bytes.startIndex + offset + 128 * odd + 2 * lane + half]) >> bitOfWord[word] & 1
         }
         func words8(_ offset: Int) -> Int {
             Int(
@@ -60,7 +60,8 @@ struct TileReader {
             let index = block % 4 * 2 + half
             let upper = integer(UInt16.self, chunk + 256 + 2 * lane).factor(index, bits: 2)
             let factor = factor(chunk) + 16 * upper - 32
-            return plain(scale(group), (plane2(start) + 4 * plane1(start + 512) - 4) * factor)
+            let high = plane1(start + 512, bitOfWord: [2, 3, 6, 7, 0, 1, 4, 5])
+            return plain(scale(group), (plane2(start) + 4 * high - 4) * factor)
         case .fourBit: return plain(scale(start), plane4(start + 128) - 8)
         case .fourBitMinima:
             return plain(scale(start), plane4(start + 256) - 8, minimum: scale(start + 128), step: 8)

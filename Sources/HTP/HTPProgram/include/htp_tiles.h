@@ -12,7 +12,8 @@
 //   4 bits   8 vectors: vector g, low nibbles 2g and 16 + 2g, high nibbles 2g + 1 and 17 + 2g
 //   2 bits   4 vectors, two for each four words: field f is of word f of them, inputs 2g and 16 + 2g in the
 //            first vector, 2g + 1 and 17 + 2g in the second
-//   1 bit    2 vectors: bit g is of word g, divided in the same way
+//   1 bit    2 vectors: bit g is of word g, divided in the same way; above a plane of 2 bits, bits 0 … 7 are of
+//            words 4, 5, 0, 1, 6, 7, 2, 3
 //
 // In planes made for `vrmpy`, the word of a row holds a word of inputs:
 //

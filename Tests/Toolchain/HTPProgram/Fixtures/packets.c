@@ -7,10 +7,10 @@
 #include "matmul.h"
 #include "standalone.h"
 
-enum { COLUMNS_MAX = 4096, ROWS_MAX = 8 };
+enum { COLUMNS_MAX = 4096, ROWS_MAX = 32 };
 
 static uint8_t weights[64 * COLUMNS_MAX * 2] __attribute__((aligned(HVX_BYTES)));
-static uint8_t quantized[ROWS_MAX * (HVX_BYTES + 2 * COLUMNS_MAX)] __attribute__((aligned(HVX_BYTES)));
+static uint8_t quantized[ROWS_MAX * (2 * HVX_BYTES + 2 * COLUMNS_MAX)] __attribute__((aligned(HVX_BYTES)));
 static float source[COLUMNS_MAX], results[ROWS_MAX * HTP_TILE_ROWS];
 
 int main(void) {
@@ -22,6 +22,6 @@ int main(void) {
     for (uint32_t r = 0; r < rows; r++)
         activation_row_quantize(&activations[r], quantized + r * activation_row_bytes(columns), source, columns);
     matmul m = {kind, 64, columns, rows, weights, activations, (uint8_t *)results, 64 * sizeof(float)};
-    for (uint32_t i = 0; i < input[3]; i++) matmul_tiles(&m, 0, 1);
+    for (uint32_t i = 0; i < input[3]; i++) matmul_tiles(&m, 0, 1, 1);
     return 0;
 }

@@ -44,8 +44,8 @@ static void multiply_by_experts(const matmul *m, uint32_t experts) {
         uint32_t indices[ROWS_MAX], count = 0;
         for (uint32_t i = 0; i < m->rows; i++)
             if (expert_of(i, experts) == (int32_t)expert) indices[count++] = i;
-        matmul_indexed_tiles(m, expert, indices, count, tiles / 2, tiles);
-        matmul_indexed_tiles(m, expert, indices, count, 0, tiles / 2);
+        matmul_indexed_tiles(m, expert, indices, count, 1, tiles, 2);
+        matmul_indexed_tiles(m, expert, indices, count, 0, tiles, 2);
     }
     const uint64_t row_bytes = (uint64_t)m->out * sizeof(float);
     uint8_t *alone = take(row_bytes);
@@ -58,7 +58,7 @@ static void multiply_by_experts(const matmul *m, uint32_t experts) {
             one.rows = 1;
             one.activations += i;
             one.destination = alone;
-            matmul_tiles(&one, 0, tiles);
+            matmul_tiles(&one, 0, tiles, 1);
         }
         for (uint64_t byte = 0; byte < row_bytes; byte++)
             if (alone[byte] != m->destination[i * m->stride + byte]) end(8);
@@ -86,8 +86,8 @@ int main(void) {
         if (experts > 0) {
             multiply_by_experts(&m, experts);
         } else {
-            matmul_tiles(&m, tiles / 2, tiles);
-            matmul_tiles(&m, 0, tiles / 2);
+            matmul_tiles(&m, 1, tiles, 2);
+            matmul_tiles(&m, 0, tiles, 2);
         }
         write_all(scratch, rows * row_bytes);
         write_all(results, (size_t)result_bytes);
