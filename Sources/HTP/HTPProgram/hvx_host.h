@@ -34,13 +34,12 @@ typedef struct HVX_VectorPair {
     HVX_Vector lo, hi;
 } HVX_VectorPair;
 
-// A bit for each byte of a vector; here all of the byte's.
-typedef struct HVX_VectorPred {
-    HVX_Vector bytes;
-} HVX_VectorPred;
+// A predicate has a bit for each byte; here each byte is all ones or zero.
+typedef HVX_Vector HVX_VectorPred;
 
 #define HVX_OP static inline __attribute__((always_inline, unused)) HVX_Vector
 #define HVX_PAIR_OP static inline __attribute__((always_inline, unused)) HVX_VectorPair
+#define HVX_PRED_OP static inline __attribute__((always_inline, unused)) HVX_VectorPred
 
 HVX_OP Q6_V_vzero(void) { return (HVX_Vector){0}; }
 HVX_OP Q6_V_vsplat_R(int32_t r) { return (HVX_Vector){0} + r; }
@@ -222,13 +221,13 @@ HVX_OP Q6_Vh_vlsr_VhVh(HVX_Vector u, HVX_Vector v) {
 }
 
 // Whether u.ub[i] & r.ub[i mod 4] is not zero, for each byte.
-static inline __attribute__((always_inline, unused)) HVX_VectorPred Q6_Q_vand_VR(HVX_Vector u, int32_t r) {
-    return (HVX_VectorPred){(HVX_Vector)((hvx_ub)(u & r) != 0)};
+HVX_PRED_OP Q6_Q_vand_VR(HVX_Vector u, int32_t r) {
+    return (HVX_Vector)((hvx_ub)(u & r) != 0);
 }
 
 // x.b[i] += u.b[i] where the predicate is set
 HVX_OP Q6_Vb_condacc_QVbVb(HVX_VectorPred q, HVX_Vector x, HVX_Vector u) {
-    return (HVX_Vector)((hvx_ub)x + (hvx_ub)(u & q.bytes));
+    return (HVX_Vector)((hvx_ub)x + (hvx_ub)(u & q));
 }
 
 // d.h[2i] and d.h[2i + 1] = rounded, saturated v.w[i] / 2^r and u.w[i] / 2^r
@@ -286,10 +285,6 @@ HVX_PAIR_OP Q6_Ww_vmpy_VhRh(HVX_Vector u, int32_t r) { return Q6_Ww_vmpy_VhVh(u,
 HVX_PAIR_OP Q6_Ww_vmpyacc_WwVhRh(HVX_VectorPair x, HVX_Vector u, int32_t r) {
     return Q6_Ww_vmpyacc_WwVhVh(x, u, Q6_V_vsplat_R(r));
 }
-
-// A predicate has a bit for each byte; here each byte is all ones or zero.
-typedef HVX_Vector HVX_VectorPred;
-#define HVX_PRED_OP static inline __attribute__((always_inline, unused)) HVX_VectorPred
 
 // True for the first `r` bytes, for all 128 where r is a multiple of 128.
 HVX_PRED_OP Q6_Q_vsetq2_R(int32_t r) {
