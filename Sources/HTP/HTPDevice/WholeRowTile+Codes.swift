@@ -80,11 +80,8 @@ extension WholeRowTile {
         let bytes = kind.parts.block
         let target = destination + kind.offsets(columns: columns).blocks
         for first in stride(from: 0, to: blocks, by: unit) {
-            if isFollowed, let kernels {
-                // As much as is written now.
-                let ahead =
-                    source - format.rowHeaderBytes + TileKind.rows * (rowBytes + first / unit * unitBytes)
-                kernels.prefetch(ahead, TileKind.rows * unitBytes)
+            if isFollowed, !codesFetchAhead, let kernels {
+                kernels.prefetch(ahead(source + first / unit * unitBytes), TileKind.rows * unitBytes)
             }
             for block in 0..<unit { writeScales(first + block, to: stage + block * bytes) }
             body(source + first / unit * unitBytes, stage)
@@ -136,13 +133,33 @@ extension WholeRowTile {
         }
     }
 
+    /// The kernels that write the codes also fetch what comes next, bit by bit: many loads at once would be dropped.
+    private var codesFetchAhead: Bool {
+        switch kind {
+        case .fourBit, .fourBitMinima, .fiveBit, .fiveBitMinima, .sixBitHalves, .eightBit, .fp4: true
+        case .ternary, .ternaryGroups, .twoBitFactors, .threeBitFactors, .iq4NL, .twelveBit: false
+        }
+    }
+
+    /// Where the next row tile has what corresponds to a place in the first row of this one, taken for all
+    /// 64 rows.
+    @inline(__always)
+    private borrowing func ahead(_ place: UnsafeRawPointer) -> UnsafeRawPointer {
+        source + TileKind.rows * (rowBytes + (place - source))
+    }
+
+    @inline(__always)
+    private borrowing func aheadBytes(_ parts: Int) -> Int {
+        isFollowed ? TileKind.rows * format.blockBytes / parts : 0
+    }
+
     // MARK: Four bits
 
     /// 16 bytes: low nibbles are inputs 0…15, high ones 16…31. Of each two bytes, the low nibbles go into one byte,
     /// the high ones into the other.
     @inline(__always)
     private borrowing func writePlane4(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer) {
-        if let kernels { return kernels.nibbles(source, rowBytes, target) }
+        if let kernels { return kernels.nibbles(source, rowBytes, target, ahead(source), aheadBytes(1)) }
         writeHalfwords(source, to: target, stride: TileKind.vectorBytes) { source in
             let bytes = source.loadUnaligned(as: SIMD8<UInt16>.self)
             return bytes & 0xf00f | (bytes &<< 4) & 0x0f00 | (bytes &>> 4) & 0x00f0
@@ -160,7 +177,9 @@ extension WholeRowTile {
     private borrowing func writeNibbles(
         _ source: UnsafeRawPointer, to low: UnsafeMutableRawPointer, _ high: UnsafeMutableRawPointer
     ) {
-        if let kernels { return kernels.nibblePairs(source, rowBytes, low, high) }
+        if let kernels {
+            return kernels.nibblePairs(source, rowBytes, low, high, ahead(source), aheadBytes(4))
+        }
         writeNibbles(source, shift: 0, to: low)
         writeNibbles(source, shift: 4, to: high)
     }
@@ -362,7 +381,7 @@ extension WholeRowTile {
     /// 32 signed bytes: two of each half of the block for a word.
     @inline(__always)
     private borrowing func writeBytes(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer) {
-        if let kernels { return kernels.bytes(source, rowBytes, target) }
+        if let kernels { return kernels.bytes(source, rowBytes, target, ahead(source), aheadBytes(1)) }
         @inline(__always)
         func load(_ source: UnsafeRawPointer) -> SIMD8<UInt16> {
             source.loadUnaligned(as: SIMD8<UInt16>.self) ^ 0x8080

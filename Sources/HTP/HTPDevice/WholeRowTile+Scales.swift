@@ -49,6 +49,14 @@ extension WholeRowTile {
         case .q4_K: gatherFactors(zero: 8)
         case .q5_K: gatherFactors(zero: 16)
         case .q6_K:
+            if let kernels {
+                for group in 0..<columns / 256 {
+                    kernels.eightBitFactors(
+                        source + group * format.blockBytes + 192, rowBytes,
+                        scales + 16 * group * TileKind.rows)
+                }
+                return
+            }
             forEachGroup { group, lane, source in
                 let scale = source.half(208)
                 for h in 0..<16 {
@@ -80,6 +88,14 @@ extension WholeRowTile {
     /// Eight scales and eight minima of six bits under a scale each.
     @inline(__always)
     private borrowing func gatherFactors(zero: Float) {
+        if let kernels {
+            for group in 0..<columns / 256 {
+                let first = 8 * group * TileKind.rows
+                kernels.sixBitFactors(
+                    source + group * format.blockBytes, rowBytes, zero, scales + first, minima + first)
+            }
+            return
+        }
         forEachGroup { group, lane, source in
             let scale = source.half(0), minimum = source.half(2)
             let (first, second, third) = (source.bits32(4), source.bits32(8), source.bits32(12))

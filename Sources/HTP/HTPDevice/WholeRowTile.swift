@@ -133,6 +133,16 @@ extension WholeRowTile {
         let step: Float = kind == .fourBitMinima ? 0x1p-3 : kind == .fiveBitMinima ? 0x1p-4 : 1
         let hasMinima = kind == .fourBitMinima || kind == .fiveBitMinima || kind == .twoBitFactors
         let count = scaleCount
+        if let kernels {
+            // Each lane's largest, and then what takes its place.
+            inverses.update(repeating: 0, count: TileKind.rows)
+            kernels.largest(scales, count, 1, inverses)
+            if hasMinima { kernels.largest(minima, count, step, inverses) }
+            for lane in 0..<TileKind.rows {
+                guard choose(inverses[lane], lane) else { return false }
+            }
+            return true
+        }
         for first in stride(from: 0, to: TileKind.rows, by: 8) {
             // Magnitudes of floats are ordered as their bits.
             var largest = SIMD8<Int32>(repeating: 0)

@@ -7,8 +7,13 @@
 
 #include "kernels.h"
 
+// A sum of products is two roundings at every level.
+#pragma STDC FP_CONTRACT OFF
+
 enum { ROWS = 64, VECTOR = 128 };
 
+typedef uint8_t u8x8 __attribute__((vector_size(8), may_alias));
+typedef int8_t s8x8 __attribute__((vector_size(8), may_alias));
 typedef uint16_t u16x8 __attribute__((vector_size(16), may_alias));
 typedef uint16_t u16x16 __attribute__((vector_size(32), may_alias));
 typedef int16_t s16x16 __attribute__((vector_size(32), may_alias));

@@ -96,8 +96,9 @@ KERNEL void LEVEL(mantissas)(const float *values, const float *factors, float st
     }
 }
 
-KERNEL void LEVEL(nibbles)(const void *source, size_t row_bytes, void *plane) {
+KERNEL void LEVEL(nibbles)(const void *source, size_t row_bytes, void *plane, const void *ahead, size_t size) {
     for (size_t piece = 0; piece < 4; piece++) {
+        prefetch((const char *)ahead + piece * size / 4, size / 4);
         const uint8_t *row = (const uint8_t *)source + 8 * piece * row_bytes;
         u16x16 v[8];
         for (size_t i = 0; i < 8; i++) {
@@ -112,8 +113,10 @@ KERNEL void LEVEL(nibbles)(const void *source, size_t row_bytes, void *plane) {
     }
 }
 
-KERNEL void LEVEL(nibble_pairs)(const void *source, size_t row_bytes, void *low_plane, void *high_plane) {
+KERNEL void LEVEL(nibble_pairs)(
+    const void *source, size_t row_bytes, void *low_plane, void *high_plane, const void *ahead, size_t size) {
     for (size_t piece = 0; piece < 4; piece++) {
+        prefetch((const char *)ahead + piece * size / 4, size / 4);
         const uint8_t *row = (const uint8_t *)source + 8 * piece * row_bytes;
         u16x16 low[8], high[8];
         for (size_t i = 0; i < 8; i++) {
@@ -131,8 +134,9 @@ KERNEL void LEVEL(nibble_pairs)(const void *source, size_t row_bytes, void *low_
     }
 }
 
-KERNEL void LEVEL(bytes)(const void *source, size_t row_bytes, void *plane) {
+KERNEL void LEVEL(bytes)(const void *source, size_t row_bytes, void *plane, const void *ahead, size_t size) {
     for (size_t piece = 0; piece < 8; piece++) {
+        prefetch((const char *)ahead + piece * size / 8, size / 8);
         const uint8_t *row = (const uint8_t *)source + 8 * piece * row_bytes;
         uint8_t *to = (uint8_t *)plane + piece / 4 * 8 * VECTOR + piece % 4 * 32;
         u32x8 low[4], high[4];
@@ -156,7 +160,79 @@ KERNEL void LEVEL(stream)(void *destination, const void *source, size_t size) {
     for (size_t i = 0; i < size / sizeof *to; i++) __builtin_nontemporal_store(from[i], to + i);
 }
 
+// Eight vectors of floats: element i of each becomes 64 floats' vector i, eight lanes of it.
+LOCAL void LEVEL(store_floats)(const f32x8 v[8], float *to) {
+    u64x4 w[8];
+    for (size_t i = 0; i < 8; i += 4) {
+        const u32x8 a = (u32x8)v[i], b = (u32x8)v[i + 1], c = (u32x8)v[i + 2], d = (u32x8)v[i + 3];
+        w[i] = LOW64((u64x4)LOW32(a, b), (u64x4)LOW32(c, d));
+        w[i + 1] = HIGH64((u64x4)LOW32(a, b), (u64x4)LOW32(c, d));
+        w[i + 2] = LOW64((u64x4)HIGH32(a, b), (u64x4)HIGH32(c, d));
+        w[i + 3] = HIGH64((u64x4)HIGH32(a, b), (u64x4)HIGH32(c, d));
+    }
+    for (size_t i = 0; i < 4; i++) {
+        *(u64x4 *)(to + i * ROWS) = __builtin_shufflevector(w[i], w[4 + i], 0, 1, 4, 5);
+        *(u64x4 *)(to + (4 + i) * ROWS) = __builtin_shufflevector(w[i], w[4 + i], 2, 3, 6, 7);
+    }
+}
+
+KERNEL void LEVEL(six_bit_factors)(
+    const void *source, size_t row_bytes, float zero, float *scales, float *minima) {
+    for (size_t lane = 0; lane < ROWS; lane += 8) {
+        f32x8 found[8], low[8];
+        for (size_t i = 0; i < 8; i++) {
+            const uint8_t *row = (const uint8_t *)source + (lane / 2 + i / 2 + i % 2 * 32) * row_bytes;
+            const float scale = float_of_f16(load_half(row)), minimum = float_of_f16(load_half(row + 2));
+            uint32_t packed[3];
+            memcpy(packed, row + 4, sizeof packed);
+            const uint32_t factors[2] = {
+                packed[0] & 0x3f3f3f3f, (packed[2] & 0x0f0f0f0f) | (packed[0] >> 2 & 0x30303030)};
+            const uint32_t minimum_factors[2] = {
+                packed[1] & 0x3f3f3f3f, (packed[2] >> 4 & 0x0f0f0f0f) | (packed[1] >> 2 & 0x30303030)};
+            u8x8 a, b;
+            memcpy(&a, factors, sizeof a);
+            memcpy(&b, minimum_factors, sizeof b);
+            found[i] = scale * __builtin_convertvector(a, f32x8);
+            low[i] = minimum * __builtin_convertvector(b, f32x8) - zero * found[i];
+        }
+        LEVEL(store_floats)(found, scales + lane);
+        LEVEL(store_floats)(low, minima + lane);
+    }
+}
+
+KERNEL void LEVEL(eight_bit_factors)(const void *source, size_t row_bytes, float *scales) {
+    for (size_t lane = 0; lane < ROWS; lane += 8) {
+        f32x8 first[8], second[8];
+        for (size_t i = 0; i < 8; i++) {
+            const uint8_t *row = (const uint8_t *)source + (lane / 2 + i / 2 + i % 2 * 32) * row_bytes;
+            const float scale = float_of_f16(load_half(row + 16));
+            s8x8 a, b;
+            memcpy(&a, row, sizeof a);
+            memcpy(&b, row + 8, sizeof b);
+            first[i] = scale * __builtin_convertvector(a, f32x8);
+            second[i] = scale * __builtin_convertvector(b, f32x8);
+        }
+        LEVEL(store_floats)(first, scales + lane);
+        LEVEL(store_floats)(second, scales + 8 * ROWS + lane);
+    }
+}
+
+KERNEL void LEVEL(largest)(const float *table, size_t count, float factor, float *largest) {
+    for (size_t lane = 0; lane < ROWS; lane += 8) {
+        // Magnitudes of floats are ordered as their bits.
+        s32x8 found = *(const s32x8 *)(largest + lane);
+        for (size_t i = 0; i < count; i++) {
+            const f32x8 value = *(const f32x8 *)(table + i * ROWS + lane) * factor;
+            found = __builtin_elementwise_max(found, (s32x8)value & 0x7fffffff);
+        }
+        *(s32x8 *)(largest + lane) = found;
+    }
+}
+
 static const cpu_repack_kernels LEVEL(kernels) = {
+    .six_bit_factors = LEVEL(six_bit_factors),
+    .eight_bit_factors = LEVEL(eight_bit_factors),
+    .largest = LEVEL(largest),
     .halves = LEVEL(halves),
     .largest_half = LEVEL(largest_half),
     .mantissas_of_halves = LEVEL(mantissas_of_halves),

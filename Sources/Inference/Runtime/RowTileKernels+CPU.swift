@@ -10,7 +10,8 @@ extension RowTileKernels {
         guard let found = cpu_repack_kernels_get(level)?.pointee else { return nil }
         self.init(
             halves: found.halves, largestHalf: found.largest_half,
-            mantissasOfHalves: found.mantissas_of_halves, mantissas: found.mantissas,
+            sixBitFactors: found.six_bit_factors, eightBitFactors: found.eight_bit_factors,
+            largest: found.largest, mantissasOfHalves: found.mantissas_of_halves, mantissas: found.mantissas,
             nibbles: found.nibbles, nibblePairs: found.nibble_pairs, bytes: found.bytes,
             stream: found.stream, streamed: found.streamed, prefetch: found.prefetch)
     }

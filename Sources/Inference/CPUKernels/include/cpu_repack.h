@@ -14,16 +14,25 @@ typedef struct cpu_repack_kernels {
     void (*halves)(const void *source, size_t row_bytes, size_t block_bytes, size_t count, uint16_t *table);
     // The largest magnitude in each lane of a table, as bits.
     void (*largest_half)(const uint16_t *table, size_t count, uint16_t *largest);
+    // The beginnings of 64 blocks of Q4_K or Q5_K, two half-precision numbers and twelve bytes with eight factors for
+    // each: scales[64 * i + lane] = first * factor, minima[...] = second * factor - zero * scale.
+    void (*six_bit_factors)(const void *source, size_t row_bytes, float zero, float *scales, float *minima);
+    // 16 signed bytes and the half-precision number behind them: scales[64 * i + lane] = number * factor.
+    void (*eight_bit_factors)(const void *source, size_t row_bytes, float *scales);
+    // In each lane the larger of largest and the magnitudes of a table's floats * factor; infinity and NaN are largest.
+    void (*largest)(const float *table, size_t count, float factor, float *largest);
     // round(half * factor), ties to even, for 64 lanes. Results have to fit 16 bits.
     void (*mantissas_of_halves)(const uint16_t *halves, const float *factors, uint16_t *mantissas);
     // round(value * factor * step), for 64 lanes; magnitudes up to 32768, which becomes 32767.
     void (*mantissas)(const float *values, const float *factors, float step, uint16_t *mantissas);
     // 16 bytes of each row, whose low nibbles are inputs 0...15 and high ones 16...31: eight vectors.
-    void (*nibbles)(const void *source, size_t row_bytes, void *plane);
+    // On the way, `size` bytes at `ahead` begin to be loaded; a burst of such loads would be dropped.
+    void (*nibbles)(const void *source, size_t row_bytes, void *plane, const void *ahead, size_t size);
     // 32 bytes of each row, with the inputs of one block in low nibbles, of another in high ones.
-    void (*nibble_pairs)(const void *source, size_t row_bytes, void *low_plane, void *high_plane);
+    void (*nibble_pairs)(
+        const void *source, size_t row_bytes, void *low_plane, void *high_plane, const void *ahead, size_t size);
     // 32 signed bytes of each row: 16 vectors of words.
-    void (*bytes)(const void *source, size_t row_bytes, void *plane);
+    void (*bytes)(const void *source, size_t row_bytes, void *plane, const void *ahead, size_t size);
     // Copies past the caches what is not read again soon; multiples of 64 bytes, 32 of the destination's address.
     void (*stream)(void *destination, const void *source, size_t size);
     // Orders the stores of `stream` before all that follow.
