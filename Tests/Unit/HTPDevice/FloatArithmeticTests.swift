@@ -39,21 +39,26 @@ import VirtualDSP
         let weight = try fixture.put(fixture.random.normals(width), width: width)
         let normed = fixture.room(tokens, width, gap: 3), activated = fixture.room(tokens, width)
         let softmax = fixture.room(tokens, width), scaled = fixture.room(tokens, width)
-        let queries = try put(heads * group * size), keys = try put(heads * size), values = try put(heads * size)
+        let queries = try put(heads * group * size), keys = try put(heads * size),
+            values = try put(heads * size)
         let angles = try put(size), attended = fixture.room(tokens, heads * group * size)
         let turned = fixture.room(tokens, heads * group * size)
         let caches = [fixture.bytes(1 << 16, stride: 0), fixture.bytes(1 << 16, stride: 0)]
         func results() throws -> [[Float]] {
             try fixture.run(BatchParameters(tokens: tokens, position: 33)) { builder, buffer, tensor in
-                builder.norm(tensor(x), width: width, epsilon: 1e-5, weight: tensor(weight), to: tensor(normed))
-                builder.activate(tensor(normed), .silu, times: tensor(up), width: width, to: tensor(activated))
+                builder.norm(
+                    tensor(x), width: width, epsilon: 1e-5, weight: tensor(weight), to: tensor(normed))
+                builder.activate(
+                    tensor(normed), .silu, times: tensor(up), width: width, to: tensor(activated))
                 builder.softmax(tensor(x), width: width, scale: 3, to: tensor(softmax))
                 builder.scale(tensor(x), by: 2, offset: 1, cap: 4, width: width, to: tensor(scaled))
                 let turn = DeviceAngles(tensor(angles), pairs: size / 2, halves: true, byPosition: false)
-                builder.rotate(tensor(queries), heads: heads * group, size: size, by: turn, to: tensor(turned))
+                builder.rotate(
+                    tensor(queries), heads: heads * group, size: size, by: turn, to: tensor(turned))
                 let caches = caches.map {
                     DeviceCache(
-                        buffer, offset: $0.offset, element: element, heads: heads, size: size, capacity: capacity)
+                        buffer, offset: $0.offset, element: element, heads: heads, size: size,
+                        capacity: capacity)
                 }
                 builder.store(tensor(keys), to: caches[0])
                 builder.store(tensor(values), to: caches[1])
