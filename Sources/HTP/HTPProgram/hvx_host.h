@@ -41,6 +41,7 @@ typedef struct HVX_VectorPred {
 
 #define HVX_OP static inline __attribute__((always_inline, unused)) HVX_Vector
 #define HVX_PAIR_OP static inline __attribute__((always_inline, unused)) HVX_VectorPair
+#define HVX_PREDICATE_OP static inline __attribute__((always_inline, unused)) HVX_VectorPred
 
 HVX_OP Q6_V_vzero(void) { return (HVX_Vector){0}; }
 HVX_OP Q6_V_vsplat_R(int32_t r) { return (HVX_Vector){0} + r; }
@@ -222,7 +223,7 @@ HVX_OP Q6_Vh_vlsr_VhVh(HVX_Vector u, HVX_Vector v) {
 }
 
 // Whether u.ub[i] & r.ub[i mod 4] is not zero, for each byte.
-static inline __attribute__((always_inline, unused)) HVX_VectorPred Q6_Q_vand_VR(HVX_Vector u, int32_t r) {
+HVX_PREDICATE_OP Q6_Q_vand_VR(HVX_Vector u, int32_t r) {
     return (HVX_VectorPred){(HVX_Vector)((hvx_ub)(u & r) != 0)};
 }
 
@@ -289,5 +290,6 @@ HVX_PAIR_OP Q6_Ww_vmpyacc_WwVhRh(HVX_VectorPair x, HVX_Vector u, int32_t r) {
 
 #undef HVX_OP
 #undef HVX_PAIR_OP
+#undef HVX_PREDICATE_OP
 
 #endif

@@ -28,7 +28,7 @@ struct InstructionTests {
     func coverage() throws {
         let header = try String(contentsOfFile: ProgramSources.program + "/hvx_host.h", encoding: .utf8)
         let emulated = Set(
-            header.matches(of: /HVX_(?:PAIR_)?OP (\w+)\(/).map { String($0.output.1) })
+            header.matches(of: /HVX_(?:PAIR_|PREDICATE_)?OP (\w+)\(/).map { String($0.output.1) })
         #expect(emulated.count > 20)
         let run = Set(InstructionRecord.all(in: try Self.processor.get()).map(\.name))
         #expect(run.subtracting(["hvx_load_unaligned"]) == emulated)
