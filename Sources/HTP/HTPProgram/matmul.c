@@ -55,12 +55,11 @@ ALWAYS uint32_t stretch_of(uint32_t kind) {
 }
 
 // Fetches the stretch of blocks that begins with `first`, unless that is the end.
-ALWAYS void fetch_stretch(uint32_t kind, const row_tile_parts *parts, const rows_of_pass *rows, uint32_t blocks,
-                          uint32_t first) {
+ALWAYS void fetch_stretch(uint32_t stretch, uint32_t block_bytes, const row_tile_parts *parts,
+                          const rows_of_pass *rows, uint32_t blocks, uint32_t first) {
     if (!rows->is_first || first >= blocks) return;
-    const uint32_t stretch = stretch_of(kind), block_bytes = htp_tile_parts_of(kind).block;
     const uint32_t left = blocks - first;
-    stream_fetch(parts->blocks + (uint64_t)first * block_bytes, (left < stretch ? left : stretch) * block_bytes);
+    stream_fetch(parts->blocks + first * block_bytes, (left < stretch ? left : stretch) * block_bytes);
 }
 
 // Adds blocks first … last − 1 of a row tile; of ternary groups, one group.
@@ -86,7 +85,7 @@ ALWAYS void add_overlapping(uint32_t kind, const row_tile_parts *parts, HVX_Vect
     for (uint32_t first = 0; !is_grouped || first < blocks; first += stretch) {
         const int is_last = blocks - first <= stretch;
         const uint32_t end = is_last ? blocks : first + stretch + 1;
-        fetch_stretch(kind, parts, rows, blocks, first + stretch);
+        fetch_stretch(stretch, htp_tile_parts_of(kind).block, parts, rows, blocks, first + stretch);
         if (is_grouped) begin_sums(rows, first, &group);
         OVERLAPPED for (; next < end; next++) {
             finish_block(kind, rows->count, &o, &group);
@@ -120,8 +119,7 @@ typedef void tile_sums(const row_tile_parts *parts, uint32_t first, uint32_t las
 ALWAYS void tile_sums_of(uint32_t kind, int count, const row_tile_parts *at, uint32_t first, uint32_t last,
                          const rows_of_pass *pass, HVX_Vector *results) {
     const row_tile_parts parts = *at;
-    const int has_table = kind == HTP_TILES_FP4 || kind == HTP_TILES_IQ4NL;
-    const HVX_Vector table = has_table ? table_of(kind) : Q6_V_vzero();
+    const HVX_Vector table = table_of(kind);
     rows_of_pass rows = {.count = count, .is_first = pass->is_first};
     row_sums sums;
     EACH_ROW(count) {
@@ -189,20 +187,40 @@ static uint32_t rows_of_next_pass(uint32_t count) {
 #endif
 }
 
+// What is the same for all row tiles of a product.
+typedef struct product {
+    const matmul *of;
+    htp_tile_parts bytes;
+    uint64_t tile_bytes;
+    uint32_t head_bytes, stretch;
+    int exponent;
+} product;
+
+static product product_of(const matmul *m) {
+    return (product){
+        .of = m,
+        .bytes = htp_tile_parts_of(m->kind),
+        .tile_bytes = htp_row_tile_bytes(m->kind, m->in),
+        .head_bytes = (uint32_t)htp_row_tile_blocks_offset(m->kind, m->in),
+        .stretch = stretch_of(m->kind),
+        .exponent = exponent_of(m->kind),
+    };
+}
+
 // All sums of a row tile for a pass. What is to be read after it begins at `then`, or NULL.
-static void add_tile(const matmul *m, const uint8_t *weights, const rows_of_pass *rows, const uint8_t *then,
+static void add_tile(const product *p, const uint8_t *weights, const rows_of_pass *rows, const uint8_t *then,
                      HVX_Vector *sums) {
-    const uint32_t kind = m->kind, blocks = m->in / HTP_TILE_COLUMNS, stretch = stretch_of(kind);
-    const row_tile_parts parts = parts_at(kind, weights, m->in);
+    const uint32_t kind = p->of->kind, blocks = p->of->in / HTP_TILE_COLUMNS, stretch = p->stretch;
+    const row_tile_parts parts = parts_at(p->bytes, weights, p->of->in);
     tile_sums *const add = tile_sums_for(kind, (uint32_t)rows->count);
     for (int r = 0; r < rows->count; r++) sums[2 * r] = sums[2 * r + 1] = begin_row(kind, rows->row[r]);
     // The head of the next row tile and its first stretch, in as many bytes as one fetch may have.
-    if (then) stream_fetch(then, htp_row_tile_blocks_offset(kind, m->in) + stretch * htp_tile_parts_of(kind).block);
+    if (then) stream_fetch(then, p->head_bytes + stretch * p->bytes.block);
     if (is_overlapped(kind, rows->count)) {
         add(&parts, 0, blocks, rows, sums);
     } else {
         for (uint32_t first = 0; first < blocks; first += stretch) {
-            fetch_stretch(kind, &parts, rows, blocks, first + stretch);
+            fetch_stretch(stretch, p->bytes.block, &parts, rows, blocks, first + stretch);
             add(&parts, first, blocks - first < stretch ? blocks : first + stretch, rows, sums);
         }
     }
@@ -215,11 +233,11 @@ static void add_tile(const matmul *m, const uint8_t *weights, const rows_of_pass
 }
 
 // The float step: one row of a row tile's results.
-static void write_results(const matmul *m, uint32_t tile, const activation_row *activations, const uint8_t *weights,
+static void write_results(const product *p, uint32_t tile, const activation_row *activations, const uint8_t *weights,
                           const HVX_Vector *sums, uint8_t *destination) {
-    const uint32_t row = tile * HTP_TILE_ROWS;
-    const uint32_t outputs = m->out - row < HTP_TILE_ROWS ? m->out - row : HTP_TILE_ROWS;
-    const int32_t exponent = activations->exponent + exponent_of(m->kind);
+    const uint32_t row = tile * HTP_TILE_ROWS, left = p->of->out - row;
+    const uint32_t outputs = left < HTP_TILE_ROWS ? left : HTP_TILE_ROWS;
+    const int32_t exponent = activations->exponent + p->exponent;
     float factors[HTP_TILE_ROWS] __attribute__((aligned(HVX_BYTES)));
     hvx_store(factors, powers(hvx_load(weights), exponent, sums[0]));
     hvx_store(factors + 32, powers(hvx_load(weights + HVX_BYTES), exponent, sums[1]));
@@ -240,18 +258,18 @@ typedef struct selection {
 static uint32_t rows_near(uint32_t columns) {
     const uint32_t row_bytes = 2 * columns;
     uint32_t rows = ROWS_AT_ONCE;
-    while ((rows + ROWS_AT_ONCE) * row_bytes <= NEAR_BYTES) rows += ROWS_AT_ONCE;
+    while (rows < 64 && 2 * rows * row_bytes <= NEAR_BYTES) rows *= 2;
     return rows;
 }
 
 static void selected_tiles(const matmul *m, const selection *selected, uint32_t first, uint32_t last, uint32_t step) {
-    const uint64_t tile_bytes = htp_row_tile_bytes(m->kind, m->in);
+    const product p = product_of(m);
     const uint32_t near = rows_near(m->in);
     for (uint32_t begin = 0; begin < selected->count; begin += near) {
         const uint32_t end = selected->count - begin < near ? selected->count : begin + near;
         for (uint32_t tile = first; tile < last; tile += step) {
-            const uint8_t *weights = m->weights + tile * tile_bytes;
-            const uint8_t *next = last - tile > step ? weights + step * tile_bytes : NULL;
+            const uint8_t *weights = m->weights + tile * p.tile_bytes;
+            const uint8_t *next = last - tile > step ? weights + step * p.tile_bytes : NULL;
             uint32_t count;
             for (uint32_t row = begin; row < end; row += count) {
                 count = rows_of_next_pass(end - row);
@@ -263,9 +281,9 @@ static void selected_tiles(const matmul *m, const selection *selected, uint32_t 
                     rows.row[r] = m->activations + index;
                     destinations[r] = m->destination + index * m->stride;
                 }
-                add_tile(m, weights, &rows, row + count == end ? next : NULL, sums);
+                add_tile(&p, weights, &rows, row + count == end ? next : NULL, sums);
                 for (uint32_t r = 0; r < count; r++)
-                    write_results(m, tile, rows.row[r], weights, sums + 2 * r, destinations[r]);
+                    write_results(&p, tile, rows.row[r], weights, sums + 2 * r, destinations[r]);
             }
         }
     }

@@ -10,8 +10,7 @@ typedef struct row_tile_parts {
     const uint8_t *pairs, *chunks, *groups, *blocks;
 } row_tile_parts;
 
-ALWAYS row_tile_parts parts_at(uint32_t kind, const uint8_t *tile, uint32_t columns) {
-    const htp_tile_parts bytes = htp_tile_parts_of(kind);
+ALWAYS row_tile_parts parts_at(htp_tile_parts bytes, const uint8_t *tile, uint32_t columns) {
     const uint32_t blocks = columns / HTP_TILE_COLUMNS;
     row_tile_parts parts = {.groups = tile + bytes.row};
     parts.chunks = parts.groups + (uint64_t)((blocks + 7) / 8) * bytes.group;

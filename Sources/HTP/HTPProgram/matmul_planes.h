@@ -321,14 +321,16 @@ ALWAYS word_sums word_sums_12(const rows_of_pass *rows, uint32_t block, const ui
 }
 
 // The levels of IQ4_NL and 128 more; E2M1 numbers, doubled, and 16 more. In the even bytes, twice.
-static const uint8_t levels_iq4nl[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
-static const uint8_t levels_fp4[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4};
+#define EVEN(A, B, C, D, E, F, G, H) A, 0, B, 0, C, 0, D, 0, E, 0, F, 0, G, 0, H, 0
+#define LEVELS_IQ4NL EVEN(1, 24, 45, 63, 79, 93, 106, 118), EVEN(129, 141, 153, 166, 181, 197, 217, 241)
+#define LEVELS_FP4 EVEN(16, 17, 18, 19, 20, 22, 24, 28), EVEN(16, 15, 14, 13, 12, 10, 8, 4)
+static const uint8_t table_iq4nl[HVX_BYTES] __attribute__((aligned(HVX_BYTES))) = {LEVELS_IQ4NL, LEVELS_IQ4NL};
+static const uint8_t table_fp4[HVX_BYTES] __attribute__((aligned(HVX_BYTES))) = {LEVELS_FP4, LEVELS_FP4};
 
 ALWAYS HVX_Vector table_of(uint32_t kind) {
-    uint8_t bytes[HVX_BYTES] __attribute__((aligned(HVX_BYTES)));
-    const uint8_t *levels = kind == HTP_TILES_FP4 ? levels_fp4 : levels_iq4nl;
-    for (int i = 0; i < HVX_BYTES; i++) bytes[i] = levels[i / 2 % 16];
-    return hvx_load(bytes);
+    return kind == HTP_TILES_FP4 ? hvx_load(table_fp4)
+        : kind == HTP_TILES_IQ4NL ? hvx_load(table_iq4nl)
+                                  : Q6_V_vzero();
 }
 
 #endif

@@ -108,7 +108,14 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
 #define PREDICATES(F) F(Q6_Q_vsetq2_R, o->r)
 #define OF_VECTOR_AND_FACTORS(F)                                                                             \
     F(Q6_Vw_vrmpyacc_VwVubRb, o->x, o->u, o->r)                                                              \
+    F(Q6_Vb_condacc_QVbVb, Q6_Q_vand_VR(o->u, o->r), o->x, o->u)                                             \
     F(Q6_Vh_vmpy_VhRh_s1_rnd_sat, o->u, o->r)
+// A predicate is seen by what it lets through.
+#define PREDICATES(F) F(Q6_Q_vand_VR, o->u, o->r)
+#define DEFINE_PREDICATE(NAME, ...)                                                                          \
+    __attribute__((noinline)) static void run_##NAME(record *o) {                                            \
+        o->result = Q6_Vb_condacc_QVbVb(NAME(__VA_ARGS__), Q6_V_vzero(), Q6_V_vsplat_R(-1));                 \
+    }
 // Pairs of vectors: u and the constant below, x and u.
 #define SECOND(V) Q6_V_vxor_VV(V, Q6_V_vsplat_R(0x5a3c96e1))
 #define PAIR_AND_FACTORS(F)                                                                                  \
@@ -240,6 +247,12 @@ int main(void) {
                 HVX_Vector u = first_operand(i);
                 check(f, u, zero, second_operand(i), r);
             }
+        }
+    }
+    EACH(f, PREDICATES) {
+        for (int factor = 0; factor < EDGES + RANDOM; factor++) {
+            int32_t r = factor < EDGES ? (int32_t)edges[factor] : random_word();
+            for (int i = 0; i < VECTORS; i++) check(f, first_operand(i), zero, zero, r);
         }
     }
     EACH(f, PAIR_AND_FACTORS) {

@@ -10,7 +10,7 @@
 #include "matmul.h"
 #include "standalone.h"
 
-enum { MEMORY_BYTES = 64 << 20, ROWS_MAX = 64 };
+enum { MEMORY_BYTES = 64 << 20, ROWS_MAX = 512 };
 
 static uint8_t memory[MEMORY_BYTES] __attribute__((aligned(HVX_BYTES)));
 static size_t used;
