@@ -109,7 +109,8 @@ let package = Package(
         .executableTarget(
             name: "engine-tool",
             dependencies: [
-                "Engine", "Runtime", "VirtualDSP", "HTPDevice", "HexagonRPC", "FastRPCLibrary", "GGUF", "Tokenization",
+                "Engine", "Runtime", "VirtualDSP", "HTPDevice", "HexagonRPC", "FastRPCLibrary", "GGUF",
+                "Tokenization",
                 "CPUKernels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

@@ -37,13 +37,15 @@ package struct GenerationReport: Decodable, Sendable {
 
     /// Runs the tool with these arguments behind `generate --json`, on the virtual DSP if wanted.
     package init(
-        _ arguments: [String], onVirtualDSP: Bool = false, environment: [String: String] = [:]
+        _ arguments: [String], onVirtualDSP: Bool = false, scenario: String = "healthy",
+        environment: [String: String] = [:]
     ) throws {
         let command = ["generate", "--json"] + arguments
         let result =
             onVirtualDSP
             ? try Tool.run(
-                "virtual-dsp", ["run", "--", "\(Tool.folder)/engine"] + command, environment: environment)
+                "virtual-dsp", ["run", "--scenario", scenario, "--", "\(Tool.folder)/engine"] + command,
+                environment: environment)
             : try Tool.run("engine", command, environment: environment)
         guard result.exitCode == 0, result.output.hasSuffix("}\n"), !result.output.dropLast().contains("\n")
         else {

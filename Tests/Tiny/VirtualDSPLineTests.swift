@@ -19,7 +19,8 @@ struct VirtualDSPLineTests {
         let simulated = try GenerationReport(Self.options + ["--device", "sim0"])
         for devices in ["htp0", "htp0,htp1"] {
             let report = try GenerationReport(
-                Self.options + ["--device", devices, "--transport", transport], onVirtualDSP: true,
+                Self.options + ["--device", devices, "--place", "all", "--transport", transport],
+                onVirtualDSP: true,
                 environment: ["HEXAGONRPC_LIBRARY": "\(folder)/libcdsprpc.so.1"])
             #expect(report.tokens == simulated.tokens)
             #expect(report.text.hasPrefix(WholeLineTests.reference))
@@ -27,6 +28,19 @@ struct VirtualDSPLineTests {
             #expect(report.offload.macs_offloaded == simulated.offload.macs_offloaded)
             #expect(report.devices.dropFirst().allSatisfy { $0.kind == "hardware" && $0.model_bytes > 0 })
             #expect(report.devices.count == 1 + devices.split(separator: ",").count)
+            // One message for a token to each session.
+            #expect(report.offload.messages == 32 * devices.split(separator: ",").count)
         }
+    }
+
+    /// The process dies, or the whole DSP restarts, in the middle of the text.
+    @Test(arguments: ["process-death=30", "subsystem-restart=30"])
+    func aDSPThatFailsDoesNotChangeTheText(scenario: String) throws {
+        let simulated = try GenerationReport(Self.options + ["--device", "sim0"])
+        let report = try GenerationReport(
+            Self.options + ["--device", "htp0", "--place", "all"], onVirtualDSP: true, scenario: scenario)
+        #expect(report.tokens == simulated.tokens)
+        #expect(report.offload.recoveries >= 1)
+        #expect(report.offload.mul_mat_offloaded == report.offload.mul_mat_total)
     }
 }

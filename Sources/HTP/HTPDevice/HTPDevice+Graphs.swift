@@ -93,6 +93,7 @@ extension HTPDevice {
         try buffer.memory.beginCPUAccess(.write)
         let cleared = FieldWriter(base: buffer.memory.address + offset)
         cleared.store(UInt32(0), at: BatchLayout.Header.executed)
+        cleared.store(UInt32(0), at: BatchLayout.Header.fault)
         cleared.store(UInt64(0), at: BatchLayout.Header.multiplyAdds)
         try buffer.memory.endCPUAccess(.write)
         var failure: (any Error)?
@@ -112,8 +113,10 @@ extension HTPDevice {
         report.microseconds = Int(clamping: header.load(at: BatchLayout.Header.microseconds, as: UInt64.self))
         report.bytesFromDSP += BatchLayout.headerBytes - BatchLayout.Header.status
         if let failure {
-            let fault = BatchLayout.describe(
-                fault: header.load(at: BatchLayout.Header.fault, as: UInt32.self))
+            // What the program found wrong; nothing where it did not answer.
+            let number = header.load(at: BatchLayout.Header.fault, as: UInt32.self)
+            guard number != 0 else { throw HTPError("\(name): \(failure)") }
+            let fault = BatchLayout.describe(fault: number)
             let index = header.load(at: BatchLayout.Header.faultOperation, as: UInt32.self)
             throw HTPError("\(name): \(failure); \(operation) \(index) of the batch: \(fault)")
         }

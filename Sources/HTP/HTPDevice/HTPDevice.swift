@@ -1,3 +1,4 @@
+import Glibc
 import HTPInterface
 import HexagonRPC
 
@@ -92,7 +93,24 @@ package final class HTPDevice {
     }
 
     /// Begins a fresh session in place of one that failed; buffers stay and are mapped again.
-    package func reopen() throws {
+    ///
+    /// - Parameter patience: a DSP that restarts is away for a moment; how long it may take.
+    package func reopen(patience: Duration = .seconds(5)) throws {
+        let deadline = ContinuousClock.now + patience
+        while true {
+            do {
+                return try beginAgain()
+            } catch let error as RemoteCallError {
+                guard error.result == Self.noSuchDevice, ContinuousClock.now < deadline else { throw error }
+                usleep(50_000)
+            }
+        }
+    }
+
+    /// `AEE_ENOSUCHDEVICE`
+    private static let noSuchDevice = AEEResult(rawValue: 0x43)
+
+    private func beginAgain() throws {
         // The old one first: a DSP has few, and this one's place may be wanted.
         connection = nil
         let fresh = try Connection(transport, configuration)

@@ -51,7 +51,7 @@ extension WholeRowTile {
                 for half in 0..<2 {
                     writePairs(source + 32 + 32 * half, to: stage + 4 * half * kind.parts.block)
                 }
-                writeBits(source, to: stage + 512)
+                writeBits(source, to: stage + 512, inOrder: false)
             }
         case .tq2_0:
             forEachUnit(of: 8) { source, stage in
@@ -246,9 +246,12 @@ extension WholeRowTile {
             SIMD16<UInt8>.interleaved(bytes.lowHalf, bytes.highHalf), to: SIMD8<UInt16>.self)
     }
 
-    /// 32 bytes, bit s of byte i being weight i of block s, become planes of one bit.
+    /// 32 bytes, bit s of byte i being weight i of block s, become planes of one bit: of words 0 … 7, or in the order
+    /// that goes with a plane of two bits.
     @inline(__always)
-    private borrowing func writeBits(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer) {
+    private borrowing func writeBits(
+        _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, inOrder: Bool = true
+    ) {
         let blockBytes = kind.parts.block
         // Bit s of byte i becomes bit i of byte s.
         @inline(__always)
@@ -257,11 +260,17 @@ extension WholeRowTile {
             let quads = Self.exchanged(pairs, 14, 0x0000_cccc_0000_cccc)
             return Self.exchanged(quads, 28, 0x0000_0000_f0f0_f0f0)
         }
-        writeHalfwords(source, to: target, stride: blockBytes) {
-            Self.merged(transposed(Self.parted($0).even))
+        @inline(__always)
+        func plane(_ bits: SIMD2<UInt64>) -> SIMD8<UInt16> {
+            let words = Self.merged(transposed(bits))
+            guard !inOrder else { return words }
+            // Words 4, 5, 0, 1, 6, 7, 2, 3.
+            return (words &>> 4) & 0x0303 | (words &<< 2) & 0x0c0c | (words &>> 2) & 0x3030
+                | (words &<< 4) & 0xc0c0
         }
+        writeHalfwords(source, to: target, stride: blockBytes) { plane(Self.parted($0).even) }
         writeHalfwords(source, to: target + TileKind.vectorBytes, stride: blockBytes) {
-            Self.merged(transposed(Self.parted($0).odd))
+            plane(Self.parted($0).odd)
         }
     }
 

@@ -163,10 +163,12 @@ extension WholeRowTile {
 
     @inline(__always)
     private borrowing func choose(_ largest: Float, _ lane: Int) -> Bool {
+        // Infinity has no exponent.
+        guard largest.isFinite else { return false }
         let exponent = largest > 0 ? RowTile.exponent(of: largest) : RowTile.exponentOfZeros
         exponents[lane] = Int32(exponent)
         inverses[lane] = largest > 0 ? Float(sign: .plus, exponent: -exponent, significand: 1) : 0
-        return largest.isFinite
+        return true
     }
 
     @inline(__always)

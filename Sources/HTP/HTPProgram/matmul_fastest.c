@@ -40,7 +40,9 @@ void matmul_indexed_tiles_fastest(
 
 #else
 
-void matmul_tiles_fastest(const matmul *m, uint32_t first, uint32_t last, uint32_t step) { matmul_tiles(m, first, last, step); }
+void matmul_tiles_fastest(const matmul *m, uint32_t first, uint32_t last, uint32_t step) {
+    matmul_tiles(m, first, last, step);
+}
 
 void matmul_indexed_tiles_fastest(
     const matmul *m, uint32_t expert, const uint32_t *indices, uint32_t count, uint32_t first, uint32_t last,

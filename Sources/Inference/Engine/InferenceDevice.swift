@@ -13,6 +13,8 @@ public struct InferenceDevice: Sendable {
     public var configuration: SessionConfiguration
     /// How much power it may take while it works.
     public var power = PowerLevel.full
+    /// How its program computes everything but matrix products.
+    public var arithmetic = FloatArithmetic.plain
 
     /// Describes a device.
     public init(

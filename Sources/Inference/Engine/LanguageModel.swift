@@ -69,9 +69,17 @@ public final class LanguageModel {
             options.contextLength > 0 ? options.contextLength : min(graph.shape.contextLength, 4096)
         let devices = try options.devices.map { device in
             do {
-                return try HTPDevice(
+                let opened = try HTPDevice(
                     name: device.name, kind: device.kind, transport: device.transport,
                     configuration: device.configuration, power: device.power)
+                if device.arithmetic != .plain,
+                    let operation = try opened.setFloatArithmetic(device.arithmetic)
+                {
+                    options.onNotice?(
+                        "device \(device.name): \(device.arithmetic) floats disagree with plain ones in operation "
+                            + "\(operation) of a self-check; plain ones are used")
+                }
+                return opened
             } catch {
                 throw EngineError(.deviceUnavailable, "device \(device.name): \(error)")
             }

@@ -1,3 +1,4 @@
+import GGUF
 import HTPDevice
 import Models
 
@@ -81,6 +82,12 @@ package final class DeviceGraph {
         selection = DeviceTensor(
             activations, offset: selectionAt, stride: MemoryLayout<Int32>.size, isShared: true)
         for (weight, offset) in places {
+            guard weights.vectors[weight]?.allSatisfy(\.isFinite) ?? true else {
+                // The program's quantised activations can be nothing but numbers: it would compute on with nonsense.
+                throw RuntimeError(
+                    "\(weights.path): tensor \(quoted(graph.weights[weight].name)) holds values that are not numbers; "
+                        + "the file is damaged or not supported")
+            }
             vectors[weight] = DeviceTensor(activations, offset: offset, stride: 0)
             try write(weights.vectors[weight] ?? [], at: offset)
         }
@@ -119,7 +126,9 @@ package final class DeviceGraph {
         where !needed.contains(weight) {
             needed.append(weight)
         }
-        let loaded = try device.load(try needed.map(weights.repackable), kernels: .best) { pool.run(chunks: $0, $1) }
+        let loaded = try device.load(try needed.map(weights.repackable), kernels: .best) {
+            pool.run(chunks: $0, $1)
+        }
         for (weight, number) in zip(needed, loaded) { matrices[weight] = device.matrix(number) }
     }
 

@@ -53,7 +53,7 @@ extension Executor {
     }
 
     /// Computes keys and values again that were lost.
-    func restoreCache() throws(DeviceFailure) {
+    func restoreCache() throws {
         while let first = cached.firstIndex(where: \.isLost) {
             let lost = cached[first...].prefix(options.batch).prefix(while: \.isLost)
             try compute(lost.map(\.id), at: first, outputs: .none, onDevices: !hasLostDevices)

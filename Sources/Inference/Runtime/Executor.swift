@@ -158,15 +158,15 @@ package final class Executor {
         let tokens = Array(tokens)
         while true {
             let onDevices = usesDevices(in: phase)
-            do throws(DeviceFailure) {
+            do {
                 try restoreCache()
                 let step = try compute(tokens, at: position, outputs: outputs, onDevices: onDevices)
                 failuresInSequence = 0
                 cached += tokens.map { CachedToken(id: $0, isOnDevices: onDevices) }
                 return UnsafeBufferPointer(
                     start: pointer(graph.logits), count: step.outputRows * graph.shape.vocabulary)
-            } catch {
-                recover(from: error)
+            } catch let failure as DeviceFailure {
+                recover(from: failure)
             }
         }
     }
@@ -180,7 +180,7 @@ package final class Executor {
     @discardableResult
     func compute(
         _ tokens: [Int32], at position: Int, outputs: Outputs, onDevices: Bool
-    ) throws(DeviceFailure) -> Step {
+    ) throws -> Step {
         let firstOutput =
             switch outputs {
             case .none: tokens.count

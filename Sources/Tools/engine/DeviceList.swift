@@ -56,16 +56,15 @@ enum DeviceList {
     /// Loads a model onto the devices. Where `auto` finds a DSP that does not work, it says so and takes the
     /// CPU.
     func load(
-        _ path: String, _ options: LanguageModel.Options, through transport: TransportChoice,
-        _ power: PowerLevel
+        _ path: String, _ options: LanguageModel.Options, _ use: DeviceUse
     ) throws -> LanguageModel {
         var options = options
         switch self {
         case .sessions(let names):
             let simulator = SimulatorTransport()
-            options.devices = try names.map { try Self.device($0, simulator, transport, power) }
+            options.devices = try names.map { try Self.device($0, simulator, use) }
         case .automatic:
-            if let hardware = try? Self.device(.hardware(0), SimulatorTransport(), transport, power) {
+            if let hardware = try? Self.device(.hardware(0), SimulatorTransport(), use) {
                 options.devices = [hardware]
                 do {
                     return try LanguageModel(path: path, options: options)
@@ -79,10 +78,11 @@ enum DeviceList {
     }
 
     private static func device(
-        _ name: Name, _ simulator: SimulatorTransport, _ transport: TransportChoice, _ power: PowerLevel
+        _ name: Name, _ simulator: SimulatorTransport, _ use: DeviceUse
     ) throws -> InferenceDevice {
-        var device = try device(name, simulator, transport)
-        device.power = power
+        var device = try device(name, simulator, use.transport)
+        device.power = use.power
+        device.arithmetic = use.arithmetic
         return device
     }
 
@@ -104,14 +104,38 @@ enum DeviceList {
             }
         case .hardware(let index):
             do {
+                // A session that is lost is the engine's news: it says it once.
+                var options = KernelTransport.Options()
+                options.logger.logLevel = .error
                 return InferenceDevice(
-                    name: "htp\(index)", kind: "hardware", transport: try transport.transport(),
+                    name: "htp\(index)", kind: "hardware",
+                    transport: try transport.transport(for: .compute, options),
                     configuration: SessionConfiguration(index: index))
             } catch {
                 throw EngineError(.deviceUnavailable, "device htp\(index): \(error)")
             }
         }
     }
+}
+
+/// How DSPs are reached and used.
+struct DeviceUse {
+    var transport = TransportChoice.automatic
+    var power = PowerLevel.full
+    var arithmetic = FloatArithmetic.plain
+}
+
+extension FloatArithmetic: ExpressibleByArgument {
+    /// Reads an arithmetic by its name.
+    public init?(argument: String) {
+        guard let arithmetic = Self.allCases.first(where: { "\($0)" == argument }) else { return nil }
+        self = arithmetic
+    }
+
+    /// The names of all.
+    public static var allValueStrings: [String] { allCases.map { "\($0)" } }
+    /// Its name.
+    public var defaultValueDescription: String { "\(self)" }
 }
 
 extension TransportChoice: ExpressibleByArgument {}

@@ -51,6 +51,12 @@ struct Generate: ParsableCommand {
     var power = PowerLevel.full
     @Option(
         help: """
+            How a DSP computes norms, attention and the like: plain (the same bits everywhere) or vector (its vector \
+            unit's floats, from v68 on; no DSP has run it yet).
+            """)
+    var arithmetic = FloatArithmetic.plain
+    @Option(
+        help: """
             Which phases run on the DSP: auto (measured when the model is loaded), all, prompt or none; without it \
             auto on hardware and all elsewhere.
             """)
@@ -87,7 +93,8 @@ struct Generate: ParsableCommand {
             // Read before loading: a missing prompt should not cost the time.
             let input = try readPrompt()
             if let logits { try LanguageModel.checkLogitsPath(logits) }
-            let model = try device.load(model, options, through: transport, power)
+            let model = try device.load(
+                model, options, .init(transport: transport, power: power, arithmetic: arithmetic))
             if explainPlan { printError(model.planDescription) }
             let ids = try promptTokens(input, model)
             // Before any output.

@@ -199,7 +199,9 @@ struct ProductCase: CustomStringConvertible {
             case .ordinary: return x
             case .normal, .outlierHeavy:
                 // The sum of twelve is close enough.
-                let sum = (0..<12).reduce(Float(0)) { sum, _ in sum + Float.random(in: -1...1, using: &generator) }
+                let sum = (0..<12).reduce(Float(0)) { sum, _ in
+                    sum + Float.random(in: -1...1, using: &generator)
+                }
                 return activationKind == .outlierHeavy && pick < 1 && index % 2 == 0 ? sum * 100 : sum
             case .outliers: return pick == 0 ? x * 1000 : x
             // Whole blocks, and the whole second row.
@@ -252,7 +254,9 @@ struct ProductCase: CustomStringConvertible {
             let weights = reader.row(output)
             for r in 0..<rows {
                 var sum = 0.0
-                for column in 0..<columns { sum += weights[column] * Double(activations[r * columns + column]) }
+                for column in 0..<columns {
+                    sum += weights[column] * Double(activations[r * columns + column])
+                }
                 results[r * out + output] = sum
             }
         }

@@ -27,7 +27,8 @@ struct TileWeights {
         let groups = tile + Int(parts.row)
         let chunks = groups + (blocks + 7) / 8 * Int(parts.group)
         let pairs = chunks + (blocks + 3) / 4 * Int(parts.chunk)
-        let exponent = Int32(truncatingIfNeeded: halfword(tile + 4 * row) | halfword(tile + 4 * row + 2) << 16)
+        let exponent = Int32(
+            truncatingIfNeeded: halfword(tile + 4 * row) | halfword(tile + 4 * row + 2) << 16)
         let unit = pow(2, Double(exponent))
         return (0..<columns).map { column in
             let block = column / 32, half = column % 32 / 16, word = column % 16 / 2, odd = column % 2
@@ -80,7 +81,8 @@ struct TileWeights {
             default:
                 // Any byte of the test's is a distance; the program takes four bits of it.
                 let distance = byte(pairs + block / 2 * 128 + lane + block % 2) & 15
-                return distance < 15 ? pow(2, Double(14 - distance)) * Self.e2m1Doubled[plane4(codes)] * unit : 0
+                guard distance < 15 else { return 0 }
+                return pow(2, Double(14 - distance)) * Self.e2m1Doubled[plane4(codes)] * unit
             }
         }
     }

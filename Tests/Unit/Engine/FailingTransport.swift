@@ -13,24 +13,25 @@ struct FailingTransport: Transport {
         case refusedMaps
         /// The call says that all is well, but nothing was done.
         case lie
-        /// Every session fails at its first call.
+        /// Every session fails at its first batch.
         case always
     }
 
     final class State: Sendable {
-        /// Calls that are still good, once they are counted.
+        /// Batches that are still good, once they are counted.
         fileprivate let remaining = Mutex<Int?>(nil)
         fileprivate let isOver = Mutex(false)
         let failure: Failure
 
         init(_ failure: Failure) { self.failure = failure }
 
-        /// From now on calls are counted, and the one after `calls` fails.
+        /// From now on batches are counted, and the one after `calls` fails.
         func fail(after calls: Int) { remaining.withLock { $0 = calls } }
 
         /// Whether the call that comes is the one.
-        fileprivate func isDue() -> Bool {
-            remaining.withLock { remaining in
+        fileprivate func isDue(isBatch: Bool) -> Bool {
+            guard isBatch else { return false }
+            return remaining.withLock { remaining in
                 guard let count = remaining else { return false }
                 remaining = count > 0 ? count - 1 : failure == .always ? 0 : nil
                 return count == 0
@@ -74,7 +75,8 @@ private final class FailingSession: TransportSession {
         _ handle: UInt64, _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
     ) throws(RemoteCallError) {
         if isDead.withLock({ $0 }) { throw Self.dead }
-        if state.isDue() {
+        // `submit` of htp.idl.
+        if state.isDue(isBatch: scalars.method == 7) {
             state.isOver.withLock { $0 = true }
             if state.failure == .lie { return }
             isDead.withLock { $0 = true }

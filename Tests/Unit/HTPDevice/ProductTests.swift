@@ -93,7 +93,10 @@ import VirtualDSP
         var source = (0..<1024).map { _ in Float(Int.random(in: -126...126, using: &random)) }
         for block in stride(from: 0, to: 1024, by: 32) { source[block] = 127 }
         let (results, _) = try Self.multiply(try Self.device("simulator"), [matrix], by: source, rows: 1)
-        #expect(normalizedError(results[0], expected: matrix.multiplied(by: source)) < 1e-6)
+        // Ternary products are scaled once for many blocks.
+        let isTernary = [.tq1_0, .tq2_0, .i2_S, .iq2_BN].contains(format)
+        #expect(
+            normalizedError(results[0], expected: matrix.multiplied(by: source)) < (isTernary ? 2e-6 : 1e-6))
     }
 
     /// The rounding that sums begin with is not a result.

@@ -113,13 +113,13 @@ import VirtualDSP
         let buffer = try session.allocator.allocate(byteCount: 4096)
         try session.map(buffer)
         try program.map(fd: buffer.descriptor, size: UInt64(buffer.byteCount))
-        // One tile of eight-bit codes: scales 2^14 in the even block, exponents -14; byte 129 is weight 1.
+        // One tile of eight-bit codes: exponents -14, scales 2^14; byte 129 is weight 1.
         let tile = buffer.bytes
-        for row in 0..<32 {
+        for row in 0..<64 {
             tile.storeBytes(of: Int32(-14), toByteOffset: 4 * row, as: Int32.self)
-            tile.storeBytes(of: Int16(1 << 14), toByteOffset: 128 + 4 * row, as: Int16.self)
+            tile.storeBytes(of: Int16(1 << 14), toByteOffset: 256 + 2 * row, as: Int16.self)
         }
-        for byte in 256..<1280 { tile[byte] = 129 }
+        for byte in 384..<2432 { tile[byte] = 129 }
         let source = [Float](repeating: 0.5, count: 32)
         var result = [Float](repeating: -1, count: 32)
         try source.withUnsafeBufferPointer { source in
@@ -136,7 +136,7 @@ import VirtualDSP
             try source.withUnsafeBufferPointer { source in
                 try untouched.withUnsafeMutableBufferPointer { result in
                     try program.matmul(
-                        fd: buffer.descriptor, offset: 0, type: 3, rows: 32, columns: 32, count: 1,
+                        fd: buffer.descriptor, offset: 0, type: 99, rows: 32, columns: 32, count: 1,
                         src: source, dst: result)
                 }
             }

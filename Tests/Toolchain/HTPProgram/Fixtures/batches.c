@@ -380,7 +380,9 @@ static void refuse_calls(void) {
         for (size_t in = 1; in < 4; in++)
             expect("short request", call(method, bytes, in, NULL, 0) != AEE_SUCCESS);
         expect("short reply", call(method, NULL, 0, bytes, 15) != AEE_SUCCESS);
-        expect("short request and reply", call(method, bytes, 23, bytes, 15) != AEE_SUCCESS);
+        // `arithmetic` has less of both.
+        const size_t in = method == 10 ? 3 : 23, out = method == 10 ? 7 : 15;
+        expect("short request and reply", call(method, bytes, in, bytes, out) != AEE_SUCCESS);
     }
     check_good("refused calls", 0);
 }
