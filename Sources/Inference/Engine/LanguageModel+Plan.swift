@@ -24,8 +24,8 @@ extension LanguageModel {
             }
             lines.append(line)
         }
-        for refusal in plan.refusals {
-            lines.append("  stays on the CPU: \(refusal.name): \(refusal.reason)")
+        for (index, reason) in plan.refusals {
+            lines.append("  stays on the CPU: \(graph.operations[index].name): \(reason)")
         }
         lines.append(placementDescription)
         return lines.joined(separator: "\n")

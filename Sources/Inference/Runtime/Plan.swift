@@ -24,21 +24,21 @@ package struct Plan: Sendable {
 
     package let places: [Place]
     package let segments: [Segment]
-    /// Operations that stay on the CPU though there is a DSP: the operation's name and the reason.
-    package let refusals: [(name: String, reason: String)]
+    /// Operations that stay on the CPU though there is a DSP, and why.
+    package let refusals: [(operation: Int, reason: String)]
 
     /// Places what a DSP session can compute on one; layers are spread over the sessions evenly and in order, and
     /// what follows the last layer goes with it.
     package init(_ graph: Graph, file: GGUFFile, deviceCount: Int) throws {
         var places: [Place] = []
-        var refusals: [(String, String)] = []
-        for operation in graph.operations {
+        var refusals: [(Int, String)] = []
+        for (index, operation) in graph.operations.enumerated() {
             guard deviceCount > 0 else {
                 places.append(.cpu)
                 continue
             }
             if let reason = try Self.refusal(operation, graph, file) {
-                refusals.append((operation.name, reason))
+                refusals.append((index, reason))
                 places.append(.cpu)
             } else {
                 let layer = operation.layer ?? graph.shape.layers - 1
@@ -52,9 +52,10 @@ package struct Plan: Sendable {
 
     /// Products that stay on the CPU though there is a DSP.
     package func refusedProducts(_ graph: Graph) -> [(name: String, reason: String)] {
-        let products = Set(
-            graph.operations.filter { if case .matmul = $0.kind { true } else { false } }.map(\.name))
-        return refusals.filter { products.contains($0.name) }
+        refusals.compactMap { index, reason in
+            guard case .matmul = graph.operations[index].kind else { return nil }
+            return (graph.operations[index].name, reason)
+        }
     }
 
     /// Why a DSP cannot run an operation, or should not.
