@@ -11,6 +11,16 @@ package final class DeviceBuffer: Sendable {
     /// Bytes that a batch may use.
     package var byteCount: Int { memory.byteCount }
 
+    /// Announces the CPU's access, for whoever has an address of it, until ``endAccess(_:)``.
+    package func beginAccess(_ access: CPUAccess) throws {
+        try memory.beginCPUAccess(access)
+    }
+
+    /// Ends the CPU's access: what it wrote is there for the DSP.
+    package func endAccess(_ access: CPUAccess) throws {
+        try memory.endCPUAccess(access)
+    }
+
     /// Calls `body` with the buffer's bytes, between announcing the CPU's access and its end.
     package func withBytes<Result>(
         _ access: CPUAccess, _ body: (UnsafeMutableRawBufferPointer) throws -> Result

@@ -109,6 +109,17 @@ package final class DeviceGraph {
         }
     }
 
+    /// Calls `body` while the CPU may use the cache.
+    func withCache(_ body: () throws -> Void) throws {
+        var open: [DeviceBuffer] = []
+        defer { for buffer in open { try? buffer.endAccess(.readWrite) } }
+        for buffer in cacheBuffers {
+            try buffer.beginAccess(.readWrite)
+            open.append(buffer)
+        }
+        try body()
+    }
+
     // MARK: Memory
 
     private func write(_ floats: [Float], at offset: Int) throws {

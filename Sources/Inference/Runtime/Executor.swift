@@ -171,6 +171,12 @@ package final class Executor {
         }
     }
 
+    /// Calls `body` while the CPU may use what of the cache is in the memory of devices.
+    private func withCaches(of devices: ArraySlice<DeviceGraph>, _ body: () -> Void) throws {
+        guard let first = devices.first else { return body() }
+        try first.withCache { try withCaches(of: devices.dropFirst(), body) }
+    }
+
     private func usesDevices(in phase: Phase) -> Bool {
         guard !devices.isEmpty, !hasLostDevices else { return false }
         return sides[phase]
@@ -192,7 +198,9 @@ package final class Executor {
             rotations: RotationTable(graph.shape.rotation, positions: position..<position + tokens.count))
         quantizedTensor = nil
         guard onDevices else {
-            for operation in graph.operations { runOnCPU(operation, step) }
+            try withCaches(of: deviceGraphs[...]) {
+                for operation in graph.operations { runOnCPU(operation, step) }
+            }
             return step
         }
         for (index, device) in deviceGraphs.enumerated() {

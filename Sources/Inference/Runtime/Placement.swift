@@ -47,7 +47,13 @@ extension Executor {
         let count = min(64, options.batch, options.contextLength - 1)
         let prompt = (0..<count).map { Int32($0 % graph.shape.vocabulary) }
         var speeds: [Bool: (prompt: Double, generation: Double)] = [:]
+        // This is no work that somebody asked for, but a failure is one.
         let before = counters
+        defer {
+            let recoveries = counters.recoveries
+            counters = before
+            counters.recoveries = recoveries
+        }
         for onDevices in [false, true] {
             sides = Sides(promptOnDevices: onDevices, generationOnDevices: onDevices)
             // The first run finds cold caches and untouched memory.
@@ -61,8 +67,6 @@ extension Executor {
             speeds[onDevices] = best
             rewind(to: 0)
         }
-        // These were no work that somebody asked for.
-        counters = before
         guard let cpu = speeds[false], let devices = speeds[true] else { return }
         placementReport = PlacementReport(
             promptTokens: count, prompt: .init(cpu: cpu.prompt, devices: devices.prompt),

@@ -149,6 +149,9 @@ struct ProductCase: CustomStringConvertible {
             cases.append(ProductCase(UInt32(kind), 130, 4096, 64, 0, .ordinary, .ordinary, &generator))
             cases.append(ProductCase(UInt32(kind), 2048, 256, 1, 0, .ordinary, .ordinary, &generator))
         }
+        // The head of the largest vocabulary in use.
+        cases.append(
+            ProductCase(UInt32(HTP_TILES_4BIT), 152_064, 64, 1, 0, .ordinary, .ordinary, &generator))
         return cases
     }()
 
