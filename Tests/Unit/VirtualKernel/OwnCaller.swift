@@ -9,11 +9,18 @@ final class OwnCaller: Caller {
     let process = getpid()
     let thread = getpid()
     let name = "test"
+    /// Memory that the kernel may write on its behalf; nil for all. It is this process's own: a request with a bad
+    /// address would otherwise overwrite whatever lies there.
+    private let writable: [Range<UInt64>]?
     private let waits = Mutex(true)
     private let given = Mutex<[CInt]>([])
 
     /// `/proc/self/mem`
     private let memory = clinux_open("/proc/self/mem", O_RDWR | O_CLOEXEC)
+
+    init(writable: [Range<UInt64>]? = nil) {
+        self.writable = writable
+    }
 
     deinit {
         closeGiven()
@@ -46,6 +53,11 @@ final class OwnCaller: Caller {
 
     func write(_ bytes: UnsafeRawBufferPointer, to address: UInt64) throws(SystemError) {
         guard bytes.count > 0 else { return }
+        if let writable {
+            let (end, overflow) = address.addingReportingOverflow(UInt64(bytes.count))
+            guard !overflow, writable.contains(where: { $0.lowerBound <= address && end <= $0.upperBound })
+            else { throw SystemError(EFAULT) }
+        }
         guard let offset = off_t(exactly: address),
             pwrite(memory, bytes.baseAddress, bytes.count, offset) == bytes.count
         else { throw SystemError(EFAULT) }

@@ -40,7 +40,9 @@ struct VirtualKernelRobustnessTests {
             UInt64(buffers[0].descriptor), UInt64(buffers[1].descriptor), 0xffff_ffff, 0x0101_0000,
             0x0201_0100, 0x0204_0300, 0x02ff_ffff, 0x0200_0011, 0x1f01_0100,
         ]
-        let client = OwnCaller()
+        let client = OwnCaller(
+            writable: [base..<base + 64 << 10, shell.address..<shell.address + UInt64(shell.bytes.count)]
+                + buffers.map { $0.address..<$0.address + UInt64($0.bytes.count) })
         var answers = [0, 0]
         for round in 0..<100_000 {
             // Structs of words that mean something, in halves and wholes, or noise.
