@@ -83,6 +83,7 @@ struct BenchRepack: ParsableCommand {
             times[0].append(Self.milliseconds(work.read))
             times[1].append(Self.milliseconds(work.copy))
             times[2].append(Self.milliseconds(work.repack))
+            try work.error.rethrow()
         }
         let (read, copy, repack) = (times[0].median, times[1].median, times[2].median)
         let megabytes = Double(work.byteCount) / 1e6
@@ -111,6 +112,8 @@ private final class Work {
     private let sums: UnsafeMutablePointer<UInt64>
     private let pool: ThreadPool
     private let kernels: RowTileKernels?
+    /// What a damaged model's weights are refused for.
+    let error = FirstError()
     let byteCount: Int
 
     init(_ matrices: [WeightMatrix], _ pool: ThreadPool, _ kernels: RowTileKernels?) {
@@ -120,14 +123,7 @@ private final class Work {
         var offset = 0
         for matrix in matrices {
             let rowTileBytes = matrix.kind.rowTileBytes(columns: matrix.columns)
-            let perPiece = max(1, (1 << 20) / rowTileBytes)
-            for first in stride(from: 0, to: matrix.rowTileCount, by: perPiece) {
-                pieces.append(
-                    (
-                        matrix, first..<min(first + perPiece, matrix.rowTileCount),
-                        offset + first * rowTileBytes
-                    ))
-            }
+            pieces += matrix.rowTilePieces.map { (matrix, $0, offset + $0.lowerBound * rowTileBytes) }
             offset += matrix.tiledByteCount
             for first in stride(from: 0, to: matrix.bytes.count, by: 1 << 20) {
                 parts.append(
@@ -174,10 +170,8 @@ private final class Work {
         pool.run(chunks: pieces.count) { index in
             guard let base = destination.baseAddress else { return }
             let piece = pieces[index]
-            do throws(HTPError) {
+            error.catching {
                 try piece.matrix.writeRowTiles(piece.rowTiles, to: base + piece.offset, kernels: kernels)
-            } catch {
-                fatalError("\(error)")
             }
         }
     }

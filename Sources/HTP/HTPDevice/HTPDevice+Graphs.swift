@@ -76,49 +76,45 @@ extension HTPDevice {
             header.store(UInt32(parameters.outputs), at: BatchLayout.Header.outputs)
             header.store(UInt32(parameters.position), at: BatchLayout.Header.position)
             report.bytesToDSP += 3 * MemoryLayout<UInt32>.size
+            // A DSP that claims success without having done anything leaves these as they are.
+            header.store(UInt32(0), at: BatchLayout.Header.executed)
+            header.store(UInt32(0), at: BatchLayout.Header.fault)
+            header.store(UInt64(0), at: BatchLayout.Header.multiplyAdds)
         }
-        try submit(batch.commands, offset: 0, byteCount: batch.byteCount, &report, operation: "operation")
-        guard report.products == batch.operationCount else {
-            throw HTPError(
-                "\(name): the DSP reports \(report.products) of \(batch.operationCount) operations as done")
-        }
-        return report
-    }
-
-    /// Sends the batch at `offset` of a buffer and reads what its header reports.
-    func submit(
-        _ buffer: DeviceBuffer, offset: Int, byteCount: Int, _ report: inout BatchReport, operation: String
-    ) throws {
-        // A DSP that claims success without having done anything leaves these as they are.
-        try buffer.memory.beginCPUAccess(.write)
-        let cleared = FieldWriter(base: buffer.memory.address + offset)
-        cleared.store(UInt32(0), at: BatchLayout.Header.executed)
-        cleared.store(UInt32(0), at: BatchLayout.Header.fault)
-        cleared.store(UInt64(0), at: BatchLayout.Header.multiplyAdds)
-        try buffer.memory.endCPUAccess(.write)
         var failure: (any Error)?
         do {
             try withProgram { program in
                 _ = try program.submit(
-                    fd: buffer.memory.descriptor, offset: UInt64(offset), size: UInt64(byteCount))
+                    fd: batch.commands.memory.descriptor, offset: 0, size: UInt64(batch.byteCount))
             }
         } catch {
             failure = error
         }
-        try buffer.memory.beginCPUAccess(.read)
-        defer { try? buffer.memory.endCPUAccess(.read) }
-        let header = FieldWriter(base: buffer.memory.address + offset)
-        report.products = Int(header.load(at: BatchLayout.Header.executed, as: UInt32.self))
+        try batch.commands.withBytes(.read) { bytes in
+            guard let base = bytes.baseAddress else { return }
+            try read(FieldWriter(base: base), failure, into: &report)
+        }
+        guard report.operations == batch.operationCount else {
+            throw HTPError(
+                "\(name): the DSP reports \(report.operations) of \(batch.operationCount) operations as done")
+        }
+        return report
+    }
+
+    /// Reads what the program wrote into a batch's header.
+    private func read(
+        _ header: FieldWriter, _ failure: (any Error)?, into report: inout BatchReport
+    ) throws(HTPError) {
+        report.operations = Int(header.load(at: BatchLayout.Header.executed, as: UInt32.self))
         report.multiplyAdds = Int(clamping: header.load(at: BatchLayout.Header.multiplyAdds, as: UInt64.self))
         report.microseconds = Int(clamping: header.load(at: BatchLayout.Header.microseconds, as: UInt64.self))
         report.bytesFromDSP += BatchLayout.headerBytes - BatchLayout.Header.status
-        if let failure {
-            // What the program found wrong; nothing where it did not answer.
-            let number = header.load(at: BatchLayout.Header.fault, as: UInt32.self)
-            guard number != 0 else { throw HTPError("\(name): \(failure)") }
-            let fault = BatchLayout.describe(fault: number)
-            let index = header.load(at: BatchLayout.Header.faultOperation, as: UInt32.self)
-            throw HTPError("\(name): \(failure); \(operation) \(index) of the batch: \(fault)")
-        }
+        guard let failure else { return }
+        // What the program found wrong; nothing where it did not answer.
+        let number = header.load(at: BatchLayout.Header.fault, as: UInt32.self)
+        guard number != 0 else { throw HTPError("\(name): \(failure)") }
+        let fault = BatchLayout.describe(fault: number)
+        let index = header.load(at: BatchLayout.Header.faultOperation, as: UInt32.self)
+        throw HTPError("\(name): \(failure); operation \(index) of the batch: \(fault)")
     }
 }

@@ -1,12 +1,9 @@
 import Synchronization
 
 extension HTPDevice {
-    /// Buffers of weights are filled up to this size; a larger matrix has one of its own. A DSP maps at most
+    /// Buffers of weights and of caches are filled up to this size; what is larger has one of its own. A DSP maps at most
     /// 2 GiB at once.
-    private static let bufferBytes = 512 << 20
-    /// What a thread repacks in one go: enough for the next rows to be fetched early, little enough for all threads
-    /// to end at the same time.
-    private static let pieceBytes = 1 << 20
+    package static let bufferBytes = 512 << 20
 
     /// Repacks matrices into tiles in memory that the DSP has mapped.
     ///
@@ -47,14 +44,7 @@ extension HTPDevice {
         var offset = 0
         for (number, matrix) in matrices.enumerated() {
             let rowTileBytes = matrix.kind.rowTileBytes(columns: matrix.columns)
-            let perPiece = max(1, Self.pieceBytes / rowTileBytes)
-            for first in stride(from: 0, to: matrix.rowTileCount, by: perPiece) {
-                pieces.append(
-                    (
-                        number, first..<min(first + perPiece, matrix.rowTileCount),
-                        offset + first * rowTileBytes
-                    ))
-            }
+            pieces += matrix.rowTilePieces.map { (number, $0, offset + $0.lowerBound * rowTileBytes) }
             weights.append(
                 Weights(
                     buffer: weightBuffers.count - 1, offset: offset, kind: matrix.kind, rows: matrix.rows,

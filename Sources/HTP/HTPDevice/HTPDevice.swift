@@ -45,8 +45,6 @@ package final class HTPDevice {
     package internal(set) var floatArithmetic = FloatArithmetic.plain
     var weights: [Weights] = []
     var weightBuffers: [DeviceBuffer] = []
-    /// Command buffers, inputs and results.
-    var context: DeviceBuffer?
     /// Buffers of graphs: their commands, activations and caches.
     var graphBuffers: [DeviceBuffer] = []
 
@@ -117,7 +115,7 @@ package final class HTPDevice {
         hardware = try fresh.start(threads, power)
         connection = consume fresh
         if floatArithmetic != .plain { try setFloatArithmetic(floatArithmetic) }
-        for buffer in weightBuffers + graphBuffers + [context].compactMap(\.self) { try map(buffer) }
+        for buffer in weightBuffers + graphBuffers { try map(buffer) }
     }
 
     /// Chooses how much power the DSP may take, from now on.
@@ -136,15 +134,14 @@ package final class HTPDevice {
 
     deinit {
         for buffer in weightBuffers { release(buffer) }
-        if let context { release(context) }
         for buffer in graphBuffers { release(buffer) }
     }
 
     /// Bytes of weights that the device holds.
     package var modelBytes: Int { weightBuffers.reduce(0) { $0 + $1.memory.byteCount } }
-    /// Bytes of command buffers, inputs and results.
+    /// Bytes of graphs: commands, activations and caches.
     package var contextBytes: Int {
-        graphBuffers.reduce(context?.memory.byteCount ?? 0) { $0 + $1.memory.byteCount }
+        graphBuffers.reduce(0) { $0 + $1.memory.byteCount }
     }
 
     /// Allocates a shared buffer and maps it for the DSP process and for the program.

@@ -1,4 +1,11 @@
 extension WeightMatrix {
+    /// Ranges of row tiles of about 1 MiB, for a thread to repack in one go: enough for the next rows to be fetched
+    /// early, little enough for all threads to end at the same time.
+    package var rowTilePieces: [Range<Int>] {
+        let count = max(1, (1 << 20) / kind.rowTileBytes(columns: columns))
+        return stride(from: 0, to: rowTileCount, by: count).map { $0..<min($0 + count, rowTileCount) }
+    }
+
     /// Writes row tiles into `destination`, for each `kind.rowTileBytes(columns:)` bytes of zeros.
     ///
     /// Row tiles are independent of each other, so any number may be written at the same time.

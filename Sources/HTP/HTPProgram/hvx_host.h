@@ -297,43 +297,31 @@ HVX_PRED_OP Q6_Q_vsetq2_R(int32_t r) {
 // Bytes of `u` where the predicate is true, of `v` elsewhere.
 HVX_OP Q6_V_vmux_QVV(HVX_VectorPred q, HVX_Vector u, HVX_Vector v) { return (u & q) | (v & ~q); }
 
-// Exchanges bytes between the two vectors in steps of 1, 2, 4 … 64, those of the bits of `r`: bytes of `u` whose
-// place has no such bit with bytes of `v` whose place has it. With r = −4 words alternate, `v` first.
-HVX_PAIR_OP Q6_W_vshuff_VVR(HVX_Vector u, HVX_Vector v, int32_t r) {
-    uint8_t hi[128], lo[128];
-    memcpy(hi, &u, 128);
-    memcpy(lo, &v, 128);
-    for (int step = 1; step < 128; step *= 2) {
-        if ((r & step) == 0) continue;
-        for (int i = 0; i < 128; i++) {
-            if ((i & step) != 0) continue;
-            const uint8_t byte = hi[i];
-            hi[i] = lo[i + step];
-            lo[i + step] = byte;
-        }
+// Exchanges bytes of `hi` whose place lacks the bit `step` with bytes of `lo` whose place has it.
+static inline __attribute__((always_inline, unused)) void hvx_exchange(HVX_VectorPair *pair, int step) {
+    hvx_ub hi = (hvx_ub)pair->hi, lo = (hvx_ub)pair->lo;
+    for (int i = 0; i < 128; i++) {
+        if ((i & step) != 0) continue;
+        const uint8_t byte = hi[i];
+        hi[i] = lo[i + step];
+        lo[i + step] = byte;
     }
-    HVX_VectorPair d;
-    memcpy(&d.lo, lo, 128);
-    memcpy(&d.hi, hi, 128);
+    *pair = (HVX_VectorPair){.lo = (HVX_Vector)lo, .hi = (HVX_Vector)hi};
+}
+
+// Exchanges bytes of `u` and `v` in steps of 1, 2, 4 … 64, those of the bits of `r`. With r = −4 words alternate, `v`
+// first.
+HVX_PAIR_OP Q6_W_vshuff_VVR(HVX_Vector u, HVX_Vector v, int32_t r) {
+    HVX_VectorPair d = {.lo = v, .hi = u};
+    for (int step = 1; step < 128; step *= 2)
+        if ((r & step) != 0) hvx_exchange(&d, step);
     return d;
 }
 // The same steps in the opposite order: with r = −4 even words are gathered in the first vector.
 HVX_PAIR_OP Q6_W_vdeal_VVR(HVX_Vector u, HVX_Vector v, int32_t r) {
-    uint8_t hi[128], lo[128];
-    memcpy(hi, &u, 128);
-    memcpy(lo, &v, 128);
-    for (int step = 64; step > 0; step /= 2) {
-        if ((r & step) == 0) continue;
-        for (int i = 0; i < 128; i++) {
-            if ((i & step) != 0) continue;
-            const uint8_t byte = hi[i];
-            hi[i] = lo[i + step];
-            lo[i + step] = byte;
-        }
-    }
-    HVX_VectorPair d;
-    memcpy(&d.lo, lo, 128);
-    memcpy(&d.hi, hi, 128);
+    HVX_VectorPair d = {.lo = v, .hi = u};
+    for (int step = 64; step > 0; step /= 2)
+        if ((r & step) != 0) hvx_exchange(&d, step);
     return d;
 }
 

@@ -103,10 +103,3 @@ public final class LanguageModel {
         tokenizer.encode(text, parseSpecial: true)
     }
 }
-
-extension Duration {
-    /// The length in seconds.
-    var seconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) * 1e-18
-    }
-}

@@ -89,7 +89,14 @@ package final class DeviceGraph {
                         + "the file is damaged or not supported")
             }
             vectors[weight] = DeviceTensor(activations, offset: offset, stride: 0)
-            try write(weights.vectors[weight] ?? [], at: offset)
+        }
+        try activations.withBytes(.write) { bytes in
+            for (weight, offset) in places {
+                weights.vectors[weight]?.withUnsafeBytes {
+                    UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<offset + $0.count])
+                        .copyMemory(from: $0)
+                }
+            }
         }
 
         try loadMatrices(operations, weights, pool)
@@ -122,15 +129,6 @@ package final class DeviceGraph {
 
     // MARK: Memory
 
-    private func write(_ floats: [Float], at offset: Int) throws {
-        try activations.withBytes(.write) { bytes in
-            floats.withUnsafeBytes {
-                UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<offset + $0.count]).copyMemory(
-                    from: $0)
-            }
-        }
-    }
-
     private func loadMatrices(_ operations: [Int], _ weights: CPUWeights, _ pool: ThreadPool) throws {
         var needed: [Int] = []
         for case .matmul(let weight, _, _) in operations.map({ graph.operations[$0].kind })
@@ -142,9 +140,6 @@ package final class DeviceGraph {
         }
         for (weight, number) in zip(needed, loaded) { matrices[weight] = device.matrix(number) }
     }
-
-    /// Caches of several layers share a buffer up to this size.
-    private static let bufferBytes = 512 << 20
 
     private func reserveCaches(_ operations: [Int], capacity: Int) throws {
         let layers = Set(
@@ -159,7 +154,7 @@ package final class DeviceGraph {
         guard let layerBytes = KeyValueCache.layerBytes(graph.shape, capacity: capacity) else {
             throw KeyValueCache.tooLarge(capacity)
         }
-        let perBuffer = max(Self.bufferBytes / layerBytes, 1)
+        let perBuffer = max(HTPDevice.bufferBytes / layerBytes, 1)
         let shape = graph.shape
         for first in stride(from: 0, to: layers.count, by: perBuffer) {
             let group = layers[first..<min(first + perBuffer, layers.count)]

@@ -79,7 +79,6 @@ extension Executor {
     private func tokensPerSecond(_ tokens: [Int32], _ phase: Phase) throws -> Double {
         let clock = ContinuousClock()
         let time = try clock.measure { _ = try evaluate(tokens, outputs: .last, phase) }
-        let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18
-        return Double(tokens.count) / max(seconds, 1e-9)
+        return Double(tokens.count) / max(time.seconds, 1e-9)
     }
 }

@@ -65,6 +65,8 @@ final class ProgramQueue: @unchecked Sendable {
     }
 
     /// Closes the queue once its callback has returned, unless that is what closes it.
+    ///
+    /// Until then the callback can read and write what there is and has room, as if nothing were; only waiting ends.
     func close() {
         state.withLock { $0.isClosed = true }
         shell.queues.signals.signal()
@@ -98,10 +100,8 @@ final class ProgramQueue: @unchecked Sendable {
                 _ = try waiting(nil, isReading: true) { () throws(DSPQueueError) in try peek() }
                 let count = reader.withLock { $0.packetCount }
                 // A callback that leaves the packet there is not called again before something happens.
-                if lastCount == count {
-                    _ = shell.queues.signals.wait(after: signals, timeout: nil)
-                    if isClosed { throw .closed }
-                }
+                if lastCount == count { _ = shell.queues.signals.wait(after: signals, timeout: nil) }
+                if isClosed { throw .closed }
                 lastCount = count
                 callbacks.packet?(pointer, 0, callbacks.context)
             }
@@ -141,7 +141,7 @@ final class ProgramQueue: @unchecked Sendable {
     private func take<Value>(
         _ body: (inout QueueReader, QueueReader.Front) throws(DSPQueueError) -> (Value, Bool)
     ) throws(DSPQueueError) -> Value? {
-        if isClosed { throw .closed }
+        if shell.queues.signals.isEnded { throw .closed }
         if hangs { return nil }
         var signalNeeded = false
         var result: Result<Value?, DSPQueueError> = .success(nil)
@@ -188,7 +188,7 @@ final class ProgramQueue: @unchecked Sendable {
     private func finish(
         _ write: () throws(DSPQueueError) -> QueueWriter.Outcome
     ) throws(DSPQueueError) -> Void? {
-        if isClosed { throw .closed }
+        if shell.queues.signals.isEnded { throw .closed }
         guard case .written(let signalNeeded) = try write() else { return nil }
         if signalNeeded { shell.queues.signalClient() }
         return ()
@@ -209,6 +209,7 @@ final class ProgramQueue: @unchecked Sendable {
         while true {
             let count = shell.queues.signals.count
             if let value = try attempt() { return value }
+            if isClosed { throw .closed }
             guard shell.queues.signals.wait(after: count, timeout: deadline.map { $0 - .now }) else {
                 throw .expired("no packet or no room in time")
             }

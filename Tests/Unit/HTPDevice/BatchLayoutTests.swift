@@ -60,6 +60,9 @@ import Testing
         #expect(BatchLayout.sameSource == HTP_MATMUL_SAME_SOURCE)
         #expect(BatchBuilder.Rows.tokens.rawValue == HTP_ROWS_TOKENS.rawValue)
         #expect(BatchBuilder.Rows.outputs.rawValue == HTP_ROWS_OUTPUTS.rawValue)
+        #expect(BatchLayout.headSizeMax == Int(HTP_HEAD_SIZE_MAX))
+        #expect(BatchLayout.headsMax == Int(HTP_HEADS_MAX))
+        #expect(BatchLayout.refreshAndPublish == HTP_BUFFER_REFRESH | HTP_BUFFER_PUBLISH)
         #expect(BatchLayout.positionsMax == Int(HTP_BATCH_POSITIONS_MAX))
         #expect(TileKind.columnsMax == Int(HTP_COLUMNS_MAX))
     }

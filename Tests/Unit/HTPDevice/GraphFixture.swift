@@ -86,7 +86,7 @@ final class GraphFixture {
             var builder = BatchBuilder()
             build(&builder) { DeviceTensor(buffer, offset: $0.offset, stride: $0.stride, isShared: true) }
             let report = try device.submit(try device.prepare(builder), parameters)
-            #expect(report.products == builder.operationCount)
+            #expect(report.operations == builder.operationCount)
         }
     }
 

@@ -28,23 +28,32 @@ import VirtualDSP
                 try device.load([$0]) { count, body in (0..<count).forEach(body) }
             }
         }
-        let shape = Batch.Shape(
-            sourceColumns: [matrices[0].columns],
-            products: numbers.map { Batch.Product(weights: $0, source: 0) }, rows: rows)
-        let batch = try device.prepare([shape])[0]
-        let outputs = matrices.map { UnsafeMutablePointer<Float>.allocate(capacity: $0.rows * rows) }
-        defer { outputs.forEach { $0.deallocate() } }
-        for (output, matrix) in zip(outputs, matrices) {
-            output.initialize(repeating: .nan, count: matrix.rows * rows)
+        let columns = matrices[0].columns
+        let counts = [columns * rows] + matrices.map { $0.rows * rows }
+        let offsets = counts.indices.map { 4 * counts[..<$0].reduce(0, +) }
+        let buffer = try device.makeBuffer(byteCount: 4 * counts.reduce(0, +))
+        func tensor(_ index: Int, width: Int) -> DeviceTensor {
+            DeviceTensor(buffer, offset: offsets[index], stride: 4 * width, isShared: true)
         }
-        let report = try source.withUnsafeBufferPointer { source in
-            try device.run(
-                batch, rows: rows, sources: [source.baseAddress].compactMap { $0 }, results: outputs)
+        var builder = BatchBuilder()
+        for (index, number) in numbers.enumerated() {
+            builder.matmul(
+                device.matrix(number), tensor(0, width: columns),
+                to: tensor(index + 1, width: matrices[index].rows), isQuantized: index > 0)
         }
-        return (
-            zip(outputs, matrices).map { Array(UnsafeBufferPointer(start: $0, count: $1.rows * rows)) },
-            report
-        )
+        let batch = try device.prepare(builder)
+        try buffer.withBytes(.write) { bytes in
+            let floats = bytes.bindMemory(to: Float.self)
+            floats.update(repeating: .nan)
+            for (index, value) in source.enumerated() { floats[index] = value }
+        }
+        let report = try device.submit(batch, BatchParameters(tokens: rows))
+        let results = try buffer.withBytes(.read) { bytes in
+            zip(offsets, counts).dropFirst().map { offset, count in
+                Array(bytes[offset..<offset + 4 * count].bindMemory(to: Float.self))
+            }
+        }
+        return (results, report)
     }
 
     @Test(
@@ -63,7 +72,7 @@ import VirtualDSP
         // by more.
         #expect(
             matrix.error(of: results[0], with: source) < (size.rows * size.count > 256 ? 5e-5 : 2e-4))
-        #expect(report.products == 1)
+        #expect(report.operations == 1)
         #expect(report.multiplyAdds == size.rows * columns * size.count)
     }
 
@@ -182,10 +191,9 @@ import VirtualDSP
 
     @Test func aBatchWithTooManyRowsIsRefused() throws {
         let device = try Self.device("simulator")
+        let batch = try device.prepare(BatchBuilder())
         for rows in [0, 5000] {
-            #expect(throws: HTPError.self) {
-                try device.prepare([Batch.Shape(sourceColumns: [], products: [], rows: rows)])
-            }
+            #expect(throws: HTPError.self) { try device.submit(batch, BatchParameters(tokens: rows)) }
         }
     }
 }
