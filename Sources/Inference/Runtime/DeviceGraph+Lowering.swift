@@ -7,14 +7,15 @@ extension DeviceGraph {
         let owner: DeviceGraph
         let segment: Plan.Segment
         var builder = BatchBuilder()
-        var usesAngles = false
+        /// Rotations whose angles it needs.
+        var rotations: Set<Int> = []
         var usesSelection = false
         /// Inputs that the DSP has not read yet.
         private var unread: Set<Int>
-        /// The tensor that the last operation left in the form that products take.
+        /// The tensor whose rows the program has in the form that products take.
         private var quantized: Int?
-        /// Keys that are turned as they are stored.
-        private var turnedLater: Set<Int> = []
+        /// Keys that are turned as they are stored, and by which rotation.
+        private var turnedLater: [Int: Int] = [:]
 
         init(_ owner: DeviceGraph, _ segment: Plan.Segment) {
             (self.owner, self.segment) = (owner, segment)
@@ -43,68 +44,141 @@ extension DeviceGraph {
             graph.tensors[index].rows == .outputs ? .outputs : .tokens
         }
 
-        private mutating func turns() -> DeviceAngles {
-            usesAngles = true
+        private mutating func turns(_ rotation: Int) -> DeviceAngles {
+            rotations.insert(rotation)
+            let kind = graph.shape.rotations[rotation]
             return DeviceAngles(
-                owner.angles, pairs: graph.shape.rotation.frequencies.count,
-                halves: graph.shape.rotation.pairing != .neighbours, byPosition: false)
+                owner.angles[rotation], pairs: kind.frequencies.count, halves: kind.pairing == .halves,
+                byPosition: false)
+        }
+
+        /// The experts' numbers and their weights, which share the rows of a tensor.
+        private mutating func chosen(_ routing: Int) -> (numbers: DeviceTensor, weights: DeviceTensor, count: Int) {
+            halves(of: source(routing), routing)
+        }
+
+        private func halves(
+            of tensor: DeviceTensor, _ routing: Int
+        ) -> (numbers: DeviceTensor, weights: DeviceTensor, count: Int) {
+            let count = graph.tensors[routing].width / 2
+            var weights = tensor
+            weights.offset += count * MemoryLayout<Float>.size
+            return (tensor, weights, count)
+        }
+
+        private func vector(_ weight: Int) -> DeviceTensor {
+            guard let vector = owner.vectors[weight] else { preconditionFailure("a vector is not loaded") }
+            return vector
         }
 
         /// Adds operation `index` and those that are computed with it; returns how many they are.
         mutating func lower(_ index: Int) -> Int {
-            let product = quantized
-            quantized = nil
-            switch graph.operations[index].kind {
-            case .embed:
-                preconditionFailure("embeddings are the CPU's")
-            case .rmsNorm(let input, let weight, let epsilon, let output):
-                norm(
-                    source(input), nil, nil, weight, epsilon, output,
-                    isBeforeProduct: isProduct(index + 1, of: output))
-            case .matmul(let weight, let input, let output):
-                guard let matrix = owner.matrices[weight] else {
-                    preconditionFailure("a weight is not loaded")
-                }
+            let operation = graph.operations[index]
+            if case .add(let a, let b, let sum) = operation.kind, index + 1 < segment.operations.upperBound,
+                case .rmsNorm(sum, let weight, let epsilon, let output) = graph.operations[index + 1].kind
+            {
+                norm(source(a), source(b), target(sum), weight, epsilon, output, before: index + 2)
+                return 2
+            }
+            if let output = operation.output, output == quantized { quantized = nil }
+            if operation.isProduct {
+                product(operation)
+            } else if !mixture(operation) {
+                plain(operation, index)
+            }
+            return 1
+        }
+
+        private mutating func product(_ operation: Operation) {
+            guard let weight = operation.weight, let matrix = owner.matrices[weight] else {
+                preconditionFailure("a weight is not loaded")
+            }
+            switch operation.kind {
+            case .matmul(_, let input, let output):
                 builder.matmul(
                     matrix, source(input), to: target(output), rows: rows(output),
-                    isQuantized: product == input)
+                    isQuantized: quantized == input)
                 quantized = input
-            case .rotate(let tensor, let heads, let size):
+            case .matmulExperts(_, let input, let routing, let output):
+                let hasOwnSources = graph.tensors[input].width != matrix.columns
+                let chosen = chosen(routing)
+                builder.matmul(
+                    matrix, experts: graph.weights[weight].experts, chosen.numbers, count: chosen.count,
+                    source(input), hasOwnSources: hasOwnSources, to: target(output), rows: rows(output),
+                    isQuantized: !hasOwnSources && quantized == input)
+                quantized = hasOwnSources ? nil : input
+            default: preconditionFailure("not a product")
+            }
+        }
+
+        /// Adds what belongs to a mixture of experts; returns whether it was such an operation.
+        private mutating func mixture(_ operation: Operation) -> Bool {
+            switch operation.kind {
+            case .route(let logits, let routing, let output):
+                let chosen = halves(of: target(output), output)
+                builder.route(
+                    source(logits),
+                    ExpertRouting(
+                        experts: routing.experts, count: routing.count,
+                        gate: routing.gate == .softmax ? .softmax : .softmaxOfChosen,
+                        normalizes: routing.normalizes, scale: routing.scale),
+                    chosen: chosen.numbers, weights: chosen.weights, rows: rows(output))
+            case .addExpertBiases(let tensor, let weight, let routing):
+                let chosen = chosen(routing)
+                builder.addRows(
+                    of: vector(weight), tableRows: graph.weights[weight].rows, chosen.numbers,
+                    to: source(tensor), count: chosen.count, width: graph.weights[weight].columns,
+                    destination: target(tensor), rows: rows(tensor))
+            case .mix(let input, let routing, let output):
+                let chosen = chosen(routing)
+                builder.mix(
+                    source(input), weights: chosen.weights, count: chosen.count,
+                    width: graph.tensors[output].width, to: target(output), rows: rows(output))
+            default: return false
+            }
+            return true
+        }
+
+        private mutating func plain(_ operation: Operation, _ index: Int) {
+            switch operation.kind {
+            case .rmsNorm(let input, let weight, let epsilon, let output):
+                norm(source(input), nil, nil, weight, epsilon, output, before: index + 1)
+            case .addBias(let tensor, let weight):
+                builder.add(
+                    source(tensor), vector(weight), width: graph.tensors[tensor].width, to: target(tensor),
+                    rows: rows(tensor))
+            case .rotate(let tensor, let heads, let size, let rotation):
                 if isStoredAsKey(tensor, after: index) {
-                    turnedLater.insert(tensor)
+                    turnedLater[tensor] = rotation
                 } else {
-                    let angles = turns()
+                    let angles = turns(rotation)
                     builder.rotate(source(tensor), heads: heads, size: size, by: angles, to: target(tensor))
                 }
             case .store(let key, let value, let layer):
-                guard let cache = owner.caches[layer] else { preconditionFailure("a layer without a cache") }
-                let angles = turnedLater.remove(key) != nil ? turns() : nil
+                let cache = cache(layer)
+                let angles = turnedLater.removeValue(forKey: key).map { turns($0) }
                 builder.store(source(key), by: angles, to: cache.keys)
                 builder.store(source(value), to: cache.values)
-            case .attention(let query, let layer, let output):
-                guard let cache = owner.caches[layer] else { preconditionFailure("a layer without a cache") }
-                let shape = graph.shape
+            case .attention(let query, let layer, let attention, let output):
+                let cache = cache(layer)
                 builder.attention(
                     source(query), keys: cache.keys, values: cache.values,
+                    sinks: attention.sinks.map(vector),
                     .init(
-                        group: shape.heads / shape.keyValueHeads, scale: 1 / Float(shape.keySize).squareRoot()
-                    ),
+                        group: graph.shape.heads / graph.shape.keyValueHeads, scale: attention.scale,
+                        window: attention.window, cap: attention.cap),
                     to: target(output))
             case .add(let a, let b, let sum):
-                if index + 1 < segment.operations.upperBound,
-                    case .rmsNorm(sum, let weight, let epsilon, let output) = graph.operations[index + 1].kind
-                {
-                    norm(
-                        source(a), source(b), target(sum), weight, epsilon, output,
-                        isBeforeProduct: isProduct(index + 2, of: output))
-                    return 2
-                }
                 builder.add(
                     source(a), source(b), width: graph.tensors[sum].width, to: target(sum), rows: rows(sum))
-            case .swiGLU(let gate, let up, let output):
+            case .activate(let activation, let gate, let up, let output):
                 builder.activate(
-                    source(gate), .silu, times: source(up), width: graph.tensors[output].width,
+                    source(gate), activation.onDevice, times: source(up), width: graph.tensors[output].width,
                     to: target(output), rows: rows(output))
+            case .scale(let tensor, let factor, let cap):
+                builder.scale(
+                    source(tensor), by: factor, cap: cap, width: graph.tensors[tensor].width,
+                    to: target(tensor), rows: rows(tensor))
             case .selectOutputs(let input, let output):
                 usesSelection = true
                 builder.rows(
@@ -112,18 +186,26 @@ extension DeviceGraph {
                         source(input), element: .f32, rows: owner.rowCapacity,
                         width: graph.tensors[input].width),
                     owner.selection, to: target(output), rows: .outputs)
+            case .embed, .matmul, .matmulExperts, .route, .addExpertBiases, .mix:
+                preconditionFailure("\(operation.name) is not lowered here")
             }
-            return 1
         }
 
+        private func cache(_ layer: Int) -> (keys: DeviceCache, values: DeviceCache) {
+            guard let cache = owner.caches[layer] else { preconditionFailure("a layer without a cache") }
+            return cache
+        }
+
+        /// Adds a norm, of a sum if there is an addend; `next` is the operation that follows.
         private mutating func norm(
             _ input: DeviceTensor, _ addend: DeviceTensor?, _ sum: DeviceTensor?, _ weight: Int,
-            _ epsilon: Float,
-            _ output: Int, isBeforeProduct: Bool
+            _ epsilon: Float, _ output: Int, before next: Int
         ) {
+            let size = graph.weights[weight].columns
+            let isBeforeProduct = isProduct(next, of: output)
             builder.norm(
-                input, width: graph.tensors[output].width, epsilon: epsilon, adding: addend, sum: sum,
-                weight: owner.vectors[weight], to: target(output), rows: rows(output),
+                input, width: size, groups: graph.tensors[output].width / size, epsilon: epsilon,
+                adding: addend, sum: sum, weight: vector(weight), to: target(output), rows: rows(output),
                 quantizes: isBeforeProduct)
             if isBeforeProduct { quantized = output }
         }
@@ -144,6 +226,18 @@ extension DeviceGraph {
                 case .store(tensor, let value, _) = graph.operations[user].kind
             else { return false }
             return value != tensor
+        }
+    }
+}
+
+extension Activation {
+    /// As the DSP program has it.
+    fileprivate var onDevice: ActivationFunction {
+        switch self {
+        case .silu: .silu
+        case .gelu: .gelu
+        case .reluSquared: .reluSquared
+        case .clampedSwiGLU(let alpha, let limit): .swiGLUClamped(alpha: alpha, limit: limit)
         }
     }
 }

@@ -8,8 +8,9 @@ extension DeviceGraph {
     func begin(_ step: Step) throws -> Int {
         var byteCount = 0
         try activations.withBytes(.write) { bytes in
-            if segments.values.contains(where: \.needsAngles) {
-                byteCount += step.rotations.write(to: bytes, at: angles.offset)
+            for (number, table) in angles.enumerated()
+            where segments.values.contains(where: { $0.rotations.contains(number) }) {
+                byteCount += step.rotations[number].write(to: bytes, at: table.offset)
             }
             if segments.values.contains(where: \.needsSelection) {
                 for row in 0..<step.outputRows {

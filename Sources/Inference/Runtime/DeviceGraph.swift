@@ -10,8 +10,8 @@ package final class DeviceGraph {
         /// Tensors that the host writes before, and reads after.
         var inputs: [Int]
         var outputs: [Int]
-        /// It turns queries or keys: the angles of the step's positions are needed.
-        var needsAngles: Bool
+        /// Rotations by which it turns queries or keys: their angles at the step's positions are needed.
+        var rotations: Set<Int>
         /// It chooses the rows whose logits are wanted.
         var needsSelection: Bool
         /// It has operations for each token, not only for wanted rows.
@@ -36,8 +36,8 @@ package final class DeviceGraph {
     let graph: Graph
     let memory: ActivationMemory
     let activations: DeviceBuffer
-    /// Cosines and sines of a step's positions.
-    let angles: DeviceTensor
+    /// Cosines and sines of a step's positions, for each of the shape's rotations.
+    let angles: [DeviceTensor]
     /// The rows of a step whose logits are wanted.
     let selection: DeviceTensor
     let rowCapacity: Int
@@ -68,8 +68,8 @@ package final class DeviceGraph {
         }
         let float = MemoryLayout<Float>.size
         _ = reserve(memory.count * float)
-        let angleStride = 2 * float * graph.shape.rotation.frequencies.count
-        let anglesAt = reserve(options.batch * angleStride)
+        let angleStrides = graph.shape.rotations.map { 2 * float * $0.frequencies.count }
+        let anglesAt = angleStrides.map { reserve(options.batch * $0) }
         let selectionAt = reserve(options.outputRows * MemoryLayout<Int32>.size)
         var places: [Int: Int] = [:]
         for weight in operations.compactMap({ graph.operations[$0].weight }) {
@@ -78,7 +78,9 @@ package final class DeviceGraph {
             }
         }
         activations = try device.makeBuffer(byteCount: end)
-        angles = DeviceTensor(activations, offset: anglesAt, stride: angleStride, isShared: true)
+        angles = zip(anglesAt, angleStrides).map { [activations] offset, stride in
+            DeviceTensor(activations, offset: offset, stride: stride, isShared: true)
+        }
         selection = DeviceTensor(
             activations, offset: selectionAt, stride: MemoryLayout<Int32>.size, isShared: true)
         for (weight, offset) in places {
@@ -88,7 +90,9 @@ package final class DeviceGraph {
                     "\(weights.path): tensor \(quoted(graph.weights[weight].name)) holds values that are not numbers; "
                         + "the file is damaged or not supported")
             }
-            vectors[weight] = DeviceTensor(activations, offset: offset, stride: 0)
+            // One for all rows, or a table with a row for each expert.
+            let stride = graph.weights[weight].rows > 1 ? graph.weights[weight].columns * float : 0
+            vectors[weight] = DeviceTensor(activations, offset: offset, stride: stride)
         }
         try activations.withBytes(.write) { bytes in
             for (weight, offset) in places {
@@ -131,11 +135,10 @@ package final class DeviceGraph {
 
     private func loadMatrices(_ operations: [Int], _ weights: CPUWeights, _ pool: ThreadPool) throws {
         var needed: [Int] = []
-        for case .matmul(let weight, _, _) in operations.map({ graph.operations[$0].kind })
-        where !needed.contains(weight) {
-            needed.append(weight)
+        for operation in operations.map({ graph.operations[$0] }) where operation.isProduct {
+            if let weight = operation.weight, !needed.contains(weight) { needed.append(weight) }
         }
-        let loaded = try device.load(try needed.map(weights.repackable), kernels: .best) {
+        let loaded = try device.load(stacks: try needed.map(weights.repackable), kernels: .best) {
             pool.run(chunks: $0, $1)
         }
         for (weight, number) in zip(needed, loaded) { matrices[weight] = device.matrix(number) }
@@ -145,7 +148,7 @@ package final class DeviceGraph {
         let layers = Set(
             operations.compactMap { operation in
                 switch graph.operations[operation].kind {
-                case .store(_, _, let layer), .attention(_, let layer, _): layer
+                case .store(_, _, let layer), .attention(_, let layer, _, _): layer
                 default: nil
                 }
             }
@@ -199,8 +202,9 @@ package final class DeviceGraph {
             for buffer in cacheBuffers { lowering.builder.share(buffer) }
         }
         var work = (tokens: Work(), outputs: Work())
-        for case .matmul(let weight, _, let output) in graph.operations[segment.operations].map(\.kind) {
-            let size = graph.weights[weight].rows * graph.weights[weight].columns
+        for operation in graph.operations[segment.operations] where operation.isProduct {
+            guard let weight = operation.weight, let output = operation.output else { continue }
+            let size = graph.tensors[output].width * graph.weights[weight].columns
             if graph.tensors[output].rows == .outputs {
                 work.outputs.products += 1
                 work.outputs.multiplyAdds += size
@@ -211,7 +215,7 @@ package final class DeviceGraph {
         }
         return Segment(
             batch: try device.prepare(lowering.builder), inputs: segment.inputs, outputs: segment.outputs,
-            needsAngles: lowering.usesAngles, needsSelection: lowering.usesSelection,
+            rotations: lowering.rotations, needsSelection: lowering.usesSelection,
             hasTokenRows: graph.operations[segment.operations].contains { operation in
                 operation.output.map { graph.tensors[$0].rows == .tokens } ?? true
             },

@@ -62,7 +62,7 @@ package final class Executor {
         for (operation, place) in zip(graph.operations, plan.places) where place == .cpu || isAlone {
             if let weight = operation.weight { used.insert(weight) }
         }
-        return used.reduce(0) { $0 + weights.matrices[$1].tensor.byteCount }
+        return used.reduce(0) { $0 + weights.matrices[$1].bytes.count }
     }
 
     let kernels: cpu_kernels
@@ -195,7 +195,10 @@ package final class Executor {
             }
         let step = Step(
             tokens: tokens, position: position, firstOutput: firstOutput,
-            rotations: RotationTable(graph.shape.rotation, positions: position..<position + tokens.count))
+            rotations: graph.shape.rotations.map {
+                RotationTable(
+                    $0, positions: position..<position + tokens.count, contextLength: options.contextLength)
+            })
         quantizedTensor = nil
         guard onDevices else {
             try withCaches(of: deviceGraphs[...]) {
@@ -246,6 +249,7 @@ struct Step {
     var position: Int
     /// First row whose logits are wanted.
     var firstOutput: Int
-    var rotations: RotationTable
+    /// In the order of the shape's rotations.
+    var rotations: [RotationTable]
     var outputRows: Int { tokens.count - firstOutput }
 }
