@@ -73,6 +73,8 @@ package enum BatchLayout {
 
     /// `HTP_MATMUL_SAME_SOURCE`
     package static let sameSource: UInt32 = 1
+    /// `HTP_MATMUL_TWICE`
+    package static let twice: UInt32 = 2
 
     /// What the program found wrong, by `enum htp_fault`.
     static func describe(fault: UInt32) -> String {

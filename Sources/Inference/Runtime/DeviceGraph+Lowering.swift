@@ -12,14 +12,18 @@ extension DeviceGraph {
         var usesSelection = false
         /// Inputs that the DSP has not read yet.
         private var unread: Set<Int>
-        /// The tensor whose rows the program has in the form that products take.
-        private var quantized: Int?
+        /// The tensor whose rows the program has in the form that products take, and how closely.
+        private var quantized: (tensor: Int, precision: ProductPrecision)?
+        /// The last choice of experts in the graph, or 0. What comes before it is computed closely: a small difference
+        /// may make another choice, and then a large one.
+        private let lastChoice: Int
         /// Keys that are turned as they are stored, and by which rotation.
         private var turnedLater: [Int: Int] = [:]
 
         init(_ owner: DeviceGraph, _ segment: Plan.Segment) {
             (self.owner, self.segment) = (owner, segment)
             unread = Set(segment.inputs)
+            lastChoice = owner.graph.operations.lastIndex { if case .route = $0.kind { true } else { false } } ?? 0
         }
 
         private var graph: Graph { owner.graph }
@@ -80,33 +84,40 @@ extension DeviceGraph {
                 norm(source(a), source(b), target(sum), weight, epsilon, output, before: index + 2)
                 return 2
             }
-            if let output = operation.output, output == quantized { quantized = nil }
+            if let output = operation.output, output == quantized?.tensor { quantized = nil }
             if operation.isProduct {
-                product(operation)
+                product(operation, index < lastChoice ? .double : .single)
             } else if !mixture(operation) {
                 plain(operation, index)
             }
             return 1
         }
 
-        private mutating func product(_ operation: Operation) {
+        /// Whether the program has a tensor in the form that a product takes.
+        private func isQuantized(_ tensor: Int, _ precision: ProductPrecision) -> Bool {
+            quantized?.tensor == tensor && (quantized?.precision == precision || precision == .single)
+        }
+
+        private mutating func product(_ operation: Operation, _ precision: ProductPrecision) {
             guard let weight = operation.weight, let matrix = owner.matrices[weight] else {
                 preconditionFailure("a weight is not loaded")
             }
             switch operation.kind {
             case .matmul(_, let input, let output):
+                let isReady = isQuantized(input, precision)
                 builder.matmul(
-                    matrix, source(input), to: target(output), rows: rows(output),
-                    isQuantized: quantized == input)
-                quantized = input
+                    matrix, source(input), to: target(output), rows: rows(output), isQuantized: isReady,
+                    precision: precision)
+                if !isReady { quantized = (input, precision) }
             case .matmulExperts(_, let input, let routing, let output):
                 let hasOwnSources = graph.tensors[input].width != matrix.columns
                 let chosen = chosen(routing)
+                let isReady = !hasOwnSources && isQuantized(input, precision)
                 builder.matmul(
                     matrix, experts: graph.weights[weight].experts, chosen.numbers, count: chosen.count,
                     source(input), hasOwnSources: hasOwnSources, to: target(output), rows: rows(output),
-                    isQuantized: !hasOwnSources && quantized == input)
-                quantized = hasOwnSources ? nil : input
+                    isQuantized: isReady, precision: precision)
+                if !isReady { quantized = hasOwnSources ? nil : (input, precision) }
             default: preconditionFailure("not a product")
             }
         }
@@ -202,12 +213,12 @@ extension DeviceGraph {
             _ epsilon: Float, _ output: Int, before next: Int
         ) {
             let size = graph.weights[weight].columns
-            let isBeforeProduct = isProduct(next, of: output)
+            let isBeforeProduct = isProduct(next, of: output) && next > lastChoice
             builder.norm(
                 input, width: size, groups: graph.tensors[output].width / size, epsilon: epsilon,
                 adding: addend, sum: sum, weight: vector(weight), to: target(output), rows: rows(output),
                 quantizes: isBeforeProduct)
-            if isBeforeProduct { quantized = output }
+            if isBeforeProduct { quantized = (output, .single) }
         }
 
         private func isProduct(_ index: Int, of tensor: Int) -> Bool {
