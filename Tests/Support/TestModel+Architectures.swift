@@ -4,8 +4,9 @@ import GGUF
 extension TestModel {
     /// The architectures that ``model(_:_:)`` makes.
     package static let architectures = [
-        "bitnet", "bitnet-25", "gemma2", "gemma3", "gpt-oss", "llama", "mistral3", "mixtral", "olmoe", "phi3",
-        "qwen2", "qwen3", "qwen3moe",
+        "bitnet", "bitnet-25", "gemma", "gemma2", "gemma3", "gpt-oss", "llama", "mistral3", "mixtral",
+        "olmoe", "phi3",
+        "qwen2", "qwen3", "qwen3moe", "smollm3",
     ]
 
     /// Its sizes.
@@ -18,11 +19,12 @@ extension TestModel {
     package static func model(_ name: String, _ type: TensorType = .f32) -> TestModel {
         var model = llama()
         let architecture = name == "mixtral" ? "llama" : name
-        var builder = Builder(architecture, type, SeededGenerator(UInt64(name.utf8.reduce(0) { $0 + Int($1) })))
+        var builder = Builder(
+            architecture, type, SeededGenerator(UInt64(name.utf8.reduce(0) { $0 + Int($1) })))
         // I2_S has blocks of 128.
         let width = name.hasPrefix("bitnet") ? 128 : 64
-        // Of seven layers of gemma3, one sees everything.
-        let layers = name == "gemma3" ? 7 : 2
+        // Of seven layers of gemma3, one sees everything; of four of smollm3, one has no rotation.
+        let layers = ["gemma3": 7, "smollm3": 4][name] ?? 2
         for (key, value) in model.metadata where key.hasPrefix("llama.") {
             model.set(key, nil)
             model.set(architecture + key.dropFirst(5), value)
@@ -51,6 +53,7 @@ extension TestModel {
             set("rope.scaling.factor", .float32(8))
             set("rope.scaling.original_context_length", .uint32(16))
             if name == "mistral3" { set("rope.scaling.yarn_log_multiplier", .float32(1)) }
+            if name == "mistral3" { set("attention.temperature_scale", .float32(0.3)) }
         case "gemma3":
             set("rope.freq_base", .float32(1_000_000))
             set("rope.scaling.type", .string("linear"))
@@ -163,7 +166,7 @@ extension TestModel {
             default: break
             }
             product("attn_output", queries, width)
-            if name.hasPrefix("gemma") || name == "gpt-oss" {
+            if ["gemma2", "gemma3", "gpt-oss"].contains(name) {
                 vector("post_attention_norm.weight", width, around: 1)
             }
             if name != "gpt-oss" { vector("ffn_norm.weight", width, around: 1) }
@@ -179,7 +182,7 @@ extension TestModel {
             }
             if name.hasPrefix("bitnet") { vector("ffn_sub_norm.weight", hidden, around: 1) }
             product("ffn_down", hidden, width)
-            if name.hasPrefix("gemma") { vector("post_ffw_norm.weight", width, around: 1) }
+            if ["gemma2", "gemma3"].contains(name) { vector("post_ffw_norm.weight", width, around: 1) }
         }
 
         mutating func experts(_ width: Int, _ hidden: Int, _ count: Int, hasBiases: Bool) {
@@ -197,11 +200,15 @@ extension TestModel {
     }
 
     /// Ternary codes as I2_S, with one scale behind all, or as IQ2_BN, with one before each row.
-    private static func ternaryBytes(_ type: TensorType, _ codes: [Int], columns: Int, scale: Float) -> [UInt8] {
+    private static func ternaryBytes(_ type: TensorType, _ codes: [Int], columns: Int, scale: Float)
+        -> [UInt8]
+    {
         let scaleBytes = withUnsafeBytes(of: scale.bitPattern.littleEndian) { Array($0) }
         func packed(_ block: ArraySlice<Int>, distance: Int, shift: (Int) -> Int) -> [UInt8] {
             (0..<distance).map { byte in
-                (0..<4).reduce(0) { $0 | UInt8(block[block.startIndex + $1 * distance + byte] + 1) << shift($1) }
+                (0..<4).reduce(0) {
+                    $0 | UInt8(block[block.startIndex + $1 * distance + byte] + 1) << shift($1)
+                }
             }
         }
         if type == .i2_S {

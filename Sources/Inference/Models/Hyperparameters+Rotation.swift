@@ -79,7 +79,7 @@ extension Hyperparameters {
     }
 
     /// Tokens that the model was trained for before its context was stretched.
-    private func originalContext() throws -> Int {
+    func originalContext() throws -> Int {
         try count(
             "rope.scaling.original_context_length", default: try count("context_length", limit: 1 << 30),
             limit: 1 << 30)

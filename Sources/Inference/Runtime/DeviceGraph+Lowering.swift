@@ -23,7 +23,8 @@ extension DeviceGraph {
         init(_ owner: DeviceGraph, _ segment: Plan.Segment) {
             (self.owner, self.segment) = (owner, segment)
             unread = Set(segment.inputs)
-            lastChoice = owner.graph.operations.lastIndex { if case .route = $0.kind { true } else { false } } ?? 0
+            lastChoice =
+                owner.graph.operations.lastIndex { if case .route = $0.kind { true } else { false } } ?? 0
         }
 
         private var graph: Graph { owner.graph }
@@ -57,7 +58,9 @@ extension DeviceGraph {
         }
 
         /// The experts' numbers and their weights, which share the rows of a tensor.
-        private mutating func chosen(_ routing: Int) -> (numbers: DeviceTensor, weights: DeviceTensor, count: Int) {
+        private mutating func chosen(_ routing: Int) -> (
+            numbers: DeviceTensor, weights: DeviceTensor, count: Int
+        ) {
             halves(of: source(routing), routing)
         }
 

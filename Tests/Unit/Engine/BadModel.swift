@@ -98,7 +98,8 @@ struct BadModel: Sendable, CustomTestStringConvertible {
             BadModel("llama.rope.dimension_count", .uint32(15), "llama.rope.dimension_count 15", "16"),
             BadModel("llama.rope.dimension_count", .uint32(18), "llama.rope.dimension_count 18", "16"),
             BadModel("llama.rope.dimension_count", .uint32(0), "llama.rope.dimension_count", "is 0"),
-            BadModel("llama.rope.scaling.type", .string("ntk"), "\"ntk\"", "known: linear, longrope, none, yarn"),
+            BadModel(
+                "llama.rope.scaling.type", .string("ntk"), "\"ntk\"", "known: linear, longrope, none, yarn"),
             BadModel("llama.rope.scaling.type", .string("yarn"), "llama.rope.scaling.factor", "missing"),
             BadModel(
                 "llama.rope.scaling.yarn_beta_fast", .float32(0), "YaRN",
@@ -106,8 +107,11 @@ struct BadModel: Sendable, CustomTestStringConvertible {
             BadModel(
                 "llama.rope.scaling.original_context_length", .uint32(0), "original_context_length is 0",
                 also: ["llama.rope.scaling.type": .string("yarn"), "llama.rope.scaling.factor": .float32(2)]),
-            BadModel("llama.rope.scaling.attn_factor", .float32(.nan), "attn_factor", "expected a finite number"),
-            BadModel("llama.attention.temperature_scale", .float32(0.1), "temperature_scale", "not computed"),
+            BadModel(
+                "llama.rope.scaling.attn_factor", .float32(.nan), "attn_factor", "expected a finite number"),
+            BadModel(
+                "llama.attention.temperature_scale", .float32(0.1), "temperature_scale", "not computed",
+                also: ["llama.rope.dimension_count": .uint32(8)]),
             BadModel("llama.rope.scaling.type", .string("linear"), "llama.rope.scaling.factor", "missing"),
             BadModel(
                 "llama.rope.scaling.type", .string("linear"), "llama.rope.scaling.factor is 0",
@@ -194,14 +198,16 @@ struct BadModel: Sendable, CustomTestStringConvertible {
     private static let architectures: [BadModel] =
         ["gpt-oss", "qwen3moe", "olmoe", "mixtral"].flatMap { name in
             [
-                BadModel(name, "expert_used_count", .uint32(5), "expert_used_count is 5, but there are 4 experts"),
+                BadModel(
+                    name, "expert_used_count", .uint32(5), "expert_used_count is 5, but there are 4 experts"),
                 BadModel(name, "expert_used_count", .uint32(0), "expert_used_count is 0"),
                 BadModel(name, "expert_used_count", nil, "expert_used_count", "missing"),
                 BadModel(name, "expert_count", .uint32(3), "64 × 4, expected 64 × 3"),
                 BadModel(name, "expert_count", .int32(-1), "expert_count is -1"),
                 BadModel(name, "expert_count", .uint32(1 << 20), "expert_count is 1048576"),
                 BadModel(name, "blk.1.ffn_up_exps.weight", [64, 96, 3], "64 × 96 × 3, expected 64 × 96 × 4"),
-                BadModel(name, "blk.1.ffn_down_exps.weight", [64, 96, 4], "64 × 96 × 4, expected 96 × 64 × 4"),
+                BadModel(
+                    name, "blk.1.ffn_down_exps.weight", [64, 96, 4], "64 × 96 × 4, expected 96 × 64 × 4"),
                 BadModel(name, "blk.0.ffn_gate_exps.weight", [64, 384], "64 × 384, expected 64 × 96 × 4"),
                 BadModel(name, without: "blk.1.ffn_gate_inp.weight"),
             ]
@@ -210,7 +216,8 @@ struct BadModel: Sendable, CustomTestStringConvertible {
             BadModel("gpt-oss", "expert_feed_forward_length", nil, "expert_feed_forward_length", "missing"),
             BadModel("gpt-oss", "attention.sliding_window", .uint32(0), "attention.sliding_window is 0"),
             BadModel("gpt-oss", "attention.sliding_window", nil, "attention.sliding_window", "missing"),
-            BadModel("gpt-oss", "blk.0.attn_sinks.weight", [3], "\"blk.0.attn_sinks.weight\" is 3, expected 4"),
+            BadModel(
+                "gpt-oss", "blk.0.attn_sinks.weight", [3], "\"blk.0.attn_sinks.weight\" is 3, expected 4"),
             BadModel("gpt-oss", without: "blk.0.attn_sinks.weight"),
             BadModel("gpt-oss", "blk.0.ffn_up_exps.bias", [96, 3], "96 × 3, expected 96 × 4"),
             BadModel("gemma3", "attention.sliding_window", .uint32(0), "attention.sliding_window is 0"),
@@ -233,7 +240,8 @@ struct BadModel: Sendable, CustomTestStringConvertible {
             BadModel("olmoe", "blk.0.attn_k_norm.weight", [16], "16, expected 32"),
             BadModel("phi3", "blk.0.attn_qkv.weight", [64, 127], "64 × 127, expected 64 × 128"),
             BadModel("phi3", "blk.0.ffn_up.weight", [64, 96], "64 × 96, expected 64 × 192"),
-            BadModel("phi3", "rope_factors_long.weight", [7], "\"rope_factors_long.weight\" is not 8 numbers"),
+            BadModel(
+                "phi3", "rope_factors_long.weight", [7], "\"rope_factors_long.weight\" is not 8 numbers"),
             BadModel("phi3", "rope_factors_short.weight", [8], "rope_factors_short.weight", "0.0"),
             BadModel("bitnet", "hidden_activation", .string("tanh"), "\"tanh\"", "known: gelu, relu2, silu"),
             BadModel("bitnet", without: "blk.1.ffn_sub_norm.weight"),

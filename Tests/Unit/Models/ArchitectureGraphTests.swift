@@ -58,14 +58,20 @@ import Testing
         #expect(try attentions(graph("gemma3")).map(\.window) == [8, 8, 8, 8, 8, 0, 8])
         let key = "gemma3.attention.sliding_window_pattern"
         #expect(
-            try attentions(graph("gemma3") { $0.set(key, .uint32(3)) }).map(\.window) == [8, 8, 0, 8, 8, 0, 8])
+            try attentions(graph("gemma3") { $0.set(key, .uint32(3)) }).map(\.window) == [
+                8, 8, 0, 8, 8, 0, 8,
+            ])
         let chosen = [true, false, false, true, false, true, true]
         #expect(
             try attentions(graph("gemma3") { $0.set(key, .array(MetadataArray(chosen))) }).map(\.window)
                 == chosen.map { $0 ? 8 : 0 })
         // Gemma 3's windows have a rotation of their own.
         let rotations = try graph("gemma3").operations.compactMap { operation -> Int? in
-            if case .rotate(_, let heads, _, let rotation) = operation.kind, heads == 4 { rotation } else { nil }
+            if case .rotate(_, let heads, _, let rotation) = operation.kind, heads == 4 {
+                rotation
+            } else {
+                nil
+            }
         }
         #expect(rotations == [1, 1, 1, 1, 1, 0, 1])
     }
@@ -80,7 +86,9 @@ import Testing
     }
 
     @Test func activations() throws {
-        func activations(_ name: String, _ change: (inout TestModel) -> Void = { _ in }) throws -> [Activation] {
+        func activations(_ name: String, _ change: (inout TestModel) -> Void = { _ in }) throws
+            -> [Activation]
+        {
             try graph(name, change).operations.compactMap {
                 if case .activate(let activation, _, _, _) = $0.kind { activation } else { nil }
             }
