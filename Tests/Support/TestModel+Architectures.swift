@@ -114,11 +114,15 @@ extension TestModel {
             add(name, [length], (0..<length).map { _ in mean + .random(in: -0.2...0.2, using: &generator) })
         }
 
+        /// Whole multiples, up to 2047, of a power of two, with the largest in every 32: numbers that the DSP's tiles hold
+        /// exactly, as the least rounding may change a choice of experts.
         mutating func matrix(_ name: String, _ columns: Int, _ rows: Int, experts: Int = 1) {
             let bound = (3 / Float(columns)).squareRoot()
-            add(
-                name + ".weight", experts == 1 ? [columns, rows] : [columns, rows, experts],
-                (0..<columns * rows * experts).map { _ in .random(in: -bound...bound, using: &generator) })
+            let unit = Float(sign: .plus, exponent: bound.exponent - 10, significand: 1)
+            let values = (0..<columns * rows * experts).map { index in
+                index % 32 == 7 ? 2047 * unit : Float(Int.random(in: -2047...2047, using: &generator)) * unit
+            }
+            add(name + ".weight", experts == 1 ? [columns, rows] : [columns, rows, experts], values)
         }
 
         /// One of BitNet's matrices, or a usual one.
