@@ -144,6 +144,9 @@ package final class HTPDevice {
         graphBuffers.reduce(0) { $0 + $1.memory.byteCount }
     }
 
+    /// What the session can have mapped, and what of that is left; nil where that is not known.
+    package var memory: SessionMemory? { connection?.session.memory }
+
     /// Allocates a shared buffer and maps it for the DSP process and for the program.
     func allocate(_ byteCount: Int) throws -> DeviceBuffer {
         guard let allocator = connection?.session.allocator else { throw Self.noSession }

@@ -43,6 +43,7 @@ package final class Executor {
 
     package let graph: Graph
     package let plan: Plan
+    package let memoryPlan: MemoryPlan
     package let devices: [HTPDevice]
     package let options: Options
     /// Tokens in the cache.
@@ -88,27 +89,29 @@ package final class Executor {
     /// The tensor whose rows `quantized` holds, until one is overwritten.
     var quantizedTensor: Int?
 
+    /// Places a model, see ``init(_:devices:)``.
+    package convenience init(_ graph: Graph, file: GGUFFile, devices: [HTPDevice], options: Options) throws {
+        try self.init(Planner(graph, file: file, options: options), devices: devices)
+    }
+
     /// Places a model: loads the weights of offloaded products into the DSPs' memory and reserves the cache.
-    package init(_ graph: Graph, file: GGUFFile, devices: [HTPDevice], options: Options) throws {
-        guard let kernels = cpu_kernels_get(cpu_kernels_best())?.pointee else {
-            throw RuntimeError("this processor has no kernels")
-        }
-        self.graph = graph
-        self.devices = devices
-        self.options = options
+    package init(_ planner: Planner, devices: [HTPDevice]) throws {
+        let (graph, options, kernels, weights) = (
+            planner.graph, planner.options, planner.kernels, planner.weights
+        )
+        (self.graph, self.devices, self.options) = (graph, devices, options)
+        (self.kernels, self.weights) = (kernels, weights)
         sides = Sides(
             promptOnDevices: options.placement != .none,
             generationOnDevices: options.placement == .all || options.placement == .auto)
-        self.kernels = kernels
         pool = ThreadPool(threads: options.threads)
-        let plan = try Plan(
-            graph, file: file, deviceCount: options.placement == .none ? 0 : devices.count)
-        let weights = try CPUWeights(graph, file: file, kernels: kernels)
-        (self.plan, self.weights) = (plan, weights)
+        let plan: Plan
+        (plan, memoryPlan) = planner.plan(for: options.placement == .none ? [] : devices.map(\.memory))
+        self.plan = plan
         memory = ActivationMemory(graph, rows: options.batch, outputRows: options.outputRows)
         guard PhysicalMemory.bytes(MemoryLayout<Float>.size, memory.count) != nil else {
             throw RuntimeError(
-                "\(file.path): the activations of \(options.batch) tokens do not fit into memory; "
+                "\(weights.path): the activations of \(options.batch) tokens do not fit into memory; "
                     + "choose a smaller batch (-b)")
         }
         deviceGraphs = try devices.enumerated().map { [pool] index, device in
@@ -172,7 +175,7 @@ package final class Executor {
     }
 
     /// Calls `body` while the CPU may use what of the cache is in the memory of devices.
-    private func withCaches(of devices: ArraySlice<DeviceGraph>, _ body: () -> Void) throws {
+    func withCaches(of devices: ArraySlice<DeviceGraph>, _ body: () -> Void) throws {
         guard let first = devices.first else { return body() }
         try first.withCache { try withCaches(of: devices.dropFirst(), body) }
     }
