@@ -40,7 +40,7 @@ package final class HTPDevice {
     private let configuration: SessionConfiguration
     private let threads: Int
     /// How much power the DSP may take, in fresh sessions, too.
-    private var power: PowerLevel
+    package private(set) var power: PowerLevel
     /// The float arithmetic that the program uses.
     package internal(set) var floatArithmetic = FloatArithmetic.plain
     var weights: [Weights] = []

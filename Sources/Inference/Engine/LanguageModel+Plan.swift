@@ -91,22 +91,24 @@ extension LanguageModel {
 
     /// On which sides prompt and generation run, and what was measured to decide it.
     public var placementDescription: String {
-        func side(_ onDevices: Bool) -> String {
-            onDevices && !executor.devices.isEmpty
-                ? executor.devices.map(\.name).joined(separator: ",") : "cpu"
+        let devices = executor.devices.map(\.name).joined(separator: ",")
+        func side(_ onDevices: Bool) -> String { onDevices && !devices.isEmpty ? devices : "cpu" }
+        let sides = executor.sides
+        let generation = "generation on \(side(sides.generationOnDevices))"
+        guard let report = executor.placementReport else {
+            let prompt = side(sides.usesDevices(in: .prompt, tokens: 1))
+            return "placement \(placement.rawValue): prompt on \(prompt), \(generation)"
         }
-        var line =
-            "placement \(placement.rawValue): prompt on \(side(executor.sides.promptOnDevices)), generation on "
-            + side(executor.sides.generationOnDevices)
-        if let report = executor.placementReport {
-            func speeds(_ speeds: PlacementReport.Speeds) -> String {
-                "\(rounded(speeds.cpu)) tokens/s on the CPU and \(rounded(speeds.devices)) on \(side(true))"
-            }
-            line +=
-                " (measured: prompt of \(report.promptTokens) \(speeds(report.prompt)), generation "
-                + speeds(report.generation) + ")"
+        func speeds(_ speeds: PlacementReport.Speeds) -> String {
+            "\(rounded(speeds.cpu)) tokens/s on the CPU, \(rounded(speeds.devices)) on \(devices)"
         }
-        return line
+        let prompts = report.prompts.map {
+            "prompt of \($0.tokens) on \(side($0.devices > $0.cpu)) (\(speeds($0)))"
+        }
+        let origin = report.isRemembered ? "measured at an earlier load" : "measured"
+        return
+            "placement \(placement.rawValue), \(origin): "
+            + (prompts + ["\(generation) (\(speeds(report.generation)))"]).joined(separator: "; ")
     }
 
     private func rounded(_ value: Double) -> String {

@@ -33,6 +33,10 @@ public final class LanguageModel {
         /// Which phases run on the devices; nil for both on simulated ones, whose speed says nothing, and for the faster
         /// side on hardware.
         public var placement: Placement?
+        /// Where it is remembered what was measured for ``Placement/auto``; nil for nowhere.
+        public var placementFolder: String?
+        /// Does not trust what is remembered.
+        public var measuresAgain = false
         /// Gets what the user should know while the model is at work, a line each: a DSP that failed.
         public var onNotice: (@Sendable (String) -> Void)?
         /// Gets the plan, in lines, before any weights are loaded: what will run where, and what memory that takes.
@@ -85,8 +89,19 @@ public final class LanguageModel {
             onPlan(Self.describe(plan, memory, graph, devices.map(\.name)))
         }
         executor = try Executor(planner, devices: devices)
-        if placement == .auto { try executor.chooseSides() }
+        if placement == .auto { try Self.chooseSides(executor, file, options) }
         loadSeconds = (ContinuousClock.now - start).seconds
+    }
+
+    /// Takes the faster side for each phase, by measurements of now or of an earlier time.
+    private static func chooseSides(_ executor: Executor, _ file: GGUFFile, _ options: Options) throws {
+        guard let folder = options.placementFolder, !executor.devices.isEmpty else {
+            return try executor.chooseSides()
+        }
+        let cache = PlacementCache(folder: folder, file, executor.devices, executor.options)
+        if !options.measuresAgain, let report = cache.load() { return executor.chooseSides(by: report) }
+        try executor.chooseSides()
+        if let report = executor.placementReport, executor.counters.recoveries == 0 { cache.save(report) }
     }
 
     /// Opens the devices that the model is placed on.

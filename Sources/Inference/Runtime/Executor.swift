@@ -1,5 +1,6 @@
 import CPUKernels
 import GGUF
+import Glibc
 import HTPDevice
 import Models
 
@@ -31,6 +32,8 @@ package final class Executor {
         package var placement = Placement.all
         /// Gets what the user should know, a line each: a DSP that failed.
         package var onNotice: (@Sendable (String) -> Void)?
+        /// What a batch takes longer on a side than it would: devices of every speed for tests.
+        package var delay: (@Sendable (_ onDevices: Bool, _ tokens: Int) -> Duration)?
         /// Tokens of a batch whose logits may be wanted; a vocabulary's logits are large.
         package var outputRows: Int { min(batch, 32) }
 
@@ -160,10 +163,11 @@ package final class Executor {
         }
         let tokens = Array(tokens)
         while true {
-            let onDevices = usesDevices(in: phase)
+            let onDevices = usesDevices(in: phase, tokens: tokens.count)
             do {
                 try restoreCache()
                 let step = try compute(tokens, at: position, outputs: outputs, onDevices: onDevices)
+                if let delay = options.delay { usleep(UInt32(delay(onDevices, tokens.count).seconds * 1e6)) }
                 failuresInSequence = 0
                 cached += tokens.map { CachedToken(id: $0, isOnDevices: onDevices) }
                 return UnsafeBufferPointer(
@@ -180,9 +184,9 @@ package final class Executor {
         try first.withCache { try withCaches(of: devices.dropFirst(), body) }
     }
 
-    private func usesDevices(in phase: Phase) -> Bool {
+    private func usesDevices(in phase: Phase, tokens: Int) -> Bool {
         guard !devices.isEmpty, !hasLostDevices else { return false }
-        return sides[phase]
+        return sides.usesDevices(in: phase, tokens: tokens)
     }
 
     /// Computes tokens at a position; their keys and values go into the cache.

@@ -67,6 +67,7 @@ enum DeviceList {
         _ path: String, _ options: LanguageModel.Options, _ use: DeviceUse
     ) throws -> LanguageModel {
         var options = options
+        (options.placementFolder, options.measuresAgain) = (DeviceUse.cacheFolder, use.measuresAgain)
         let simulator = SimulatorTransport(
             VirtualProcessor(
                 sessionByteCount: use.simulatorByteCount ?? SessionMemory.addressSpaceByteCount))

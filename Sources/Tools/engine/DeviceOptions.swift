@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import HTPDevice
 import HexagonRPC
 import Runtime
@@ -10,6 +11,15 @@ struct DeviceUse {
     var arithmetic = FloatArithmetic.plain
     /// Bytes that a session of the simulator can have mapped; nil for as many as on a DSP.
     var simulatorByteCount: Int?
+    /// Does not trust what was measured before.
+    var measuresAgain = false
+
+    /// Where measurements are remembered: what the XDG specification says; nil without a home.
+    static var cacheFolder: String? {
+        let environment = ProcessInfo.processInfo.environment
+        if let folder = environment["XDG_CACHE_HOME"], folder.hasPrefix("/") { return folder + "/hexagonrpc" }
+        return environment["HOME"].flatMap { $0.hasPrefix("/") ? $0 + "/.cache/hexagonrpc" : nil }
+    }
 }
 
 /// The options that say how DSPs are reached and used.
@@ -31,10 +41,13 @@ struct DeviceOptions: ParsableArguments {
             valueName: "bytes"))
     var simulatorMemory: ByteCount?
 
+    @Flag(help: "Do not trust what an earlier run of --place auto measured.")
+    var measureAgain = false
+
     var use: DeviceUse {
         DeviceUse(
             transport: transport, power: power, arithmetic: arithmetic,
-            simulatorByteCount: simulatorMemory?.bytes)
+            simulatorByteCount: simulatorMemory?.bytes, measuresAgain: measureAgain)
     }
 }
 
