@@ -15,20 +15,33 @@ extension HTPDevice {
         _ matrices: [WeightMatrix], kernels: RowTileKernels? = nil,
         parallel: (_ count: Int, _ body: (Int) -> Void) -> Void
     ) throws -> [Int] {
-        let first = weights.count
+        try load(stacks: matrices.map { [$0] }, kernels: kernels, parallel: parallel)
+    }
+
+    /// The same for stacks of matrices of one kind and size, which follow each other in memory: a mixture's experts.
+    ///
+    /// - Returns: the number of each stack's first matrix.
+    package func load(
+        stacks: [[WeightMatrix]], kernels: RowTileKernels? = nil,
+        parallel: (_ count: Int, _ body: (Int) -> Void) -> Void
+    ) throws -> [Int] {
+        var numbers: [Int] = []
         var group: [WeightMatrix] = []
         var groupBytes = 0
-        for matrix in matrices {
-            if groupBytes > 0, groupBytes + matrix.tiledByteCount > Self.bufferBytes {
-                try loadGroup(group, byteCount: groupBytes, kernels, parallel)
-                group = []
-                groupBytes = 0
-            }
-            group.append(matrix)
-            groupBytes += matrix.tiledByteCount
+        func finishGroup() throws {
+            if !group.isEmpty { try loadGroup(group, byteCount: groupBytes, kernels, parallel) }
+            group = []
+            groupBytes = 0
         }
-        if !group.isEmpty { try loadGroup(group, byteCount: groupBytes, kernels, parallel) }
-        return Array(first..<weights.count)
+        for stack in stacks {
+            let byteCount = stack.reduce(0) { $0 + $1.tiledByteCount }
+            if groupBytes > 0, groupBytes + byteCount > Self.bufferBytes { try finishGroup() }
+            numbers.append(weights.count + group.count)
+            group += stack
+            groupBytes += byteCount
+        }
+        try finishGroup()
+        return numbers
     }
 
     /// Repacks matrices into one new buffer.

@@ -24,7 +24,7 @@ extension LanguageModel {
         }
         for segment in plan.segments {
             let operations = graph.operations[segment.operations]
-            let products = operations.count { if case .matmul = $0.kind { true } else { false } }
+            let products = operations.count(where: \.isProduct)
             var line = "  \(name(segment.place)): \(range(operations)), \(operations.count) operations"
             if products > 0 { line += ", \(products) of them products" }
             func names(_ tensors: [Int]) -> String {

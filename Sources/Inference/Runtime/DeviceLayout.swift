@@ -5,11 +5,14 @@ import Models
 /// and the vectors among the weights.
 struct DeviceLayout {
     let activations: ActivationMemory
-    /// Cosines and sines of a step's positions, a row of `angleStride` bytes for each token.
-    let anglesOffset: Int
-    let angleStride: Int
+    /// Cosines and sines of a step's positions, for each of the shape's rotations: a row of `stride` bytes for each
+    /// token.
+    let angles: [(offset: Int, stride: Int)]
     /// The numbers of the rows whose logits are wanted.
     let selectionOffset: Int
+    /// The most likely tokens of a row: their ids and then their logits, `candidateCount` each.
+    let candidatesOffset: Int
+    let candidateCount: Int
     /// Where the vectors lie, by weight.
     let vectorOffsets: [Int: Int]
     let byteCount: Int
@@ -26,9 +29,13 @@ struct DeviceLayout {
         }
         let float = MemoryLayout<Float>.size
         _ = reserve(activations.count * float)
-        angleStride = 2 * float * graph.shape.rotation.frequencies.count
-        anglesOffset = reserve(options.batch * angleStride)
+        angles = graph.shape.rotations.map { rotation in
+            let stride = 2 * float * rotation.frequencies.count
+            return (reserve(options.batch * stride), stride)
+        }
         selectionOffset = reserve(options.outputRows * MemoryLayout<Int32>.size)
+        candidateCount = min(Candidate.count, graph.shape.vocabulary)
+        candidatesOffset = reserve(2 * candidateCount * float)
         var offsets: [Int: Int] = [:]
         for weight in operations.compactMap({ graph.operations[$0].weight }) {
             if let vector = vectors[weight], offsets[weight] == nil {

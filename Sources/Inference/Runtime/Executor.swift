@@ -66,7 +66,7 @@ package final class Executor {
         for (operation, place) in zip(graph.operations, plan.places) where place == .cpu || isAlone {
             if let weight = operation.weight { used.insert(weight) }
         }
-        return used.reduce(0) { $0 + weights.matrices[$1].tensor.byteCount }
+        return used.reduce(0) { $0 + weights.matrices[$1].bytes.count }
     }
 
     let kernels: cpu_kernels
@@ -89,6 +89,8 @@ package final class Executor {
     private let activations: UnsafeMutablePointer<Float>
     /// Room for a batch of quantised activations of the widest product.
     let quantized: UnsafeMutableRawPointer
+    /// What a DSP sent in place of the last step's logits.
+    var candidates: [Candidate]?
     /// The tensor whose rows `quantized` holds, until one is overwritten.
     var quantizedTensor: Int?
 
@@ -149,6 +151,48 @@ package final class Executor {
     package func evaluate(
         _ tokens: some RandomAccessCollection<Int32>, outputs: Outputs, _ phase: Phase = .prompt
     ) throws -> UnsafeBufferPointer<Float> {
+        try check(tokens)
+        guard outputs != .all || tokens.count <= options.outputRows else {
+            throw RuntimeError("logits of \(tokens.count) tokens at once; \(options.outputRows) are possible")
+        }
+        let step = try advance(Array(tokens), outputs, phase, wantsCandidates: false)
+        return UnsafeBufferPointer(
+            start: pointer(graph.logits), count: step.outputRows * graph.shape.vocabulary)
+    }
+
+    /// Computes the next tokens, of which the most likely ``Candidate/count`` are enough: a DSP that has computed all
+    /// logits sends no others.
+    package func evaluateCandidates(
+        _ tokens: some RandomAccessCollection<Int32>, _ phase: Phase = .prompt
+    ) throws -> NextToken {
+        try check(tokens)
+        _ = try advance(Array(tokens), .last, phase, wantsCandidates: true)
+        if let candidates { return .candidates(candidates) }
+        return .logits(UnsafeBufferPointer(start: pointer(graph.logits), count: graph.shape.vocabulary))
+    }
+
+    /// Computes tokens on the side of their phase, again where a device failed at them.
+    private func advance(
+        _ tokens: [Int32], _ outputs: Outputs, _ phase: Phase, wantsCandidates: Bool
+    ) throws -> Step {
+        while true {
+            let onDevices = usesDevices(in: phase, tokens: tokens.count)
+            do {
+                try restoreCache()
+                let step = try compute(
+                    tokens, at: position, outputs: outputs, onDevices: onDevices,
+                    wantsCandidates: wantsCandidates)
+                if let delay = options.delay { usleep(UInt32(delay(onDevices, tokens.count).seconds * 1e6)) }
+                failuresInSequence = 0
+                cached += tokens.map { CachedToken(id: $0, isOnDevices: onDevices) }
+                return step
+            } catch let failure as DeviceFailure {
+                recover(from: failure)
+            }
+        }
+    }
+
+    private func check(_ tokens: some RandomAccessCollection<Int32>) throws {
         guard (1...options.batch).contains(tokens.count) else {
             throw RuntimeError("\(tokens.count) tokens at once; the batch holds \(options.batch)")
         }
@@ -157,24 +201,6 @@ package final class Executor {
         }
         guard tokens.allSatisfy({ 0 <= $0 && $0 < graph.shape.vocabulary }) else {
             throw RuntimeError("a token id is outside the vocabulary of \(graph.shape.vocabulary)")
-        }
-        guard outputs != .all || tokens.count <= options.outputRows else {
-            throw RuntimeError("logits of \(tokens.count) tokens at once; \(options.outputRows) are possible")
-        }
-        let tokens = Array(tokens)
-        while true {
-            let onDevices = usesDevices(in: phase, tokens: tokens.count)
-            do {
-                try restoreCache()
-                let step = try compute(tokens, at: position, outputs: outputs, onDevices: onDevices)
-                if let delay = options.delay { usleep(UInt32(delay(onDevices, tokens.count).seconds * 1e6)) }
-                failuresInSequence = 0
-                cached += tokens.map { CachedToken(id: $0, isOnDevices: onDevices) }
-                return UnsafeBufferPointer(
-                    start: pointer(graph.logits), count: step.outputRows * graph.shape.vocabulary)
-            } catch let failure as DeviceFailure {
-                recover(from: failure)
-            }
         }
     }
 
@@ -192,7 +218,7 @@ package final class Executor {
     /// Computes tokens at a position; their keys and values go into the cache.
     @discardableResult
     func compute(
-        _ tokens: [Int32], at position: Int, outputs: Outputs, onDevices: Bool
+        _ tokens: [Int32], at position: Int, outputs: Outputs, onDevices: Bool, wantsCandidates: Bool = false
     ) throws -> Step {
         let firstOutput =
             switch outputs {
@@ -201,9 +227,13 @@ package final class Executor {
             case .all: 0
             }
         let step = Step(
-            tokens: tokens, position: position, firstOutput: firstOutput,
-            rotations: RotationTable(graph.shape.rotation, positions: position..<position + tokens.count))
+            tokens: tokens, position: position, firstOutput: firstOutput, wantsCandidates: wantsCandidates,
+            rotations: graph.shape.rotations.map {
+                RotationTable(
+                    $0, positions: position..<position + tokens.count, contextLength: options.contextLength)
+            })
         quantizedTensor = nil
+        candidates = nil
         guard onDevices else {
             try withCaches(of: deviceGraphs[...]) {
                 for operation in graph.operations { runOnCPU(operation, step) }
@@ -253,6 +283,9 @@ struct Step {
     var position: Int
     /// First row whose logits are wanted.
     var firstOutput: Int
-    var rotations: RotationTable
+    /// The most likely tokens are enough.
+    var wantsCandidates: Bool
+    /// In the order of the shape's rotations.
+    var rotations: [RotationTable]
     var outputRows: Int { tokens.count - firstOutput }
 }

@@ -71,7 +71,7 @@ package final class Planner {
             if let vector = weights.vectors[weight] {
                 parts[part].otherBytes += vector.count * MemoryLayout<Float>.size + TileKind.vectorBytes
             } else {
-                parts[part].modelBytes += try weights.repackable(weight).tiledByteCount
+                parts[part].modelBytes += try weights.repackable(weight).reduce(0) { $0 + $1.tiledByteCount }
             }
         }
         return parts
