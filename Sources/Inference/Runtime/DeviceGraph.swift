@@ -56,32 +56,14 @@ package final class DeviceGraph {
         (self.device, self.graph, rowCapacity) = (device, graph, options.batch)
         let own = plan.segments.indices.filter { plan.segments[$0].place == .htp(index) }
         let operations = own.flatMap { Array(plan.segments[$0].operations) }
-        memory = ActivationMemory(
-            graph, rows: options.batch, outputRows: options.outputRows, of: Set(operations),
-            fused: Self.fused(graph))
-
-        // Activations, angles, chosen rows, vectors of weights.
-        var end = 0
-        func reserve(_ bytes: Int) -> Int {
-            defer { end += (bytes + TileKind.vectorBytes - 1) / TileKind.vectorBytes * TileKind.vectorBytes }
-            return end
-        }
-        let float = MemoryLayout<Float>.size
-        _ = reserve(memory.count * float)
-        let angleStride = 2 * float * graph.shape.rotation.frequencies.count
-        let anglesAt = reserve(options.batch * angleStride)
-        let selectionAt = reserve(options.outputRows * MemoryLayout<Int32>.size)
-        var places: [Int: Int] = [:]
-        for weight in operations.compactMap({ graph.operations[$0].weight }) {
-            if let vector = weights.vectors[weight], places[weight] == nil {
-                places[weight] = reserve(vector.count * float)
-            }
-        }
-        activations = try device.makeBuffer(byteCount: end)
-        angles = DeviceTensor(activations, offset: anglesAt, stride: angleStride, isShared: true)
+        let layout = DeviceLayout(graph, operations: operations, vectors: weights.vectors, options)
+        memory = layout.activations
+        activations = try device.makeBuffer(byteCount: layout.byteCount)
+        angles = DeviceTensor(
+            activations, offset: layout.anglesOffset, stride: layout.angleStride, isShared: true)
         selection = DeviceTensor(
-            activations, offset: selectionAt, stride: MemoryLayout<Int32>.size, isShared: true)
-        for (weight, offset) in places {
+            activations, offset: layout.selectionOffset, stride: MemoryLayout<Int32>.size, isShared: true)
+        for (weight, offset) in layout.vectorOffsets {
             guard weights.vectors[weight]?.allSatisfy(\.isFinite) ?? true else {
                 // The program's quantised activations can be nothing but numbers: it would compute on with nonsense.
                 throw RuntimeError(
@@ -91,7 +73,7 @@ package final class DeviceGraph {
             vectors[weight] = DeviceTensor(activations, offset: offset, stride: 0)
         }
         try activations.withBytes(.write) { bytes in
-            for (weight, offset) in places {
+            for (weight, offset) in layout.vectorOffsets {
                 weights.vectors[weight]?.withUnsafeBytes {
                     UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<offset + $0.count])
                         .copyMemory(from: $0)
@@ -177,17 +159,6 @@ package final class DeviceGraph {
     }
 
     // MARK: Operations
-
-    /// Sums that a norm follows: one operation computes both.
-    private static func fused(_ graph: Graph) -> Set<Int> {
-        Set(
-            graph.operations.indices.dropLast().filter { index in
-                guard case .add(_, _, let sum) = graph.operations[index].kind,
-                    case .rmsNorm(sum, _, _, _) = graph.operations[index + 1].kind
-                else { return false }
-                return true
-            })
-    }
 
     private func prepare(_ segment: Plan.Segment, changesSides: Bool) throws -> Segment {
         var lowering = Lowering(self, segment)

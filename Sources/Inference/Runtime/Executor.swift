@@ -1,5 +1,6 @@
 import CPUKernels
 import GGUF
+import Glibc
 import HTPDevice
 import Models
 
@@ -31,6 +32,8 @@ package final class Executor {
         package var placement = Placement.all
         /// Gets what the user should know, a line each: a DSP that failed.
         package var onNotice: (@Sendable (String) -> Void)?
+        /// What a batch takes longer on a side than it would: devices of every speed for tests.
+        package var delay: (@Sendable (_ onDevices: Bool, _ tokens: Int) -> Duration)?
         /// Tokens of a batch whose logits may be wanted; a vocabulary's logits are large.
         package var outputRows: Int { min(batch, 32) }
 
@@ -43,6 +46,7 @@ package final class Executor {
 
     package let graph: Graph
     package let plan: Plan
+    package let memoryPlan: MemoryPlan
     package let devices: [HTPDevice]
     package let options: Options
     /// Tokens in the cache.
@@ -88,27 +92,29 @@ package final class Executor {
     /// The tensor whose rows `quantized` holds, until one is overwritten.
     var quantizedTensor: Int?
 
+    /// Places a model, see ``init(_:devices:)``.
+    package convenience init(_ graph: Graph, file: GGUFFile, devices: [HTPDevice], options: Options) throws {
+        try self.init(Planner(graph, file: file, options: options), devices: devices)
+    }
+
     /// Places a model: loads the weights of offloaded products into the DSPs' memory and reserves the cache.
-    package init(_ graph: Graph, file: GGUFFile, devices: [HTPDevice], options: Options) throws {
-        guard let kernels = cpu_kernels_get(cpu_kernels_best())?.pointee else {
-            throw RuntimeError("this processor has no kernels")
-        }
-        self.graph = graph
-        self.devices = devices
-        self.options = options
+    package init(_ planner: Planner, devices: [HTPDevice]) throws {
+        let (graph, options, kernels, weights) = (
+            planner.graph, planner.options, planner.kernels, planner.weights
+        )
+        (self.graph, self.devices, self.options) = (graph, devices, options)
+        (self.kernels, self.weights) = (kernels, weights)
         sides = Sides(
             promptOnDevices: options.placement != .none,
             generationOnDevices: options.placement == .all || options.placement == .auto)
-        self.kernels = kernels
         pool = ThreadPool(threads: options.threads)
-        let plan = try Plan(
-            graph, file: file, deviceCount: options.placement == .none ? 0 : devices.count)
-        let weights = try CPUWeights(graph, file: file, kernels: kernels)
-        (self.plan, self.weights) = (plan, weights)
+        let plan: Plan
+        (plan, memoryPlan) = planner.plan(for: options.placement == .none ? [] : devices.map(\.memory))
+        self.plan = plan
         memory = ActivationMemory(graph, rows: options.batch, outputRows: options.outputRows)
         guard PhysicalMemory.bytes(MemoryLayout<Float>.size, memory.count) != nil else {
             throw RuntimeError(
-                "\(file.path): the activations of \(options.batch) tokens do not fit into memory; "
+                "\(weights.path): the activations of \(options.batch) tokens do not fit into memory; "
                     + "choose a smaller batch (-b)")
         }
         deviceGraphs = try devices.enumerated().map { [pool] index, device in
@@ -157,10 +163,11 @@ package final class Executor {
         }
         let tokens = Array(tokens)
         while true {
-            let onDevices = usesDevices(in: phase)
+            let onDevices = usesDevices(in: phase, tokens: tokens.count)
             do {
                 try restoreCache()
                 let step = try compute(tokens, at: position, outputs: outputs, onDevices: onDevices)
+                if let delay = options.delay { usleep(UInt32(delay(onDevices, tokens.count).seconds * 1e6)) }
                 failuresInSequence = 0
                 cached += tokens.map { CachedToken(id: $0, isOnDevices: onDevices) }
                 return UnsafeBufferPointer(
@@ -172,14 +179,14 @@ package final class Executor {
     }
 
     /// Calls `body` while the CPU may use what of the cache is in the memory of devices.
-    private func withCaches(of devices: ArraySlice<DeviceGraph>, _ body: () -> Void) throws {
+    func withCaches(of devices: ArraySlice<DeviceGraph>, _ body: () -> Void) throws {
         guard let first = devices.first else { return body() }
         try first.withCache { try withCaches(of: devices.dropFirst(), body) }
     }
 
-    private func usesDevices(in phase: Phase) -> Bool {
+    private func usesDevices(in phase: Phase, tokens: Int) -> Bool {
         guard !devices.isEmpty, !hasLostDevices else { return false }
-        return sides[phase]
+        return sides.usesDevices(in: phase, tokens: tokens)
     }
 
     /// Computes tokens at a position; their keys and values go into the cache.
