@@ -31,6 +31,9 @@ public final class LanguageModel {
         /// Which phases run on the devices; nil for both on simulated ones, whose speed says nothing, and for the faster
         /// side on hardware.
         public var placement: Placement?
+        /// A folder in which the devices' repacked weights are kept from one run to the next, nil for none. A file there
+        /// is about as large as the model's; whatever is wrong with it is a notice, and the weights are repacked.
+        public var repackCache: String?
         /// Gets what the user should know while the model is at work, a line each: a DSP that failed.
         public var onNotice: (@Sendable (String) -> Void)?
 
@@ -90,6 +93,7 @@ public final class LanguageModel {
             threads: threads, contextLength: contextLength,
             batch: max(1, min(options.batch, contextLength, 4096)))
         executorOptions.placement = placement
+        executorOptions.repackCache = options.repackCache
         executorOptions.onNotice = options.onNotice
         executor = try Executor(graph, file: file, devices: devices, options: executorOptions)
         if placement == .auto { try executor.chooseSides() }

@@ -48,7 +48,7 @@ final class CPUWeights {
     let matrices: [Matrix]
     /// Vectors as floats, by weight; `nil` for matrices.
     let vectors: [[Float]?]
-    private let file: GGUFFile
+    let file: GGUFFile
 
     /// The file that they are in.
     var path: String { file.path }
@@ -96,6 +96,11 @@ final class CPUWeights {
         return try WeightMatrix(
             name: name, format: format, rows: tensor.rowCount, columns: tensor.rowLength,
             bytes: matrices[weight].bytes)
+    }
+
+    /// Lets the memory of matrices go that the CPU is done with; should it read them again, they come from the file.
+    func release(_ weights: [Int]) {
+        for weight in weights { file.advise(.doneWith, matrices[weight].tensor) }
     }
 
     private static func product(_ type: TensorType, _ kernels: cpu_kernels) -> Product {

@@ -29,6 +29,8 @@ package final class Executor {
         package var batch: Int
         /// Which phases run on the devices.
         package var placement = Placement.all
+        /// A folder in which repacked weights are kept from one run to the next.
+        package var repackCache: String?
         /// Gets what the user should know, a line each: a DSP that failed.
         package var onNotice: (@Sendable (String) -> Void)?
         /// Tokens of a batch whose logits may be wanted; a vocabulary's logits are large.
