@@ -169,7 +169,7 @@ let package = Package(
         .executableTarget(
             name: "bench-repack",
             dependencies: [
-                "HTPDevice", "Runtime", "GGUF",
+                "HTPDevice", "Runtime", "GGUF", "SharedMemory",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/Benchmark"),

@@ -12,9 +12,13 @@
 
 enum { ROWS = 64, VECTOR = 128 };
 
+typedef uint8_t u8x4 __attribute__((vector_size(4), may_alias));
 typedef uint8_t u8x8 __attribute__((vector_size(8), may_alias));
+typedef uint8_t u8x16 __attribute__((vector_size(16), may_alias));
+typedef uint8_t u8x32 __attribute__((vector_size(32), may_alias));
 typedef int8_t s8x8 __attribute__((vector_size(8), may_alias));
 typedef uint16_t u16x8 __attribute__((vector_size(16), may_alias));
+typedef int16_t s16x8 __attribute__((vector_size(16), may_alias));
 typedef uint16_t u16x16 __attribute__((vector_size(32), may_alias));
 typedef int16_t s16x16 __attribute__((vector_size(32), may_alias));
 typedef uint32_t u32x8 __attribute__((vector_size(32), may_alias));

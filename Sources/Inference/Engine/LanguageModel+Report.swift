@@ -60,6 +60,9 @@ extension LanguageModel {
             refusals: executor.plan.refusedProducts(executor.graph))
     }
 
+    /// Devices whose weights came from a file of repacked ones.
+    package var devicesFromCache: Int { executor.deviceGraphs.count(where: \.isFromCache) }
+
     /// The devices and what they hold.
     public var devices: [DeviceReport] {
         let page = sysconf(CInt(_SC_PAGESIZE))

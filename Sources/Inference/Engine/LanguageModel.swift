@@ -37,6 +37,9 @@ public final class LanguageModel {
         public var placementFolder: String?
         /// Does not trust what is remembered.
         public var measuresAgain = false
+        /// A folder in which the devices' repacked weights are kept from one run to the next, nil for none. A file there
+        /// is about as large as the model's; whatever is wrong with it is a notice, and the weights are repacked.
+        public var repackCache: String?
         /// Gets what the user should know while the model is at work, a line each: a DSP that failed.
         public var onNotice: (@Sendable (String) -> Void)?
         /// Gets the plan, in lines, before any weights are loaded: what will run where, and what memory that takes.
@@ -81,6 +84,7 @@ public final class LanguageModel {
             threads: threads, contextLength: contextLength,
             batch: max(1, min(options.batch, contextLength, 4096)))
         executorOptions.placement = placement
+        executorOptions.repackCache = options.repackCache
         executorOptions.onNotice = options.onNotice
         let planner = try Planner(graph, file: file, options: executorOptions)
         let devices = try Self.open(options, planner)

@@ -38,6 +38,9 @@ public final class GGUFFile: Sendable {
     /// The size of the file in bytes.
     public var byteCount: Int { file.bytes.count }
 
+    /// When the file was last changed before it was opened, in nanoseconds since 1970.
+    package var modificationTime: Int { file.modificationTime }
+
     /// The tensor of that name, or nil.
     public func tensor(named name: String) -> TensorInfo? {
         tensorIndices[name].map { tensors[$0] }

@@ -12,6 +12,8 @@ package final class MappedFile: @unchecked Sendable {
     package let path: String
     /// The file's contents.
     package let bytes: UnsafeRawBufferPointer
+    /// When it was last changed before it was opened, in nanoseconds since 1970.
+    package let modificationTime: Int
 
     package init(path: String) throws(GGUFError) {
         func fail(_ what: String) -> GGUFError {
@@ -32,6 +34,7 @@ package final class MappedFile: @unchecked Sendable {
         default: throw GGUFError(.unreadable, path: path, "is not a regular file")
         }
         self.path = path
+        modificationTime = status.st_mtim.tv_sec &* 1_000_000_000 &+ status.st_mtim.tv_nsec
         let size = Int(status.st_size)
         guard size > 0 else {
             throw GGUFError(.truncated, path: path, at: 0, "the file is empty")

@@ -54,7 +54,7 @@ final class CPUWeights {
     /// Vectors as floats, row by row where there are several, by weight; `nil` for matrices.
     let vectors: [[Float]?]
     private let graph: Graph
-    private let file: GGUFFile
+    let file: GGUFFile
 
     /// The file that they are in.
     var path: String { file.path }
@@ -122,6 +122,11 @@ final class CPUWeights {
                 bytes: UnsafeRawBufferPointer(
                     rebasing: matrix.bytes[(expert * shape.rows * matrix.rowByteCount)...]))
         }
+    }
+
+    /// Lets the memory of matrices go that the CPU is done with; should it read them again, they come from the file.
+    func release(_ weights: [Int]) {
+        for weight in weights { file.advise(.doneWith, matrices[weight].tensor) }
     }
 
     private static func product(_ type: TensorType, _ kernels: cpu_kernels) -> Product {

@@ -32,6 +32,8 @@ package final class DeviceGraph {
     package let device: HTPDevice
     /// By number of the plan's segment.
     private(set) var segments: [Int: Segment] = [:]
+    /// Whether the tiles of its matrices came from a file of repacked ones.
+    package private(set) var isFromCache = false
     /// Bytes of the cache of its layers with a full context.
     package private(set) var cacheBytes = 0
 
@@ -96,7 +98,7 @@ package final class DeviceGraph {
             }
         }
 
-        try loadMatrices(operations, weights, pool)
+        try loadMatrices(operations, weights, pool, options)
         try reserveCaches(operations, capacity: options.contextLength)
         for number in own {
             segments[number] = try prepare(plan.segments[number], changesSides: changesSides)
@@ -126,14 +128,23 @@ package final class DeviceGraph {
 
     // MARK: Memory
 
-    private func loadMatrices(_ operations: [Int], _ weights: CPUWeights, _ pool: ThreadPool) throws {
+    private func loadMatrices(
+        _ operations: [Int], _ weights: CPUWeights, _ pool: ThreadPool, _ options: Executor.Options
+    ) throws {
         var needed: [Int] = []
         for operation in operations.map({ graph.operations[$0] }) where operation.isProduct {
             if let weight = operation.weight, !needed.contains(weight) { needed.append(weight) }
         }
-        let loaded = try device.load(stacks: try needed.map(weights.repackable), kernels: .best) {
+        let stacks = try needed.map(weights.repackable)
+        let cache = try options.repackCache.flatMap { folder in
+            try RepackCache(
+                folder: folder, model: weights.file, matrices: stacks.flatMap { $0 }, onNotice: options.onNotice)
+        }
+        let loaded = try device.load(stacks: stacks, kernels: .best, store: cache) {
             pool.run(chunks: $0, $1)
         }
+        isFromCache = cache?.wasRead ?? false
+        if options.placement == .all { weights.release(needed) }
         for (weight, number) in zip(needed, loaded) { matrices[weight] = device.matrix(number) }
     }
 

@@ -30,6 +30,8 @@ package final class Executor {
         package var batch: Int
         /// Which phases run on the devices.
         package var placement = Placement.all
+        /// A folder in which repacked weights are kept from one run to the next.
+        package var repackCache: String?
         /// Gets what the user should know, a line each: a DSP that failed.
         package var onNotice: (@Sendable (String) -> Void)?
         /// What a batch takes longer on a side than it would: devices of every speed for tests.

@@ -51,6 +51,10 @@ struct Generate: ParsableCommand {
             auto on hardware and all elsewhere.
             """)
     var place: Placement?
+    @Option(
+        help: ArgumentHelp(
+            "Keep the DSPs' repacked weights in this folder, and load them from there.", valueName: "folder"))
+    var repackCache: String?
     @Flag(help: "Print what runs where, and why, before the text.")
     var explainPlan = false
     @Flag(name: .customLong("no-display-prompt"), help: "Do not print the prompt before the text.")
@@ -79,6 +83,7 @@ struct Generate: ParsableCommand {
             var options = LanguageModel.Options()
             (options.threads, options.contextLength, options.batch) = (threads, context, batch)
             options.placement = place
+            options.repackCache = repackCache
             options.onNotice = { printError("engine: \($0)") }
             if explainPlan { options.onPlan = { printError($0) } }
             // Read before loading: a missing prompt should not cost the time.
