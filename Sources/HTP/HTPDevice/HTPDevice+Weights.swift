@@ -54,6 +54,7 @@ extension HTPDevice {
         try buffer.memory.withCPUAccess(.write) { bytes in
             guard let base = bytes.baseAddress else { return }
             parallel(pieces.count) { index in
+                guard isInterrupted?() != true else { return }
                 let piece = pieces[index]
                 do throws(HTPError) {
                     try matrices[piece.matrix].writeRowTiles(
@@ -64,5 +65,6 @@ extension HTPDevice {
             }
         }
         if let error = firstError.withLock({ $0 }) { throw error }
+        if isInterrupted?() == true { throw Interruption() }
     }
 }

@@ -8,6 +8,8 @@ public struct EngineError: Error, Hashable, Sendable, CustomStringConvertible {
         case deviceUnavailable
         /// Something failed on the way.
         case failed
+        /// Nobody wants the result any more: ``LanguageModel/Options/isInterrupted`` said so.
+        case interrupted
     }
 
     /// What kind of failure it is.

@@ -1,3 +1,4 @@
+import HTPDevice
 import Models
 import Runtime
 import Tokenization
@@ -57,7 +58,12 @@ extension LanguageModel {
                 result.end = .contextFull
                 break
             }
-            logits = try executor.evaluate(CollectionOfOne(token), outputs: .last, .generation)
+            do {
+                logits = try executor.evaluate(CollectionOfOne(token), outputs: .last, .generation)
+            } catch is Interruption {
+                result.end = .interrupted
+                break
+            }
         }
         emit(detokenizer.finish())
         result.generateSeconds = clock.lap()
@@ -97,7 +103,11 @@ extension LanguageModel {
             let end = min(first + batch, prompt.count)
             let outputs: Executor.Outputs =
                 parameters.keepsPromptLogits ? .all : end == prompt.count ? .last : .none
-            logits = try executor.evaluate(prompt[first..<end], outputs: outputs)
+            do {
+                logits = try executor.evaluate(prompt[first..<end], outputs: outputs)
+            } catch is Interruption {
+                return nil
+            }
             if parameters.keepsPromptLogits { result.promptLogits += logits }
         }
         return UnsafeBufferPointer(rebasing: logits.suffix(vocabulary))

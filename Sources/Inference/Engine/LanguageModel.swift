@@ -34,6 +34,10 @@ public final class LanguageModel {
         /// Gets what the user should know while the model is at work, a line each: a DSP that failed.
         public var onNotice: (@Sendable (String) -> Void)?
 
+        /// Is asked now and then, from any thread, whether nobody wants the model or the text any more. Loading then
+        /// throws an error of the kind ``EngineError/Kind/interrupted``, and a generation ends.
+        public var isInterrupted: (@Sendable () -> Bool)?
+
         /// The CPU, all its cores, and the model's context.
         public init() {}
     }
@@ -71,7 +75,8 @@ public final class LanguageModel {
             do {
                 let opened = try HTPDevice(
                     name: device.name, kind: device.kind, transport: device.transport,
-                    configuration: device.configuration, power: device.power)
+                    configuration: device.configuration, power: device.power, timeout: device.callTimeout,
+                    isInterrupted: options.isInterrupted, onRecovery: options.onNotice)
                 if device.arithmetic != .plain,
                     let operation = try opened.setFloatArithmetic(device.arithmetic)
                 {
@@ -80,6 +85,8 @@ public final class LanguageModel {
                             + "\(operation) of a self-check; plain ones are used")
                 }
                 return opened
+            } catch is Interruption {
+                throw EngineError.interrupted
             } catch {
                 throw EngineError(.deviceUnavailable, "device \(device.name): \(error)")
             }
@@ -91,8 +98,8 @@ public final class LanguageModel {
             batch: max(1, min(options.batch, contextLength, 4096)))
         executorOptions.placement = placement
         executorOptions.onNotice = options.onNotice
-        executor = try Executor(graph, file: file, devices: devices, options: executorOptions)
-        if placement == .auto { try executor.chooseSides() }
+        executorOptions.isInterrupted = options.isInterrupted
+        executor = try Self.place(graph, file, on: devices, executorOptions)
         loadSeconds = (ContinuousClock.now - start).seconds
     }
 

@@ -13,6 +13,8 @@ extension Executor {
         do {
             guard let done = try deviceGraphs[index].run(segment, step, host: pointer) else { return }
             report = done
+        } catch let interruption as Interruption {
+            throw interruption
         } catch {
             throw DeviceFailure(device: index, error: error)
         }

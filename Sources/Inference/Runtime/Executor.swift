@@ -31,6 +31,8 @@ package final class Executor {
         package var placement = Placement.all
         /// Gets what the user should know, a line each: a DSP that failed.
         package var onNotice: (@Sendable (String) -> Void)?
+        /// Is asked now and then whether nobody wants the result any more; what runs then throws ``Interruption``.
+        package var isInterrupted: (@Sendable () -> Bool)?
         /// Tokens of a batch whose logits may be wanted; a vocabulary's logits are large.
         package var outputRows: Int { min(batch, 32) }
 
@@ -69,6 +71,8 @@ package final class Executor {
     let pool: ThreadPool
     let weights: CPUWeights
     let cache: KeyValueCache
+    /// Where the devices' part of the cache lies: a number for each.
+    var memoryGenerations: [Int]
     /// What each device computes.
     package let deviceGraphs: [DeviceGraph]
     /// On which side the phases run.
@@ -112,10 +116,15 @@ package final class Executor {
                     + "choose a smaller batch (-b)")
         }
         deviceGraphs = try devices.enumerated().map { [pool] index, device in
-            try DeviceGraph(
-                device, index: index, graph, plan, weights, pool, options,
-                changesSides: options.placement.changesSides)
+            do {
+                return try DeviceGraph(
+                    device, index: index, graph, plan, weights, pool, options,
+                    changesSides: options.placement.changesSides)
+            } catch where HTPDevice.isAboutTheDevice(error) {
+                throw DeviceFailure(device: index, error: error)
+            }
         }
+        memoryGenerations = devices.map(\.memoryGeneration)
         cache = try KeyValueCache(
             graph.shape, capacity: options.contextLength,
             shared: try deviceGraphs.reduce(into: [:]) { layers, device in
@@ -166,14 +175,14 @@ package final class Executor {
                 return UnsafeBufferPointer(
                     start: pointer(graph.logits), count: step.outputRows * graph.shape.vocabulary)
             } catch let failure as DeviceFailure {
-                recover(from: failure)
+                try recover(from: failure)
             }
         }
     }
 
     /// Calls `body` while the CPU may use what of the cache is in the memory of devices.
-    private func withCaches(of devices: ArraySlice<DeviceGraph>, _ body: () -> Void) throws {
-        guard let first = devices.first else { return body() }
+    private func withCaches(of devices: ArraySlice<DeviceGraph>, _ body: () throws -> Void) throws {
+        guard let first = devices.first else { return try body() }
         try first.withCache { try withCaches(of: devices.dropFirst(), body) }
     }
 
@@ -199,7 +208,10 @@ package final class Executor {
         quantizedTensor = nil
         guard onDevices else {
             try withCaches(of: deviceGraphs[...]) {
-                for operation in graph.operations { runOnCPU(operation, step) }
+                for operation in graph.operations {
+                    try checkInterruption()
+                    runOnCPU(operation, step)
+                }
             }
             return step
         }
@@ -211,6 +223,7 @@ package final class Executor {
             }
         }
         for (number, segment) in plan.segments.enumerated() {
+            try checkInterruption()
             switch segment.place {
             case .cpu:
                 for operation in segment.operations { runOnCPU(graph.operations[operation], step) }
@@ -220,6 +233,10 @@ package final class Executor {
             }
         }
         return step
+    }
+
+    private func checkInterruption() throws {
+        if options.isInterrupted?() == true { throw Interruption() }
     }
 
     /// Forgets all tokens from `position` on.

@@ -83,6 +83,7 @@ enum DeviceList {
         var device = try device(name, simulator, use.transport)
         device.power = use.power
         device.arithmetic = use.arithmetic
+        device.timeout = use.timeout
         return device
     }
 
@@ -123,6 +124,8 @@ struct DeviceUse {
     var transport = TransportChoice.automatic
     var power = PowerLevel.full
     var arithmetic = FloatArithmetic.plain
+    /// Seconds for a call; nil for the device's own.
+    var timeout: Double?
 }
 
 extension FloatArithmetic: ExpressibleByArgument {

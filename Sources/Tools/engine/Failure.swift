@@ -18,6 +18,8 @@ func reportingFailure(_ body: () throws -> Void) throws {
         throw code
     } catch let error as ValidationError {
         throw error
+    } catch let error as EngineError where error.kind == .interrupted {
+        throw Exit.interrupted
     } catch let error as EngineError {
         printError("engine: \(error)")
         throw error.kind == .deviceUnavailable ? Exit.unavailable : Exit.failed

@@ -56,6 +56,13 @@ struct Generate: ParsableCommand {
             """)
     var arithmetic = FloatArithmetic.plain
     @Option(
+        help: ArgumentHelp(
+            """
+            How long a DSP may take for a call before a new session repeats the work; 0 for ever. Without it hardware \
+            gets ten times what calls took so far, at least ten seconds.
+            """, valueName: "seconds"))
+    var dspTimeout: Double?
+    @Option(
         help: """
             Which phases run on the DSP: auto (measured when the model is loaded), all, prompt or none; without it \
             auto on hardware and all elsewhere.
@@ -81,6 +88,9 @@ struct Generate: ParsableCommand {
         guard count >= -1 else { throw ValidationError("-n is a number of tokens, or -1.") }
         guard context >= 0 else { throw ValidationError("-c is a number of tokens.") }
         guard (1...4096).contains(batch) else { throw ValidationError("-b is a number from 1 to 4096.") }
+        guard dspTimeout.map({ $0.isFinite && $0 >= 0 }) ?? true else {
+            throw ValidationError("--dsp-timeout is a number of seconds.")
+        }
         guard (0...1024).contains(threads) else { throw ValidationError("-t is a number from 0 to 1024.") }
     }
 
@@ -93,8 +103,11 @@ struct Generate: ParsableCommand {
             // Read before loading: a missing prompt should not cost the time.
             let input = try readPrompt()
             if let logits { try LanguageModel.checkLogitsPath(logits) }
+            Interrupt.catchFirst()
+            options.isInterrupted = { Interrupt.isRequested }
             let model = try device.load(
-                model, options, .init(transport: transport, power: power, arithmetic: arithmetic))
+                model, options,
+                .init(transport: transport, power: power, arithmetic: arithmetic, timeout: dspTimeout))
             if explainPlan { printError(model.planDescription) }
             let ids = try promptTokens(input, model)
             // Before any output.
@@ -104,7 +117,6 @@ struct Generate: ParsableCommand {
                 maxTokens: count < 0 ? nil : count, sampling: sampling.parameters)
             parameters.ignoresEndOfText = ignoreEos
             parameters.keepsPromptLogits = logits != nil
-            Interrupt.catchFirst()
             // Not before there is something to go with it: a model that cannot continue prints nothing.
             var prompt = json || hidesPrompt ? "" : model.tokenizer.decode(ids)
             let generation = try model.generate(

@@ -174,5 +174,8 @@ final class QemuSession: TransportSession {
         try process.unmap(descriptor)
     }
 
+    /// Ends qemu, and with it the calls under way.
+    func abandon() { process.end() }
+
     func end() { process.end() }
 }
