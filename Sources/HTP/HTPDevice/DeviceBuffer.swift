@@ -5,18 +5,22 @@ import HexagonRPC
 /// The device's owner, one thread at a time, gives it other memory; nobody else uses it meanwhile.
 package final class DeviceBuffer: @unchecked Sendable {
     private(set) var memory: SharedBuffer
+    /// What ``renew(_:)`` must keep; nil for everything.
+    package var kept: [Range<Int>]?
 
     init(_ memory: consuming SharedBuffer) {
         self.memory = memory
     }
 
-    /// Moves the contents to other memory, since a DSP may still write into this one.
+    /// Moves what is to be kept to other memory, since a DSP may still write into this one.
     func renew(_ allocator: any SharedMemoryAllocator) throws {
         let fresh = try allocator.allocate(byteCount: memory.byteCount)
         try memory.withCPUAccess(.read) { old in
             try fresh.withCPUAccess(.write) { new in
-                UnsafeMutableRawBufferPointer(rebasing: new[..<old.count])
-                    .copyMemory(from: UnsafeRawBufferPointer(old))
+                for range in kept ?? [0..<old.count] {
+                    UnsafeMutableRawBufferPointer(rebasing: new[range])
+                        .copyMemory(from: UnsafeRawBufferPointer(rebasing: old[range]))
+                }
             }
         }
         memory = fresh

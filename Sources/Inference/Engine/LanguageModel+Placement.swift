@@ -1,5 +1,6 @@
 import GGUF
 import HTPDevice
+import HexagonRPC
 import Models
 import Runtime
 
@@ -33,6 +34,13 @@ extension LanguageModel {
 
 extension EngineError {
     static let interrupted = EngineError(.interrupted, "interrupted")
+
+    /// A device cannot be used.
+    init(device: String, _ error: any Error) {
+        // AEE_EBADPERMS
+        let isForbidden = (error as? RemoteCallError)?.result.rawValue == 0x4e
+        self.init(isForbidden ? .notPermitted : .deviceUnavailable, "device \(device): \(error)")
+    }
 }
 
 extension InferenceDevice {

@@ -88,7 +88,7 @@ public final class LanguageModel {
             } catch is Interruption {
                 throw EngineError.interrupted
             } catch {
-                throw EngineError(.deviceUnavailable, "device \(device.name): \(error)")
+                throw EngineError(device: device.name, error)
             }
         }
         let isHardware = options.devices.allSatisfy { $0.kind == "hardware" }

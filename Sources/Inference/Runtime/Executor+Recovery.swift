@@ -27,6 +27,8 @@ extension Executor {
         counters.recoveries += 1
         failuresInSequence += 1
         let device = devices[failure.device]
+        // The rest is computed again.
+        deviceGraphs[failure.device].keepInCache(1 + (cached.lastIndex { !$0.isOnDevices } ?? -1))
         var reason = "\(failure.error)"
         if failuresInSequence > Self.attempts {
             reason += "; that happened \(failuresInSequence) times in a row"

@@ -68,7 +68,9 @@ enum DeviceList {
                 options.devices = [hardware]
                 do {
                     return try LanguageModel(path: path, options: options)
-                } catch let error as EngineError where error.kind == .deviceUnavailable {
+                } catch let error as EngineError
+                    where error.kind == .deviceUnavailable || error.kind == .notPermitted
+                {
                     printError("engine: \(error); running on the CPU")
                     options.devices = []
                 }

@@ -175,7 +175,7 @@ package final class Shell: Sendable {
         switch behaviour {
         case .processDeath(let last): return number < last
         case .hungCall(let hung):
-            if number == hung { state.waitForever { $0.isEnding ? true : nil } }
+            if number == hung { _ = state.waitForever { $0.isEnding ? true : nil } }
             return true
         case .slowDSP(let milliseconds):
             usleep(UInt32(milliseconds) * 1000)
