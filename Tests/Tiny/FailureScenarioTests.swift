@@ -23,7 +23,8 @@ import Testing
 
     private static func outcome(_ scenario: String) -> Outcome? {
         switch scenario {
-        case "healthy", "plain-node-only", "no-dma-heap", "old-capability-reply", "unsigned-support-reads-zero",
+        case "healthy", "plain-node-only", "no-dma-heap", "old-capability-reply",
+            "unsigned-support-reads-zero",
             "queue-hang", "slow-dsp=20", "malformed-reverse-calls":
             .works
         case "process-death=12", "process-death=20", "subsystem-restart=1", "subsystem-restart=4",
@@ -70,7 +71,8 @@ import Testing
         let outcome = try #require(Self.outcome(scenario), "the test does not know \(scenario)")
         let (result, report) = try run(
             scenario,
-            ["--device", "htp0", "--place", "all"] + (scenario.hasPrefix("hung") ? ["--dsp-timeout", "2"] : []))
+            ["--device", "htp0", "--place", "all"]
+                + (scenario.hasPrefix("hung") ? ["--dsp-timeout", "2"] : []))
         if case .fails(let code) = outcome {
             #expect(result.exitCode == code, "\(result)")
             #expect(result.output == "")

@@ -6,8 +6,10 @@ import Testing
 /// session begins anew.
 @Suite(.needsVirtualDSP, .serialized) struct InterruptionTests {
     private static let arguments = [
-        "generate", "-m", WholeLineTests.model, "-p", String(repeating: "Once upon a time ", count: 40), "-n", "-1",
-        "-c", "100000", "--ignore-eos", "--temp", "0", "--device", "htp0", "--place", "all", "--transport", "kernel",
+        "generate", "-m", WholeLineTests.model, "-p", String(repeating: "Once upon a time ", count: 40), "-n",
+        "-1",
+        "-c", "100000", "--ignore-eos", "--temp", "0", "--device", "htp0", "--place", "all", "--transport",
+        "kernel",
     ]
 
     /// Runs the tool, interrupts it, and looks for what is left.
@@ -37,13 +39,16 @@ import Testing
         for line in data.split(separator: UInt8(ascii: "\n")) {
             let object = try #require(try JSONSerialization.jsonObject(with: line) as? [String: Any])
             guard let node = object["node"] as? String else { continue }
-            if object["call"] as? String == "open", object["result"] as? String == "fd" { open[node, default: 0] += 1 }
+            if object["call"] as? String == "open", object["result"] as? String == "fd" {
+                open[node, default: 0] += 1
+            }
             if object["call"] as? String == "close" { open[node, default: 0] -= 1 }
         }
         #expect(open.values.allSatisfy { $0 <= 0 }, "\(open)")
     }
 
-    @Test(arguments: [0.02, 0.05, 0.08, 0.11, 0.14, 0.18, 0.22, 0.26, 0.3, 0.4, 0.5, 0.7, 1, 1.5]) func atAnyMoment(
+    @Test(arguments: [0.02, 0.05, 0.08, 0.11, 0.14, 0.18, 0.22, 0.26, 0.3, 0.4, 0.5, 0.7, 1, 1.5])
+    func atAnyMoment(
         seconds: Double
     ) throws {
         try interrupt("healthy", after: seconds)

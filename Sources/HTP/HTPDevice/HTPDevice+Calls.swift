@@ -5,7 +5,8 @@ import HexagonRPC
 extension HTPDevice {
     /// Calls the program.
     func withProgram<Result: Sendable>(
-        within limit: Duration? = nil, _ body: @escaping @Sendable (borrowing HTP<RemoteHandle>) throws -> Result
+        within limit: Duration? = nil,
+        _ body: @escaping @Sendable (borrowing HTP<RemoteHandle>) throws -> Result
     ) throws -> Result {
         guard let connection else { throw Self.noSession }
         return try perform(within: limit ?? timeout.forCalls) { try body(connection.program) }
@@ -31,32 +32,25 @@ extension HTPDevice {
         guard limit != nil || isInterrupted != nil else { return try body() }
         let caller = try caller ?? CallerThread("htp-calls")
         self.caller = caller
-        // It does not go on while the machine sleeps.
-        let clock = SuspendingClock()
-        let start = clock.now
-        var interruption: SuspendingClock.Instant?
-        let result = caller.run({ Swift.Result { try body() } }) {
-            let now = clock.now
-            if let limit, start.duration(to: now) > limit { return false }
-            if interruption == nil, isInterrupted?() == true { interruption = now }
-            return interruption.map { $0.duration(to: now) < Self.grace } ?? true
-        }
+        var patience = Patience(limit, isInterrupted)
+        let result = caller.run({ Swift.Result { try body() } }) { patience.remains }
         if let result { return try result.get() }
         abandon()
-        if interruption != nil { throw Interruption() }
-        throw RemoteCallError(
+        if patience.isInterrupted { throw Interruption() }
+        throw Self.noAnswer(limit)
+    }
+
+    static func noAnswer(_ limit: Duration?) -> RemoteCallError {
+        RemoteCallError(
             .expired, operation: "the DSP did not answer within \(limit ?? .zero)",
             advice: "if it was only slow, allow it more time (--dsp-timeout)")
     }
 
-    /// How long a call may go on once nobody wants its result.
-    private static let grace = Duration.milliseconds(300)
-
     /// Leaves the session in the middle of a call. What the DSP writes may be written at any later time.
-    private func abandon() {
+    func abandon() {
         session?.session.abandon()
         let caller = caller
-        (self.caller, connection, session) = (nil, nil, nil)
+        (self.caller, queue, connection, session) = (nil, nil, nil, nil)
         isMemoryDoubtful = true
         caller?.end()
         // With the call the session ends; the place may be wanted for the next one.
@@ -67,18 +61,27 @@ extension HTPDevice {
     func disconnect(unmapping buffers: [DeviceBuffer] = []) {
         guard session != nil else { return }
         // The last reference goes where the calls are made that this takes.
-        let last = Last(connection)
-        connection = nil
+        let last = Last(connection, queue)
+        (connection, queue) = (nil, nil)
         try? perform(within: timeout == .none ? nil : .seconds(5)) {
-            for buffer in buffers { last.value?.unmap(buffer) }
-            last.value = nil
+            last.close(unmapping: buffers)
         }
         session = nil
     }
 
     private final class Last: @unchecked Sendable {
-        var value: ProgramConnection?
-        init(_ value: ProgramConnection?) { self.value = value }
+        private var connection: ProgramConnection?
+        private var queue: (any MessageQueue)?
+
+        init(_ connection: ProgramConnection?, _ queue: (any MessageQueue)?) {
+            (self.connection, self.queue) = (connection, queue)
+        }
+
+        func close(unmapping buffers: [DeviceBuffer]) {
+            for buffer in buffers { connection?.unmap(buffer) }
+            if let queue { connection?.close(queue) }
+            (queue, connection) = (nil, nil)
+        }
     }
 
     // MARK: Sessions that are lost
@@ -126,7 +129,9 @@ extension HTPDevice {
                 return try begin()
             } catch let error as RemoteCallError {
                 disconnect()
-                guard [Self.noSuchDevice, Self.noFreeSession].contains(error.result), ContinuousClock.now < deadline else {
+                guard [Self.noSuchDevice, Self.noFreeSession].contains(error.result),
+                    ContinuousClock.now < deadline
+                else {
                     throw error
                 }
                 if isInterrupted?() == true { throw Interruption() }
@@ -151,6 +156,7 @@ extension HTPDevice {
         if floatArithmetic != .plain {
             _ = try withProgram { [floatArithmetic] in try $0.arithmetic(wanted: floatArithmetic.rawValue) }
         }
+        try beginQueue(connection)
         if isMemoryDoubtful { try renewMemory(session.session.allocator) }
         for buffer in weightBuffers + graphBuffers { try map(buffer) }
     }

@@ -123,9 +123,13 @@ extension HTPDevice {
         let (descriptor, byteCount) = (batch.commands.memory.descriptor, UInt64(batch.byteCount))
         let clock = SuspendingClock()
         let time = try clock.measure {
-            try withProgram(within: limit) { program in
-                _ = try program.submit(fd: descriptor, offset: 0, size: byteCount)
+            guard queue != nil else {
+                try withProgram(within: limit) { program in
+                    _ = try program.submit(fd: descriptor, offset: 0, size: byteCount)
+                }
+                return
             }
+            try sendByQueue(descriptor, byteCount, within: limit)
         }
         longestTimes[size] = max(longestTimes[size] ?? .zero, time)
     }

@@ -41,7 +41,7 @@ package final class HTPDevice {
     let timeout: CallTimeout
     /// Whether nobody wants the results of calls any more.
     let isInterrupted: (@Sendable () -> Bool)?
-    /// Is told of a session that was lost and replaced.
+    /// Is told of a session that was lost and replaced, and of queues that do not work.
     let onRecovery: (@Sendable (String) -> Void)?
     /// Sessions that were lost and replaced here: outside of submissions.
     package internal(set) var recoveries = 0
@@ -49,6 +49,11 @@ package final class HTPDevice {
     /// None while a new session begins, or after that failed.
     var session: OpenSession?
     var connection: ProgramConnection?
+    /// Whether batches go by a message queue, and where they do.
+    var usesQueue: Bool
+    var queue: (any MessageQueue)?
+    /// Of the last batch that went by queue.
+    var batchNumber: UInt32 = 0
     /// Makes the calls, where somebody may not want to wait for their end.
     var caller: CallerThread?
     /// The longest time that batches of a size took.
@@ -72,19 +77,21 @@ package final class HTPDevice {
     ///
     /// - Parameters:
     ///   - threads: worker threads on the DSP, 0 for one per vector unit.
+    ///   - messages: how batches get there.
     ///   - timeout: how long the DSP may take for a call.
     ///   - isInterrupted: is asked, while a call is under way, whether to give it up; the call then throws
     ///     ``Interruption``.
-    ///   - onRecovery: is told of a session that was lost and replaced.
+    ///   - onRecovery: is told of a session that was lost and replaced, and of queues that do not work.
     package init(
         name: String, kind: String, transport: any Transport,
         configuration: SessionConfiguration = SessionConfiguration(), threads: Int = 0,
-        power: PowerLevel = .full, timeout: CallTimeout = .none,
+        power: PowerLevel = .full, messages: BatchMessages = .call, timeout: CallTimeout = .none,
         isInterrupted: (@Sendable () -> Bool)? = nil, onRecovery: (@Sendable (String) -> Void)? = nil
     ) throws {
         (self.name, self.kind, self.threads, self.power) = (name, kind, threads, power)
         (self.transport, self.configuration) = (transport, configuration)
         (self.timeout, self.isInterrupted, self.onRecovery) = (timeout, isInterrupted, onRecovery)
+        usesQueue = messages == .queue
         try recovering {}
     }
 

@@ -35,6 +35,12 @@ final class ProgramConnection: Sendable {
         }
     }
 
+    /// Closes a queue on both sides.
+    func close(_ queue: any MessageQueue) {
+        try? program.queue(id: 0)
+        try? queue.close()
+    }
+
     /// Undoes ``map(_:)``. A DSP that no longer answers has nothing mapped, so failures are ignored.
     func unmap(_ buffer: DeviceBuffer) {
         try? program.unmap(fd: buffer.memory.descriptor)

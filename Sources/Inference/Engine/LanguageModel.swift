@@ -75,7 +75,8 @@ public final class LanguageModel {
             do {
                 let opened = try HTPDevice(
                     name: device.name, kind: device.kind, transport: device.transport,
-                    configuration: device.configuration, power: device.power, timeout: device.callTimeout,
+                    configuration: device.configuration, power: device.power,
+                    messages: device.messages, timeout: device.callTimeout,
                     isInterrupted: options.isInterrupted, onRecovery: options.onNotice)
                 if device.arithmetic != .plain,
                     let operation = try opened.setFloatArithmetic(device.arithmetic)

@@ -120,7 +120,7 @@ package final class Executor {
                 return try DeviceGraph(
                     device, index: index, graph, plan, weights, pool, options,
                     changesSides: options.placement.changesSides)
-            } catch where HTPDevice.isAboutTheDevice(error) {
+            } catch  where HTPDevice.isAboutTheDevice(error) {
                 throw DeviceFailure(device: index, error: error)
             }
         }

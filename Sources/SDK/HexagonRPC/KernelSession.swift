@@ -14,6 +14,8 @@ final class KernelSession: TransportSession {
     let node: FastRPCAllocator
     let configuration: SessionConfiguration
     let state = SessionState()
+    /// Threads that wait for the DSP.
+    let callsUnderWay = CallsUnderWay()
     /// Shared buffers that calls pass by descriptor.
     let table = BufferTable()
     /// Buffers that packets of message queues may name.
@@ -120,15 +122,17 @@ final class KernelSession: TransportSession {
             transport: transport, memory: allocator, buffers: queueBuffers, closesWithLastQueue: true)
     }
 
-    /// The node's descriptor is retired and the listener ends. As soon as the calls under way have returned nobody has
-    /// the node's file any more: then the kernel has the DSP end the process.
+    /// The node's descriptor is retired, and all threads that wait in the driver leave it. Then nobody has the node's
+    /// file any more, and the kernel has the DSP end the process.
     func abandon() {
         state.lose(
             RemoteCallError(
                 .expired, operation: "the session on \(configuration.domain) was given up",
                 advice: "the DSP did not answer; begin a new session"))
         try? SystemCalls.retire(node.device.descriptor)
-        listener.interrupt(until: .now + Self.interruptionTime)
+        let limit = ContinuousClock.now + Self.interruptionTime
+        callsUnderWay.interrupt(until: limit)
+        listener.interrupt(until: limit)
     }
 
     /// How long threads have to leave the driver, once they are told.
@@ -167,6 +171,7 @@ final class KernelSession: TransportSession {
         }
         // Threads that are still in the driver keep the file, and so the process, from its end.
         let limit = ContinuousClock.now + Self.interruptionTime
+        callsUnderWay.interrupt(until: limit)
         exit?.interrupt(until: limit)
         if !listener.join(until: .now + .milliseconds(100)) { listener.interrupt(until: limit) }
     }

@@ -90,6 +90,36 @@ final class ServiceThread: Sendable {
     }
 }
 
+/// The threads that wait in the driver for a session's calls, so that they can be told to leave.
+final class CallsUnderWay: Sendable {
+    private let threads = Mutex<[pthread_t]>([])
+
+    @inline(__always)
+    func during<Result>(_ body: () -> Result) -> Result {
+        let own = pthread_self()
+        threads.withLock { $0.append(own) }
+        defer {
+            threads.withLock { threads in
+                if let index = threads.lastIndex(of: own) { threads.remove(at: index) }
+            }
+        }
+        return body()
+    }
+
+    /// Ends the waits, now and again until there are none or the deadline passes.
+    func interrupt(until deadline: ContinuousClock.Instant) {
+        while true {
+            let isEmpty = threads.withLock { threads in
+                // A thread that is in the list cannot have ended.
+                for thread in threads { pthread_kill(thread, Signals.interruption) }
+                return threads.isEmpty
+            }
+            guard !isEmpty, ContinuousClock.now < deadline else { return }
+            usleep(5000)
+        }
+    }
+}
+
 /// The signals of the threads that call a DSP.
 ///
 /// The kernel waits for a method's end in a way that a signal ends, and then makes the request again where the
@@ -150,6 +180,16 @@ enum Signals {
         }
         return status != nil
     }()
+
+    /// Runs `body`, a call that may wait in the driver, with only the signals that end it.
+    @inline(__always)
+    static func calling<Result>(_ body: () -> Result) -> Result {
+        var (signals, before) = (foreign, sigset_t())
+        pthread_sigmask(SIG_SETMASK, &signals, &before)
+        let result = body()
+        pthread_sigmask(SIG_SETMASK, &before, nil)
+        return result
+    }
 
     /// Runs `body` with more signals blocked.
     @inline(__always)

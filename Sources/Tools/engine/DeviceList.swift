@@ -86,6 +86,7 @@ enum DeviceList {
         device.power = use.power
         device.arithmetic = use.arithmetic
         device.timeout = use.timeout
+        device.messages = use.messages
         return device
     }
 
@@ -126,6 +127,7 @@ struct DeviceUse {
     var transport = TransportChoice.automatic
     var power = PowerLevel.full
     var arithmetic = FloatArithmetic.plain
+    var messages = BatchMessages.call
     /// Seconds for a call; nil for the device's own.
     var timeout: Double?
 }
@@ -144,6 +146,8 @@ extension FloatArithmetic: ExpressibleByArgument {
 }
 
 extension TransportChoice: ExpressibleByArgument {}
+
+extension BatchMessages: ExpressibleByArgument {}
 
 extension Placement: ExpressibleByArgument {}
 

@@ -62,6 +62,8 @@ struct Generate: ParsableCommand {
             gets ten times what calls took so far, at least ten seconds.
             """, valueName: "seconds"))
     var dspTimeout: Double?
+    @Option(help: "How batches get to a DSP: call, or queue, which is a message queue in shared memory.")
+    var messages = BatchMessages.call
     @Option(
         help: """
             Which phases run on the DSP: auto (measured when the model is loaded), all, prompt or none; without it \
@@ -107,7 +109,9 @@ struct Generate: ParsableCommand {
             options.isInterrupted = { Interrupt.isRequested }
             let model = try device.load(
                 model, options,
-                .init(transport: transport, power: power, arithmetic: arithmetic, timeout: dspTimeout))
+                .init(
+                    transport: transport, power: power, arithmetic: arithmetic, messages: messages,
+                    timeout: dspTimeout))
             if explainPlan { printError(model.planDescription) }
             let ids = try promptTokens(input, model)
             // Before any output.

@@ -184,7 +184,8 @@ package final class Shell: Sendable {
         }
     }
 
-    private func die() {
+    /// Ends the process without an answer to anything.
+    func die() {
         if ownsProcess { _exit(1) }
         channel.shutDown()
     }

@@ -1,6 +1,7 @@
 import Engine
 import GGUF
 import HexagonRPC
+import Runtime
 import Synchronization
 import TestSupport
 import Testing
@@ -166,7 +167,8 @@ import VirtualDSP
         let alone = try generate(8, failure: .noMemory, after: maps, whileLoading: true)
         #expect(alone.tokens.count == 8 && alone.hasFailed)
         #expect(alone.report.offloadedProducts == 0 && alone.report.recoveries == 1)
-        #expect(alone.notices.count == 1 && alone.notices[0].hasSuffix("it runs on the CPU"), "\(alone.notices)")
+        #expect(
+            alone.notices.count == 1 && alone.notices[0].hasSuffix("it runs on the CPU"), "\(alone.notices)")
 
         let expected = try generate(8)
         let other = try generate(8, failure: .noMemory, after: maps, healthy: 1, whileLoading: true)
