@@ -47,7 +47,7 @@ struct VirtualDSPLineTests {
 
 /// Batches as packets in shared memory.
 extension VirtualDSPLineTests {
-    private static let options = [
+    private static let queueOptions = [
         "-m", WholeLineTests.model, "-p", "Once upon a time", "-n", "32", "--temp", "0", "--messages",
         "queue",
         "--place", "all", "--transport", "kernel",
@@ -58,12 +58,12 @@ extension VirtualDSPLineTests {
         let trace = folder.path("trace")
         let result = try Tool.run(
             "virtual-dsp",
-            ["run", "--trace", trace, "--", "\(Tool.folder)/engine", "generate", "--json"] + Self.options
+            ["run", "--trace", trace, "--", "\(Tool.folder)/engine", "generate", "--json"] + Self.queueOptions
                 + ["--device", "htp0"])
         #expect(result.errors == "")
         let report = try JSONDecoder().decode(GenerationReport.self, from: Data(result.output.utf8))
         let calls = try GenerationReport(
-            Self.options.dropLast(6) + ["--device", "htp0", "--place", "all"], onVirtualDSP: true)
+            Self.queueOptions.dropLast(6) + ["--device", "htp0", "--place", "all"], onVirtualDSP: true)
         #expect(report.tokens == calls.tokens && report.tokens.count == 32)
         #expect(report.offload.messages == 32 && report.offload.recoveries == 0)
         #expect(report.offload.macs_offloaded == calls.offload.macs_offloaded)
@@ -76,9 +76,9 @@ extension VirtualDSPLineTests {
     func aQueueThatDiesDoesNotChangeTheText(
         scenario: String
     ) throws {
-        let simulated = try GenerationReport(Self.options.dropLast(6) + ["--device", "sim0"])
+        let simulated = try GenerationReport(Self.queueOptions.dropLast(6) + ["--device", "sim0"])
         let report = try GenerationReport(
-            Self.options + ["--device", "htp0,htp1", "--dsp-timeout", "2"], onVirtualDSP: true,
+            Self.queueOptions + ["--device", "htp0,htp1", "--dsp-timeout", "2"], onVirtualDSP: true,
             scenario: scenario)
         #expect(report.tokens == simulated.tokens && report.offload.recoveries >= 1)
         #expect(report.offload.mul_mat_offloaded == report.offload.mul_mat_total)
@@ -86,7 +86,7 @@ extension VirtualDSPLineTests {
 
     /// Where a queue hangs, or there is none, batches go as calls, and a line says so.
     @Test func withoutAQueueThereAreCalls() throws {
-        let (device, engine) = (["--device", "htp0"], ["generate", "--json"] + Self.options)
+        let (device, engine) = (["--device", "htp0"], ["generate", "--json"] + Self.queueOptions)
         for result in [
             try Tool.run(
                 "virtual-dsp",

@@ -15,7 +15,7 @@ extension BatchLayout {
         package static let byteCount = 8
 
         /// The code in the answer to a request; nil where it is none.
-        static func status(in bytes: [UInt8], number: UInt32) -> AEEResult? {
+        package static func status(in bytes: [UInt8], number: UInt32) -> AEEResult? {
             guard bytes.count == byteCount else { return nil }
             let (found, status) = bytes.withUnsafeBytes {
                 (
