@@ -42,7 +42,7 @@ extension HTPDevice {
                 for place in places { place.initializeMemory(as: UInt8.self, repeating: 0) }
             case nil, .some(.none): break
             }
-            try Self.repack(matrices, to: places, kernels, parallel)
+            try repack(matrices, to: places, kernels, parallel)
             store?.keep(places.map { UnsafeRawBufferPointer($0) }, parallel: parallel)
         }
         return numbers
@@ -84,7 +84,7 @@ extension HTPDevice {
         try first.withBytes(access) { _ in try withAccess(access, to: buffers.dropFirst(), body) }
     }
 
-    private static func repack(
+    private func repack(
         _ matrices: [WeightMatrix], to places: [UnsafeMutableRawBufferPointer], _ kernels: RowTileKernels?,
         _ parallel: (Int, (Int) -> Void) -> Void
     ) throws {
@@ -97,6 +97,7 @@ extension HTPDevice {
         }
         let firstError = Mutex<HTPError?>(nil)
         parallel(pieces.count) { index in
+            guard isInterrupted?() != true else { return }
             let piece = pieces[index]
             do throws(HTPError) {
                 try piece.matrix.writeRowTiles(piece.rowTiles, to: piece.target, kernels: kernels)
@@ -105,5 +106,6 @@ extension HTPDevice {
             }
         }
         if let error = firstError.withLock({ $0 }) { throw error }
+        if isInterrupted?() == true { throw Interruption() }
     }
 }

@@ -151,7 +151,9 @@ final class RepackCache: TileStore {
 
     /// Removes what runs that were killed left an hour ago or earlier: nobody writes so long.
     private static func removeRemains(of path: String) {
-        guard let slash = path.lastIndex(of: "/"), let folder = opendir(String(path[..<slash])) else { return }
+        guard let slash = path.lastIndex(of: "/"), let folder = opendir(String(path[..<slash])) else {
+            return
+        }
         defer { closedir(folder) }
         let prefix = String(path[path.index(after: slash)...]) + "."
         while let entry = readdir(folder) {
@@ -161,7 +163,9 @@ final class RepackCache: TileStore {
             guard name.hasPrefix(prefix), name.hasSuffix(".part") else { continue }
             let remains = path[...slash] + name
             var status = stat()
-            guard stat(String(remains), &status) == 0, status.st_mtim.tv_sec < time(nil) - 3600 else { continue }
+            guard stat(String(remains), &status) == 0, status.st_mtim.tv_sec < time(nil) - 3600 else {
+                continue
+            }
             unlink(String(remains))
         }
     }
