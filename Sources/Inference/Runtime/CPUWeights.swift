@@ -98,9 +98,9 @@ final class CPUWeights {
             bytes: matrices[weight].bytes)
     }
 
-    /// Lets the memory of matrices go that the CPU is done with; should it read them again, they come from the file.
-    func release(_ weights: [Int]) {
-        for weight in weights { file.advise(.doneWith, matrices[weight].tensor) }
+    /// Lets memory go that the CPU is done with: bytes of a matrix. Should it read them again, they come from the file.
+    func release(_ weight: Int, _ bytes: Range<Int>) {
+        file.advise(.doneWith, matrices[weight].tensor, bytes)
     }
 
     private static func product(_ type: TensorType, _ kernels: cpu_kernels) -> Product {

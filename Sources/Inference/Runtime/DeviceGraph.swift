@@ -144,11 +144,19 @@ package final class DeviceGraph {
             try RepackCache(
                 folder: folder, model: weights.file, matrices: repackable, onNotice: options.onNotice)
         }
-        let loaded = try device.load(repackable, kernels: .best, store: cache) {
-            pool.run(chunks: $0, $1)
-        }
+        // Where the CPU computes nothing, it will not read them again.
+        let isAlone = options.placement == .all
+        let loaded = try device.load(
+            repackable, kernels: .best, store: cache,
+            repacked: { if isAlone { weights.release(needed[$0], $1) } }
+        ) { pool.run(chunks: $0, $1) }
         isFromCache = cache?.wasRead ?? false
-        if options.placement == .all { weights.release(needed) }
+        if isFromCache, isAlone {
+            // What was looked at to know the model again.
+            for (weight, matrix) in zip(needed, repackable) {
+                weights.release(weight, 0..<matrix.bytes.count)
+            }
+        }
         for (weight, number) in zip(needed, loaded) { matrices[weight] = device.matrix(number) }
     }
 

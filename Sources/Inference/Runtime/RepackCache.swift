@@ -106,6 +106,7 @@ final class RepackCache: TileStore {
             let source = file.bytes[piece.offset..<piece.offset + piece.bytes.count]
             let sum = copy(
                 target.baseAddress, UnsafeRawBufferPointer(rebasing: source).baseAddress, target.count)
+            file.advise(.doneWith, piece.offset..<piece.offset + piece.bytes.count)
             if sum != checksums[index] { isDamaged.store(true, ordering: .relaxed) }
         }
         guard !isDamaged.load(ordering: .relaxed) else {
@@ -151,7 +152,9 @@ final class RepackCache: TileStore {
 
     /// Removes what runs that were killed left an hour ago or earlier: nobody writes so long.
     private static func removeRemains(of path: String) {
-        guard let slash = path.lastIndex(of: "/"), let folder = opendir(String(path[..<slash])) else { return }
+        guard let slash = path.lastIndex(of: "/"), let folder = opendir(String(path[..<slash])) else {
+            return
+        }
         defer { closedir(folder) }
         let prefix = String(path[path.index(after: slash)...]) + "."
         while let entry = readdir(folder) {
@@ -161,7 +164,9 @@ final class RepackCache: TileStore {
             guard name.hasPrefix(prefix), name.hasSuffix(".part") else { continue }
             let remains = path[...slash] + name
             var status = stat()
-            guard stat(String(remains), &status) == 0, status.st_mtim.tv_sec < time(nil) - 3600 else { continue }
+            guard stat(String(remains), &status) == 0, status.st_mtim.tv_sec < time(nil) - 3600 else {
+                continue
+            }
             unlink(String(remains))
         }
     }

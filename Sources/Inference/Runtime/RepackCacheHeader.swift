@@ -47,7 +47,8 @@ struct RepackCacheHeader {
         fileBytes = dataOffset + tileBytes
         words = [
             Self.magic, Self.version, contents.value, UInt64(model.byteCount),
-            UInt64(bitPattern: Int64(model.modificationTime)), samples.value, UInt64(pieces), UInt64(dataOffset),
+            UInt64(bitPattern: Int64(model.modificationTime)), samples.value, UInt64(pieces),
+            UInt64(dataOffset),
             UInt64(fileBytes),
         ]
     }
