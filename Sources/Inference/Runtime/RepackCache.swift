@@ -136,7 +136,13 @@ final class RepackCache: TileStore {
             }
         }
         // One that exists is as good; what else is wrong with it shows now.
-        mkdir(folder, 0o777)
+        guard mkdir(folder, 0o777) == 0 || errno == EEXIST else {
+            let reason = String(cString: strerror(errno))
+            onNotice?(
+                "repack cache: \(folder): cannot make the folder: \(reason); the repacked weights are not kept"
+            )
+            return
+        }
         Self.removeRemains(of: path)
         do throws(GGUFError) {
             let file = try ReplacementFile(for: path)

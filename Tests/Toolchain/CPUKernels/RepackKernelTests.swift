@@ -86,8 +86,9 @@ struct RepackKernelTests {
             float *floats = (float *)target, *others = (float *)more;
 
             fresh(any), k->halves(source + 1, 170, 34, 5, table, largest), show("halves");
-            fresh(finite), k->six_bit_factors(source + 3, 144, 8, floats, others), show("six_bit_factors");
-            fresh(finite), k->eight_bit_factors(source + 1, 210, floats), show("eight_bit_factors");
+            fresh(finite), k->six_bit_factors(source + 3, 288, 144, 2, 8, floats, others);
+            show("six_bit_factors");
+            fresh(finite), k->eight_bit_factors(source + 1, 630, 210, 3, floats), show("eight_bit_factors");
             fresh(finite), k->largest((float *)source, 16, 0.125f, others), show("largest");
             for (int i = 0; i < 64; i++) factors[i] = (float)(1 << i % 14);
             fresh(finite), k->mantissas_of_halves((uint16_t *)source, factors, table);
