@@ -6,8 +6,8 @@ package struct RowTileKernels: Sendable {
     package typealias Table = UnsafeMutablePointer<UInt16>?
     package typealias Halves = @convention(c) (Pointer, Int, Int, Int, Table, Table) -> Void
     package typealias Floats = UnsafeMutablePointer<Float>?
-    package typealias SixBitFactors = @convention(c) (Pointer, Int, Float, Floats, Floats) -> Void
-    package typealias EightBitFactors = @convention(c) (Pointer, Int, Floats) -> Void
+    package typealias SixBitFactors = @convention(c) (Pointer, Int, Int, Int, Float, Floats, Floats) -> Void
+    package typealias EightBitFactors = @convention(c) (Pointer, Int, Int, Int, Floats) -> Void
     package typealias Largest = @convention(c) (UnsafePointer<Float>?, Int, Float, Floats) -> Void
     package typealias MantissasOfHalves =
         @convention(c) (UnsafePointer<UInt16>?, UnsafePointer<Float>?, UnsafeMutablePointer<UInt16>?) -> Void

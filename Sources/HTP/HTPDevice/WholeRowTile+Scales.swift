@@ -57,12 +57,8 @@ extension WholeRowTile {
         case .q5_K: gatherFactors(zero: 16)
         case .q6_K:
             if let kernels {
-                for group in 0..<columns / 256 {
-                    kernels.eightBitFactors(
-                        source + group * format.blockBytes + 192, rowBytes,
-                        scales + 16 * group * TileKind.rows)
-                }
-                return
+                return kernels.eightBitFactors(
+                    source + 192, rowBytes, format.blockBytes, columns / 256, scales)
             }
             forEachGroup { group, lane, source in
                 let scale = source.half(208)
@@ -96,12 +92,8 @@ extension WholeRowTile {
     @inline(__always)
     private borrowing func gatherFactors(zero: Float) {
         if let kernels {
-            for group in 0..<columns / 256 {
-                let first = 8 * group * TileKind.rows
-                kernels.sixBitFactors(
-                    source + group * format.blockBytes, rowBytes, zero, scales + first, minima + first)
-            }
-            return
+            return kernels.sixBitFactors(
+                source, rowBytes, format.blockBytes, columns / 256, zero, scales, minima)
         }
         forEachGroup { group, lane, source in
             let scale = source.half(0), minimum = source.half(2)

@@ -38,6 +38,16 @@ static void prefetch(const void *source, size_t size) {
     for (size_t line = 0; line < size; line += 64) __builtin_prefetch((const char *)source + line, 0, 2);
 }
 
+// The same of eight rows: four, and those 32 rows on.
+static void prefetch_rows(const uint8_t *row, size_t row_bytes, size_t size) {
+    for (size_t i = 0; i < 4; i++, row += row_bytes) {
+        for (size_t line = 0; line < size; line += 64) {
+            __builtin_prefetch(row + line, 0, 3);
+            __builtin_prefetch(row + ROWS / 2 * row_bytes + line, 0, 3);
+        }
+    }
+}
+
 #define LOCAL INLINE
 #define KERNEL static
 #define LEVEL(name) portable_##name

@@ -436,43 +436,53 @@ LOCAL void LEVEL(store_floats)(const f32x8 v[8], float *to) {
 }
 
 KERNEL void LEVEL(six_bit_factors)(
-    const void *source, size_t row_bytes, float zero, float *scales, float *minima) {
+    const void *source, size_t row_bytes, size_t block_bytes, size_t count, float zero, float *scales,
+    float *minima) {
     for (size_t lane = 0; lane < ROWS; lane += 8) {
-        f32x8 found[8], low[8];
-        for (size_t i = 0; i < 8; i++) {
-            const uint8_t *row = (const uint8_t *)source + (lane / 2 + i / 2 + i % 2 * 32) * row_bytes;
-            const float scale = float_of_f16(load_half(row)), minimum = float_of_f16(load_half(row + 2));
-            uint32_t packed[3];
-            memcpy(packed, row + 4, sizeof packed);
-            const uint32_t factors[2] = {
-                packed[0] & 0x3f3f3f3f, (packed[2] & 0x0f0f0f0f) | (packed[0] >> 2 & 0x30303030)};
-            const uint32_t minimum_factors[2] = {
-                packed[1] & 0x3f3f3f3f, (packed[2] >> 4 & 0x0f0f0f0f) | (packed[1] >> 2 & 0x30303030)};
-            u8x8 a, b;
-            memcpy(&a, factors, sizeof a);
-            memcpy(&b, minimum_factors, sizeof b);
-            found[i] = scale * __builtin_convertvector(a, f32x8);
-            low[i] = minimum * __builtin_convertvector(b, f32x8) - zero * found[i];
+        const uint8_t *block = (const uint8_t *)source + lane / 2 * row_bytes;
+        for (size_t b = 0; b < count; b++, block += block_bytes) {
+            if (lane + 8 < ROWS) prefetch_rows(block + 4 * row_bytes, row_bytes, block_bytes);
+            f32x8 found[8], low[8];
+            for (size_t i = 0; i < 8; i++) {
+                const uint8_t *row = block + (i / 2 + i % 2 * 32) * row_bytes;
+                const float scale = float_of_f16(load_half(row)), minimum = float_of_f16(load_half(row + 2));
+                uint32_t packed[3];
+                memcpy(packed, row + 4, sizeof packed);
+                const uint32_t factors[2] = {
+                    packed[0] & 0x3f3f3f3f, (packed[2] & 0x0f0f0f0f) | (packed[0] >> 2 & 0x30303030)};
+                const uint32_t minimum_factors[2] = {
+                    packed[1] & 0x3f3f3f3f, (packed[2] >> 4 & 0x0f0f0f0f) | (packed[1] >> 2 & 0x30303030)};
+                u8x8 s, m;
+                memcpy(&s, factors, sizeof s);
+                memcpy(&m, minimum_factors, sizeof m);
+                found[i] = scale * __builtin_convertvector(s, f32x8);
+                low[i] = minimum * __builtin_convertvector(m, f32x8) - zero * found[i];
+            }
+            LEVEL(store_floats)(found, scales + 8 * ROWS * b + lane);
+            LEVEL(store_floats)(low, minima + 8 * ROWS * b + lane);
         }
-        LEVEL(store_floats)(found, scales + lane);
-        LEVEL(store_floats)(low, minima + lane);
     }
 }
 
-KERNEL void LEVEL(eight_bit_factors)(const void *source, size_t row_bytes, float *scales) {
+KERNEL void LEVEL(eight_bit_factors)(
+    const void *source, size_t row_bytes, size_t block_bytes, size_t count, float *scales) {
     for (size_t lane = 0; lane < ROWS; lane += 8) {
-        f32x8 first[8], second[8];
-        for (size_t i = 0; i < 8; i++) {
-            const uint8_t *row = (const uint8_t *)source + (lane / 2 + i / 2 + i % 2 * 32) * row_bytes;
-            const float scale = float_of_f16(load_half(row + 16));
-            s8x8 a, b;
-            memcpy(&a, row, sizeof a);
-            memcpy(&b, row + 8, sizeof b);
-            first[i] = scale * __builtin_convertvector(a, f32x8);
-            second[i] = scale * __builtin_convertvector(b, f32x8);
+        const uint8_t *block = (const uint8_t *)source + lane / 2 * row_bytes;
+        for (size_t b = 0; b < count; b++, block += block_bytes) {
+            if (lane + 8 < ROWS) prefetch_rows(block + 4 * row_bytes, row_bytes, block_bytes);
+            f32x8 first[8], second[8];
+            for (size_t i = 0; i < 8; i++) {
+                const uint8_t *row = block + (i / 2 + i % 2 * 32) * row_bytes;
+                const float scale = float_of_f16(load_half(row + 16));
+                s8x8 s, t;
+                memcpy(&s, row, sizeof s);
+                memcpy(&t, row + 8, sizeof t);
+                first[i] = scale * __builtin_convertvector(s, f32x8);
+                second[i] = scale * __builtin_convertvector(t, f32x8);
+            }
+            LEVEL(store_floats)(first, scales + 16 * ROWS * b + lane);
+            LEVEL(store_floats)(second, scales + (16 * b + 8) * ROWS + lane);
         }
-        LEVEL(store_floats)(first, scales + lane);
-        LEVEL(store_floats)(second, scales + 8 * ROWS + lane);
     }
 }
 

@@ -50,7 +50,7 @@ package final class MappedFile: @unchecked Sendable {
     }
 
     /// Tells the kernel what becomes of a range of the file; a hint, so failure means nothing.
-    func advise(_ advice: GGUFFile.Advice, _ range: Range<Int>) {
+    package func advise(_ advice: GGUFFile.Advice, _ range: Range<Int>) {
         guard let start = bytes.baseAddress, !range.isEmpty else { return }
         let page = sysconf(Int32(_SC_PAGESIZE))
         var lower = range.lowerBound / page * page

@@ -154,11 +154,18 @@ package final class DeviceGraph {
                 folder: folder, model: weights.file, matrices: stacks.flatMap { $0 },
                 onNotice: options.onNotice)
         }
-        let loaded = try device.load(stacks: stacks, kernels: .best, store: cache) {
-            pool.run(chunks: $0, $1)
-        }
+        let owners = zip(needed, stacks).flatMap { weight, stack in stack.map { (weight, $0) } }
+        // Where the CPU computes nothing, it will not read them again.
+        let isAlone = options.placement == .all
+        let loaded = try device.load(
+            stacks: stacks, kernels: .best, store: cache,
+            repacked: { if isAlone { weights.release(owners[$0].0, owners[$0].1, $1) } }
+        ) { pool.run(chunks: $0, $1) }
         isFromCache = cache?.wasRead ?? false
-        if options.placement == .all { weights.release(needed) }
+        if isFromCache, isAlone {
+            // What was looked at to know the model again.
+            for (weight, matrix) in owners { weights.release(weight, matrix, 0..<matrix.bytes.count) }
+        }
         for (weight, number) in zip(needed, loaded) { matrices[weight] = device.matrix(number) }
     }
 

@@ -106,6 +106,7 @@ final class RepackCache: TileStore {
             let source = file.bytes[piece.offset..<piece.offset + piece.bytes.count]
             let sum = copy(
                 target.baseAddress, UnsafeRawBufferPointer(rebasing: source).baseAddress, target.count)
+            file.advise(.doneWith, piece.offset..<piece.offset + piece.bytes.count)
             if sum != checksums[index] { isDamaged.store(true, ordering: .relaxed) }
         }
         guard !isDamaged.load(ordering: .relaxed) else {
@@ -135,7 +136,13 @@ final class RepackCache: TileStore {
             }
         }
         // One that exists is as good; what else is wrong with it shows now.
-        mkdir(folder, 0o777)
+        guard mkdir(folder, 0o777) == 0 || errno == EEXIST else {
+            let reason = String(cString: strerror(errno))
+            onNotice?(
+                "repack cache: \(folder): cannot make the folder: \(reason); the repacked weights are not kept"
+            )
+            return
+        }
         Self.removeRemains(of: path)
         do throws(GGUFError) {
             let file = try ReplacementFile(for: path)

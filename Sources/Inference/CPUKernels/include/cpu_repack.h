@@ -14,11 +14,14 @@ typedef struct cpu_repack_kernels {
     // largest magnitude of each lane, as bits.
     void (*halves)(
         const void *source, size_t row_bytes, size_t block_bytes, size_t count, uint16_t *table, uint16_t *largest);
-    // The beginnings of 64 blocks of Q4_K or Q5_K, two half-precision numbers and twelve bytes with eight factors for
-    // each: scales[64 * i + lane] = first * factor, minima[...] = second * factor - zero * scale.
-    void (*six_bit_factors)(const void *source, size_t row_bytes, float zero, float *scales, float *minima);
-    // 16 signed bytes and the half-precision number behind them: scales[64 * i + lane] = number * factor.
-    void (*eight_bit_factors)(const void *source, size_t row_bytes, float *scales);
+    // The beginnings of `count` blocks of Q4_K or Q5_K in 64 rows, two half-precision numbers and twelve bytes with eight
+    // factors for each: scales[64 * (8 * block + i) + lane] = first * factor, minima[...] = second * factor - zero * scale.
+    void (*six_bit_factors)(
+        const void *source, size_t row_bytes, size_t block_bytes, size_t count, float zero, float *scales,
+        float *minima);
+    // 16 signed bytes and the half-precision number behind them: scales[64 * (16 * block + i) + lane] = number * factor.
+    void (*eight_bit_factors)(
+        const void *source, size_t row_bytes, size_t block_bytes, size_t count, float *scales);
     // In each lane the larger of largest and the magnitudes of a table's floats * factor; infinity and NaN are largest.
     void (*largest)(const float *table, size_t count, float factor, float *largest);
     // round(half * factor), ties to even, for 64 lanes. Results have to fit 16 bits.
