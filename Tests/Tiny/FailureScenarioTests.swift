@@ -112,4 +112,23 @@ import Testing
             #expect(result.errors.hasSuffix("running on the CPU\n") && result.errorLines.count == 1)
         }
     }
+
+    private static let library = ProcessInfo.processInfo.environment["HEXAGONRPC_QUALCOMM_FASTRPC"]
+
+    /// The same through Qualcomm's library, whose threads wait in the driver, too.
+    @Test(
+        .enabled(if: library != nil, "HEXAGONRPC_QUALCOMM_FASTRPC names no folder"),
+        arguments: ["hung-call=4", "hung-call=20", "process-death=20", "queue-hang"], ["call", "queue"])
+    func throughTheLibrary(scenario: String, messages: String) throws {
+        let folder = try #require(Self.library)
+        let report = try GenerationReport(
+            Array(Self.arguments.dropFirst(2).dropLast()) + [
+                "library", "--device", "htp0", "--place", "all", "--dsp-timeout", "2", "--messages", messages,
+            ], onVirtualDSP: true, scenario: scenario,
+            environment: ["HEXAGONRPC_LIBRARY": "\(folder)/libcdsprpc.so.1"])
+        #expect(WholeLineTests.reference.hasPrefix(report.text) && report.tokens.count == 16)
+        #expect((report.offload.recoveries > 0) == (scenario != "queue-hang"))
+        #expect(
+            (report.offload.mul_mat_offloaded == report.offload.mul_mat_total) == (scenario != "hung-call=4"))
+    }
 }

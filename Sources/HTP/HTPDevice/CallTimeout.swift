@@ -8,7 +8,7 @@ package enum CallTimeout: Hashable, Sendable {
     case measured
 
     /// Of all calls but batches.
-    var forCalls: Duration? {
+    package var forCalls: Duration? {
         switch self {
         case .none: nil
         case .seconds(let seconds): .seconds(seconds)
@@ -19,7 +19,7 @@ package enum CallTimeout: Hashable, Sendable {
     /// Of a batch.
     ///
     /// - Parameter longest: what batches of its size took so far, if there were any.
-    func forBatch(tokens: Int, longest: Duration?) -> Duration? {
+    package func forBatch(tokens: Int, longest: Duration?) -> Duration? {
         guard self == .measured else { return forCalls }
         // Work grows with the position, but not tenfold from one batch to the next. Of the first nothing is known: half
         // a token a second is slower than anybody would wait for.

@@ -22,7 +22,7 @@ extension HTPDevice {
     /// Makes calls to the DSP, on a thread of their own where somebody may not want to wait for their end.
     ///
     /// A call that does not return is left to itself: the session is given up, which ends the call where it is the
-    /// driver that waits (``ServiceThread/interrupt(until:)``), or under qemu. Where a call cannot be ended, as in the
+    /// driver that waits, which a signal ends, or under qemu. Where a call cannot be ended, as in the
     /// simulator, its thread sleeps with it; it holds all that the call uses.
     ///
     /// - Throws: `AEE_EEXPIRED` after `limit`, ``Interruption`` where that was wanted.
@@ -127,13 +127,11 @@ extension HTPDevice {
         while true {
             do {
                 return try begin()
-            } catch let error as RemoteCallError {
+            } catch {
                 disconnect()
-                guard [Self.noSuchDevice, Self.noFreeSession].contains(error.result),
-                    ContinuousClock.now < deadline
-                else {
-                    throw error
-                }
+                guard let result = (error as? RemoteCallError)?.result,
+                    [Self.noSuchDevice, Self.noFreeSession].contains(result), ContinuousClock.now < deadline
+                else { throw error }
                 if isInterrupted?() == true { throw Interruption() }
                 usleep(50_000)
             }

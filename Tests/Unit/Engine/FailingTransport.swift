@@ -16,8 +16,8 @@ struct FailingTransport: Transport {
         case lie
         /// Every session fails at its first batch.
         case always
-        /// The call does not return before the session is given up. Then the DSP writes nonsense over all that its
-        /// program may write to.
+        /// The call does not return before the session is given up. While the next session is used the DSP writes
+        /// nonsense over all that its program may write to.
         case hang
         /// The call never returns, and the session cannot be ended.
         case endlessHang
@@ -36,9 +36,27 @@ struct FailingTransport: Transport {
         /// Calls that are still good, once they are counted.
         private let remaining = Mutex<Int?>(nil)
         fileprivate let isOver = Mutex(false)
+        /// Own descriptors of what a session had mapped that was given up.
+        private let lost = Mutex<[(descriptor: CInt, byteCount: Int)]>([])
         let failure: Failure
 
         init(_ failure: Failure) { self.failure = failure }
+
+        deinit { for (descriptor, _) in lost.withLock({ $0 }) { Glibc.close(descriptor) } }
+
+        /// Takes over what an abandoned session had mapped.
+        fileprivate func lose(_ buffers: [(descriptor: CInt, byteCount: Int)]) {
+            lost.withLock { $0 += buffers }
+        }
+
+        /// The DSP of the abandoned session goes on writing.
+        fileprivate func scribble() {
+            lost.withLock { lost in
+                for (descriptor, byteCount) in lost {
+                    _ = pwrite(descriptor, [UInt8](repeating: 0x7f, count: byteCount), byteCount, 0)
+                }
+            }
+        }
 
         /// From now on batches are counted, and the one after `calls` fails.
         func fail(after calls: Int) { remaining.withLock { $0 = calls } }
@@ -108,7 +126,10 @@ private final class FailingSession: TransportSession {
         switch state.failure {
         case .hang:
             while !isAbandoned.withLock({ $0 }) { usleep(1000) }
-            scribble()
+            // All but the weights, which are the second buffer of a first session: programs only read them.
+            var lost = mapped.withLock { $0 }
+            if lost.count > 1 { lost.remove(at: 1) }
+            state.lose(lost.map { (dup($0.descriptor), $0.byteCount) })
         case .endlessHang: while true { pause() }
         default: break
         }
@@ -120,15 +141,7 @@ private final class FailingSession: TransportSession {
     private func check(isBatch: Bool = false) throws(RemoteCallError) {
         if isDead.withLock({ $0 }) { throw FailingTransport.dead }
         if state.failure != .noMemory, state.isDue(isBatch: isBatch) { try fail() }
-    }
-
-    /// Overwrites everything but the weights, which are the second buffer of a first session: programs only read them.
-    private func scribble() {
-        usleep(20_000)
-        for (index, (descriptor, byteCount)) in mapped.withLock({ $0 }).enumerated() where index != 1 {
-            let nonsense = [UInt8](repeating: 0x7f, count: byteCount)
-            _ = pwrite(descriptor, nonsense, byteCount, 0)
-        }
+        if state.hasFailed { state.scribble() }
     }
 
     func abandon() {
