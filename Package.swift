@@ -73,7 +73,8 @@ let package = Package(
         swiftTarget("Tokenization", floor: "Inference", ["GGUF"]),
         swiftTarget("Models", floor: "Inference", ["GGUF"]),
         swiftTarget(
-            "Runtime", floor: "Inference", ["Models", "Quantization", "CPUKernels", "HTPDevice", "GGUF"]),
+            "Runtime", floor: "Inference",
+            ["Models", "Quantization", "CPUKernels", "HTPDevice", "HexagonRPC", "GGUF"]),
         swiftTarget(
             "Engine", floor: "Inference",
             [
@@ -168,7 +169,7 @@ let package = Package(
         .executableTarget(
             name: "bench-repack",
             dependencies: [
-                "HTPDevice", "Runtime", "GGUF",
+                "HTPDevice", "Runtime", "GGUF", "SharedMemory",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/Benchmark"),

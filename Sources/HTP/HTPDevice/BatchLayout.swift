@@ -12,6 +12,8 @@ package enum BatchLayout {
     package static let positionsMax = 1 << 30
     package static let headSizeMax = 1024
     package static let headsMax = 1024
+    /// Values that ``BatchBuilder/top(_:of:width:places:values:rows:)`` finds.
+    package static let topCountMax = 256
     package static let expertsMax = 512
     package static let chosenExpertsMax = 64
 

@@ -6,6 +6,13 @@ extension WeightMatrix {
         return stride(from: 0, to: rowTileCount, by: count).map { $0..<min($0 + count, rowTileCount) }
     }
 
+    /// The bytes that row tiles are made of.
+    package func bytes(of rowTiles: Range<Int>) -> Range<Int> {
+        let rowBytes = format.rowBytes(columns: columns)
+        return rowTiles.lowerBound * TileKind.rows * rowBytes..<min(
+            rowTiles.upperBound * TileKind.rows, rows) * rowBytes
+    }
+
     /// Writes row tiles into `destination`, for each `kind.rowTileBytes(columns:)` bytes of zeros.
     ///
     /// Row tiles are independent of each other, so any number may be written at the same time.
@@ -16,7 +23,7 @@ extension WeightMatrix {
     ) throws(HTPError) {
         let tileBytes = kind.rowTileBytes(columns: columns)
         let whole = min(range.upperBound, rows / TileKind.rows)
-        if range.lowerBound < whole, WholeRowTile.supports(format) {
+        if range.lowerBound < whole, WholeRowTile.supports(format, kernels) {
             var tile = WholeRowTile(self, kernels)
             for index in range {
                 let target = destination + (index - range.lowerBound) * tileBytes

@@ -61,13 +61,18 @@ extension WholeRowTile {
             }
         case .i2_S: forEachUnit(of: 4) { source, stage in writePairs(source, descending: true, to: stage) }
         case .iq2_BN: forEachUnit(of: 2) { source, stage in writePairsOfHalves(source, to: stage) }
-        case .f32, .f16, .bf16:
-            var rows = UnsafeRawPointer(self.codes)
-            forEachUnit(of: 1) { _, stage in
-                writeCodes(rows, to: stage + codes)
-                rows += 64
+        case .tq1_0:
+            guard let kernels else { return }
+            forEachUnit(of: 8) { source, stage in
+                kernels.ternaryDigits(source, rowBytes, self.codes)
+                for half in 0..<2 {
+                    kernels.pairs(
+                        self.codes + 32 * half, 64, stage + 4 * half * kind.parts.block, kind.parts.block)
+                }
             }
-        case .tq1_0: break
+        case .f32: writeCodes(kernels?.codesOfF32)
+        case .f16: writeCodes(kernels?.codesOfF16)
+        case .bf16: writeCodes(kernels?.codesOfBF16)
         }
     }
 
@@ -76,7 +81,7 @@ extension WholeRowTile {
     private borrowing func forEachUnit(
         of unit: Int, _ body: (_ source: UnsafeRawPointer, _ stage: UnsafeMutableRawPointer) -> Void
     ) {
-        let unitBytes = unit * TileKind.columns / format.blockSize * format.blockBytes
+        let unitBytes = unit * TileKind.columns * format.blockBytes / format.blockSize
         let bytes = kind.parts.block
         let target = destination + kind.offsets(columns: columns).blocks
         for first in stride(from: 0, to: blocks, by: unit) {
@@ -253,6 +258,7 @@ extension WholeRowTile {
         _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, inOrder: Bool = true
     ) {
         let blockBytes = kind.parts.block
+        if let kernels { return kernels.bits(source, rowBytes, target, blockBytes, inOrder ? 1 : 0) }
         // Bit s of byte i becomes bit i of byte s.
         @inline(__always)
         func transposed(_ bits: SIMD2<UInt64>) -> SIMD2<UInt64> {
@@ -312,6 +318,7 @@ extension WholeRowTile {
     ) {
         let first = descending ? target + 3 * kind.parts.block : target
         let step = descending ? -kind.parts.block : kind.parts.block
+        if let kernels { return kernels.pairs(source, rowBytes, first, step) }
         // Of each word: pair q of byte f becomes pair f of byte q.
         @inline(__always)
         func transposed(_ bits: SIMD2<UInt64>) -> SIMD2<UInt64> {
@@ -407,44 +414,23 @@ extension WholeRowTile {
         }
     }
 
-    /// 32 halfwords of twelve bits: planes of the upper eight and of the lower four.
-    @inline(__always)
-    private borrowing func writeCodes(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer) {
-        typealias Words = SIMD4<UInt32>
-        // Words of two bytes of each half of the block: the first four, the others.
-        @inline(__always)
-        func words(_ source: UnsafeRawPointer, _ shift: UInt16, _ mask: UInt16) -> (Words, Words) {
-            @inline(__always)
-            func bytes(_ offset: Int) -> SIMD8<UInt16> {
-                let low = source.loadUnaligned(fromByteOffset: offset, as: SIMD8<UInt16>.self)
-                let high = source.loadUnaligned(fromByteOffset: offset + 16, as: SIMD8<UInt16>.self)
-                return unsafeBitCast(
-                    SIMD16<UInt8>(
-                        lowHalf: SIMD8<UInt8>(truncatingIfNeeded: (low &>> shift) & mask),
-                        highHalf: SIMD8<UInt8>(truncatingIfNeeded: (high &>> shift) & mask)),
-                    to: SIMD8<UInt16>.self)
-            }
-            let first = bytes(0), second = bytes(32)
-            return (
-                unsafeBitCast(SIMD8<UInt16>.interleavedLow(first, second), to: Words.self),
-                unsafeBitCast(SIMD8<UInt16>.interleavedHigh(first, second), to: Words.self)
-            )
-        }
-        let stride = 2 * columns
-        writeWords(source, rowBytes: stride, to: target, halfBytes: 1024) { words($0, 4, 255).0 }
-        writeWords(source, rowBytes: stride, to: target + 4 * TileKind.vectorBytes, halfBytes: 1024) {
-            words($0, 4, 255).1
-        }
-        writeWords(source, rowBytes: stride, to: target + 2048, halfBytes: 512) { source in
-            let (first, second) = words(source, 0, 15)
-            return Words(first[0], first[2], second[0], second[2])
-                | Words(first[1], first[3], second[1], second[3]) &<< 4
+    /// Blocks of floats: planes of the upper eight bits and of the lower four.
+    private borrowing func writeCodes(_ codesOf: RowTileKernels.Codes?) {
+        guard let kernels, let codesOf else { return }
+        let codes = kind.blockScaleVectors * TileKind.vectorBytes
+        var factors = UnsafePointer(minima)
+        forEachUnit(of: 1) { source, stage in
+            codesOf(source, rowBytes, factors, self.codes)
+            kernels.bytes(self.codes, 48, stage + codes, self.codes, 0)
+            kernels.nibbleWords(self.codes + 32, 48, stage + codes + 2048)
+            factors += TileKind.rows
         }
     }
 
     /// 16 bytes of nibbles: of each four, those of one word and of the next as low and high nibbles of one.
     @inline(__always)
     private borrowing func writeNibbleWords(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer) {
+        if let kernels { return kernels.nibbleWords(source, rowBytes, target) }
         writeWords(source, rowBytes: rowBytes, to: target, halfBytes: 512) { source in
             let words = source.loadUnaligned(as: SIMD4<UInt32>.self)
             return words & 0xf0f0_0f0f | (words &>> 12) & 0x0000_f0f0 | (words &<< 12) & 0x0f0f_0000

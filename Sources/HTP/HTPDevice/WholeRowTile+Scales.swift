@@ -6,7 +6,7 @@ extension WholeRowTile {
     private borrowing func gatherHalves(_ offset: Int, _ table: UnsafeMutablePointer<Float>) {
         let blockBytes = format.blockBytes, count = columns / format.blockSize
         if let kernels {
-            kernels.halves(source + offset, rowBytes, blockBytes, count, halves)
+            kernels.halves(source + offset, rowBytes, blockBytes, count, halves, largestHalves)
             if hasHalves { return }
         } else {
             for row in 0..<TileKind.rows {
@@ -14,6 +14,12 @@ extension WholeRowTile {
                 for block in 0..<count { lane[block * TileKind.rows] = first.bits16(block * blockBytes) }
             }
         }
+        convertHalves(count, table)
+    }
+
+    /// Turns the table of halves into one of floats.
+    @inline(__always)
+    private borrowing func convertHalves(_ count: Int, _ table: UnsafeMutablePointer<Float>) {
         for index in stride(from: 0, to: count * TileKind.rows, by: 8) {
             let found = SIMD8<Float>(
                 halves: UnsafeRawPointer(halves + index).load(as: SIMD8<UInt16>.self))
@@ -45,17 +51,14 @@ extension WholeRowTile {
             gatherHalves(80, scales)
             gatherHalves(82, minima)
         case .q3_K: gatherHalves(108, scales)
+        case .tq1_0: gatherHalves(52, scales)
         case .tq2_0: gatherHalves(64, scales)
         case .q4_K: gatherFactors(zero: 8)
         case .q5_K: gatherFactors(zero: 16)
         case .q6_K:
             if let kernels {
-                for group in 0..<columns / 256 {
-                    kernels.eightBitFactors(
-                        source + group * format.blockBytes + 192, rowBytes,
-                        scales + 16 * group * TileKind.rows)
-                }
-                return
+                return kernels.eightBitFactors(
+                    source + 192, rowBytes, format.blockBytes, columns / 256, scales)
             }
             forEachGroup { group, lane, source in
                 let scale = source.half(208)
@@ -69,7 +72,7 @@ extension WholeRowTile {
             for lane in 0..<TileKind.rows {
                 scales[lane] = (source + Self.row(lane) * rowBytes - format.rowHeaderBytes).float(0)
             }
-        case .f32, .f16, .bf16, .tq1_0, .mxfp4: break
+        case .f32, .f16, .bf16, .mxfp4: break
         }
     }
 
@@ -89,12 +92,8 @@ extension WholeRowTile {
     @inline(__always)
     private borrowing func gatherFactors(zero: Float) {
         if let kernels {
-            for group in 0..<columns / 256 {
-                let first = 8 * group * TileKind.rows
-                kernels.sixBitFactors(
-                    source + group * format.blockBytes, rowBytes, zero, scales + first, minima + first)
-            }
-            return
+            return kernels.sixBitFactors(
+                source, rowBytes, format.blockBytes, columns / 256, zero, scales, minima)
         }
         forEachGroup { group, lane, source in
             let scale = source.half(0), minimum = source.half(2)
@@ -167,17 +166,31 @@ extension WholeRowTile {
 
     // MARK: Floats
 
-    /// Turns rows of floats into codes of twelve bits and their scales.
+    /// Chooses the scales of codes of twelve bits, and in the place of minima what turns weights into codes.
     ///
     /// - Returns: whether all weights are finite.
     borrowing func gatherFloats() -> Bool {
-        let row = WeightRow(columns: columns)
-        for number in 0..<TileKind.rows {
-            guard row.decodeFloats(format, from: source + number * rowBytes) else { return false }
-            let lane = Self.lane(number)
-            for block in 0..<blocks { scales[block * TileKind.rows + lane] = row.scales[block] }
-            (codes + number * 2 * columns).copyMemory(from: row.codes, byteCount: 2 * columns)
+        guard let kernels else { return false }
+        switch format {
+        case .f32: kernels.largestOfFloats(source, rowBytes, blocks, scales)
+        case .f16:
+            kernels.largestOfHalves(source, rowBytes, blocks, halves, largestHalves)
+            convertHalves(blocks, scales)
+        default:
+            kernels.largestOfHalves(source, rowBytes, blocks, halves, largestHalves)
+            for index in 0..<blocks * TileKind.rows {
+                scales[index] = Float(bitPattern: UInt32(halves[index]) << 16)
+            }
         }
+        // Each lane's largest, and then the unit of its scales, as `WeightRow` has them.
+        inverses.update(repeating: 0, count: TileKind.rows)
+        kernels.largest(scales, blocks, 1, inverses)
+        for lane in 0..<TileKind.rows {
+            guard inverses[lane].isFinite else { return false }
+            let largest = inverses[lane] / 2047
+            inverses[lane] = largest >= .leastNormalMagnitude ? RowTile.unit(of: largest * 1.001) : 0
+        }
+        kernels.codeScales(scales, inverses, blocks, minima)
         return true
     }
 

@@ -34,14 +34,14 @@ struct WholeRowTile: ~Copyable {
     /// For each lane.
     let largestHalves: UnsafeMutablePointer<UInt16>
 
-    /// Rows of codes, of weights that were floats.
+    /// Codes of a block of weights that were floats, or of a group that was digits; of the rows.
     let codes: UnsafeMutableRawPointer
 
     private let memory: UnsafeMutableRawPointer
 
-    static func supports(_ format: WeightMatrix.Format) -> Bool {
+    static func supports(_ format: WeightMatrix.Format, _ kernels: RowTileKernels?) -> Bool {
         switch format {
-        case .tq1_0: false
+        case .tq1_0, .f32, .f16, .bf16: kernels != nil
         default: true
         }
     }
@@ -54,7 +54,7 @@ struct WholeRowTile: ~Copyable {
         self.kernels = kernels
         let table = WeightRow.scaleCount(kind, columns: columns) * TileKind.rows * 4
         let stageBytes = 8 * kind.parts.block
-        let codeBytes = kind == .twelveBit ? TileKind.rows * 2 * columns : 0
+        let codeBytes = TileKind.rows * 64
         memory = .allocate(
             byteCount: stageBytes + 2 * table + 640 + table / 2 + codeBytes, alignment: TileKind.vectorBytes)
         source = UnsafeRawPointer(memory)
@@ -123,8 +123,7 @@ extension WholeRowTile {
     ///
     /// - Returns: whether all are finite.
     private borrowing func chooseUnits() -> Bool {
-        if hasHalves, let kernels {
-            kernels.largestHalf(halves, scaleCount, largestHalves)
+        if hasHalves, kernels != nil {
             for lane in 0..<TileKind.rows {
                 guard choose(UnsafeRawPointer(largestHalves + lane).half(0), lane) else { return false }
             }

@@ -12,9 +12,13 @@
 
 enum { ROWS = 64, VECTOR = 128 };
 
+typedef uint8_t u8x4 __attribute__((vector_size(4), may_alias));
 typedef uint8_t u8x8 __attribute__((vector_size(8), may_alias));
+typedef uint8_t u8x16 __attribute__((vector_size(16), may_alias));
+typedef uint8_t u8x32 __attribute__((vector_size(32), may_alias));
 typedef int8_t s8x8 __attribute__((vector_size(8), may_alias));
 typedef uint16_t u16x8 __attribute__((vector_size(16), may_alias));
+typedef int16_t s16x8 __attribute__((vector_size(16), may_alias));
 typedef uint16_t u16x16 __attribute__((vector_size(32), may_alias));
 typedef int16_t s16x16 __attribute__((vector_size(32), may_alias));
 typedef uint32_t u32x8 __attribute__((vector_size(32), may_alias));
@@ -32,6 +36,16 @@ static void streamed(void) {
 
 static void prefetch(const void *source, size_t size) {
     for (size_t line = 0; line < size; line += 64) __builtin_prefetch((const char *)source + line, 0, 2);
+}
+
+// The same of eight rows: four, and those 32 rows on.
+static void prefetch_rows(const uint8_t *row, size_t row_bytes, size_t size) {
+    for (size_t i = 0; i < 4; i++, row += row_bytes) {
+        for (size_t line = 0; line < size; line += 64) {
+            __builtin_prefetch(row + line, 0, 3);
+            __builtin_prefetch(row + ROWS / 2 * row_bytes + line, 0, 3);
+        }
+    }
 }
 
 #define LOCAL INLINE

@@ -56,9 +56,13 @@ extension LanguageModel {
             products: counters.products, offloadedProducts: counters.offloadedProducts,
             multiplyAdds: counters.multiplyAdds, offloadedMultiplyAdds: counters.offloadedMultiplyAdds,
             messages: counters.messages, bytesToDSP: counters.bytesToDSP, bytesFromDSP: counters.bytesFromDSP,
-            recoveries: counters.recoveries, dspSeconds: Double(counters.dspMicroseconds) * 1e-6,
+            recoveries: executor.devices.reduce(counters.recoveries) { $0 + $1.recoveries },
+            dspSeconds: Double(counters.dspMicroseconds) * 1e-6,
             refusals: executor.plan.refusedProducts(executor.graph))
     }
+
+    /// Devices whose weights came from a file of repacked ones.
+    package var devicesFromCache: Int { executor.deviceGraphs.count(where: \.isFromCache) }
 
     /// The devices and what they hold.
     public var devices: [DeviceReport] {
@@ -75,8 +79,9 @@ extension LanguageModel {
                 let device = graph.device
                 return DeviceReport(
                     name: device.name, kind: device.kind,
-                    arch: "v" + String(device.hardware.architecture, radix: 16), sessions: 1, totalBytes: nil,
-                    freeBytes: nil, modelBytes: device.modelBytes, contextBytes: graph.cacheBytes,
+                    arch: "v" + String(device.hardware.architecture, radix: 16), sessions: 1,
+                    totalBytes: device.memory?.totalByteCount, freeBytes: device.memory?.freeByteCount,
+                    modelBytes: device.modelBytes, contextBytes: graph.cacheBytes,
                     computeBytes: device.contextBytes - graph.cacheBytes)
             }
     }

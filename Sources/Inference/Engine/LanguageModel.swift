@@ -20,6 +20,8 @@ public final class LanguageModel {
     public struct Options: Sendable {
         /// DSPs to place it on; layers are spread over them. None: everything runs on the CPU.
         public var devices: [InferenceDevice] = []
+        /// Opens no more devices, in their order, than the model needs to find room. Otherwise all are used.
+        public var opensFewestDevices = false
         /// CPU threads; 0 for one per core.
         public var threads = 0
         /// Tokens that prompt and generation may have together, the last one not counted as nothing follows it; 0 for
@@ -31,8 +33,21 @@ public final class LanguageModel {
         /// Which phases run on the devices; nil for both on simulated ones, whose speed says nothing, and for the faster
         /// side on hardware.
         public var placement: Placement?
+        /// Where it is remembered what was measured for ``Placement/auto``; nil for nowhere.
+        public var placementFolder: String?
+        /// Does not trust what is remembered.
+        public var measuresAgain = false
+        /// A folder in which the devices' repacked weights are kept from one run to the next, nil for none. A file there
+        /// is about as large as the model's; whatever is wrong with it is a notice, and the weights are repacked.
+        public var repackCache: String?
         /// Gets what the user should know while the model is at work, a line each: a DSP that failed.
         public var onNotice: (@Sendable (String) -> Void)?
+        /// Gets the plan, in lines, before any weights are loaded: what will run where, and what memory that takes.
+        public var onPlan: (@Sendable (String) -> Void)?
+
+        /// Is asked now and then, from any thread, whether nobody wants the model or the text any more. Loading then
+        /// throws an error of the kind ``EngineError/Kind/interrupted``, and a generation ends.
+        public var isInterrupted: (@Sendable () -> Bool)?
 
         /// The CPU, all its cores, and the model's context.
         public init() {}
@@ -67,32 +82,22 @@ public final class LanguageModel {
         threads = options.threads > 0 ? options.threads : max(sysconf(CInt(_SC_NPROCESSORS_ONLN)), 1)
         contextLength =
             options.contextLength > 0 ? options.contextLength : min(graph.shape.contextLength, 4096)
-        let devices = try options.devices.map { device in
-            do {
-                let opened = try HTPDevice(
-                    name: device.name, kind: device.kind, transport: device.transport,
-                    configuration: device.configuration, power: device.power)
-                if device.arithmetic != .plain,
-                    let operation = try opened.setFloatArithmetic(device.arithmetic)
-                {
-                    options.onNotice?(
-                        "device \(device.name): \(device.arithmetic) floats disagree with plain ones in operation "
-                            + "\(operation) of a self-check; plain ones are used")
-                }
-                return opened
-            } catch {
-                throw EngineError(.deviceUnavailable, "device \(device.name): \(error)")
-            }
-        }
         let isHardware = options.devices.allSatisfy { $0.kind == "hardware" }
         placement = options.placement ?? (isHardware ? .auto : .all)
         var executorOptions = Executor.Options(
             threads: threads, contextLength: contextLength,
             batch: max(1, min(options.batch, contextLength, 4096)))
         executorOptions.placement = placement
+        executorOptions.repackCache = options.repackCache
         executorOptions.onNotice = options.onNotice
-        executor = try Executor(graph, file: file, devices: devices, options: executorOptions)
-        if placement == .auto { try executor.chooseSides() }
+        executorOptions.isInterrupted = options.isInterrupted
+        let planner = try Planner(graph, file: file, options: executorOptions)
+        let devices = try Self.open(options, planner)
+        if let onPlan = options.onPlan {
+            let (plan, memory) = planner.plan(for: placement == .none ? [] : devices.map(\.memory))
+            onPlan(Self.describe(plan, memory, graph, devices.map(\.name)))
+        }
+        executor = try Self.place(planner, file, on: devices, options)
         loadSeconds = (ContinuousClock.now - start).seconds
     }
 

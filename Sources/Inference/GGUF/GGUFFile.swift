@@ -38,6 +38,9 @@ public final class GGUFFile: Sendable {
     /// The size of the file in bytes.
     public var byteCount: Int { file.bytes.count }
 
+    /// When the file was last changed before it was opened, in nanoseconds since 1970.
+    package var modificationTime: Int { file.modificationTime }
+
     /// The tensor of that name, or nil.
     public func tensor(named name: String) -> TensorInfo? {
         tensorIndices[name].map { tensors[$0] }
@@ -67,8 +70,12 @@ public final class GGUFFile: Sendable {
         case doneWith
     }
 
-    /// Tells the kernel what becomes of a tensor's bytes. A hint: it cannot fail.
-    public func advise(_ advice: Advice, _ tensor: TensorInfo) {
-        file.advise(advice, tensor.fileOffset..<tensor.fileOffset + tensor.byteCount)
+    /// Tells the kernel what becomes of a tensor's bytes, all or some. A hint: it cannot fail.
+    ///
+    /// - Precondition: `bytes` is within the tensor.
+    public func advise(_ advice: Advice, _ tensor: TensorInfo, _ bytes: Range<Int>? = nil) {
+        let bytes = bytes ?? 0..<tensor.byteCount
+        precondition(bytes.lowerBound >= 0 && bytes.upperBound <= tensor.byteCount)
+        file.advise(advice, tensor.fileOffset + bytes.lowerBound..<tensor.fileOffset + bytes.upperBound)
     }
 }

@@ -12,6 +12,8 @@ package final class MappedFile: @unchecked Sendable {
     package let path: String
     /// The file's contents.
     package let bytes: UnsafeRawBufferPointer
+    /// When it was last changed before it was opened, in nanoseconds since 1970.
+    package let modificationTime: Int
 
     package init(path: String) throws(GGUFError) {
         func fail(_ what: String) -> GGUFError {
@@ -32,6 +34,7 @@ package final class MappedFile: @unchecked Sendable {
         default: throw GGUFError(.unreadable, path: path, "is not a regular file")
         }
         self.path = path
+        modificationTime = status.st_mtim.tv_sec &* 1_000_000_000 &+ status.st_mtim.tv_nsec
         let size = Int(status.st_size)
         guard size > 0 else {
             throw GGUFError(.truncated, path: path, at: 0, "the file is empty")
@@ -47,7 +50,7 @@ package final class MappedFile: @unchecked Sendable {
     }
 
     /// Tells the kernel what becomes of a range of the file; a hint, so failure means nothing.
-    func advise(_ advice: GGUFFile.Advice, _ range: Range<Int>) {
+    package func advise(_ advice: GGUFFile.Advice, _ range: Range<Int>) {
         guard let start = bytes.baseAddress, !range.isEmpty else { return }
         let page = sysconf(Int32(_SC_PAGESIZE))
         var lower = range.lowerBound / page * page

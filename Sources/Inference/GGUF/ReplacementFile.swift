@@ -25,12 +25,27 @@ package struct ReplacementFile: ~Copyable {
         if !isCommitted { unlink(temporaryPath) }
     }
 
+    /// Has the disk set aside room for the whole file, where the file system can, so that a full disk is noticed
+    /// before much is written.
+    package func reserve(_ byteCount: Int) throws(GGUFError) {
+        let code = posix_fallocate(descriptor, 0, byteCount)
+        guard code != ENOSPC, code != EFBIG, code != EDQUOT else {
+            errno = code
+            throw Self.failure(path, "cannot reserve \(byteCount) bytes")
+        }
+    }
+
     package func append(_ bytes: [UInt8]) throws(GGUFError) {
+        let result = bytes.withUnsafeBytes { bytes in
+            Result { () throws(GGUFError) in try append(bytes) }
+        }
+        try result.get()
+    }
+
+    package func append(_ bytes: UnsafeRawBufferPointer) throws(GGUFError) {
         var done = 0
         while done < bytes.count {
-            let count = bytes.withUnsafeBytes { buffer in
-                write(descriptor, buffer.baseAddress.map { $0 + done }, bytes.count - done)
-            }
+            let count = write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { throw Self.failure(path, "cannot write") }
             done += count
@@ -38,8 +53,12 @@ package struct ReplacementFile: ~Copyable {
     }
 
     /// Puts the file in its place.
-    package consuming func commit() throws(GGUFError) {
-        guard fsync(descriptor) == 0 else { throw Self.failure(path, "cannot flush to the disk") }
+    ///
+    /// - Parameter isFlushed: wait until it is on the disk; otherwise a crash of the system may leave a damaged file.
+    package consuming func commit(isFlushed: Bool = true) throws(GGUFError) {
+        guard !isFlushed || fsync(descriptor) == 0 else {
+            throw Self.failure(path, "cannot flush to the disk")
+        }
         guard rename(temporaryPath, path) == 0 else { throw Self.failure(path, "cannot put in place") }
         isCommitted = true
     }

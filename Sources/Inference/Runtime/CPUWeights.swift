@@ -54,7 +54,7 @@ final class CPUWeights {
     /// Vectors as floats, row by row where there are several, by weight; `nil` for matrices.
     let vectors: [[Float]?]
     private let graph: Graph
-    private let file: GGUFFile
+    let file: GGUFFile
 
     /// The file that they are in.
     var path: String { file.path }
@@ -122,6 +122,14 @@ final class CPUWeights {
                 bytes: UnsafeRawBufferPointer(
                     rebasing: matrix.bytes[(expert * shape.rows * matrix.rowByteCount)...]))
         }
+    }
+
+    /// Lets memory go that the CPU is done with: bytes of a matrix. Should it read them again, they come from the file.
+    func release(_ weight: Int, _ matrix: WeightMatrix, _ bytes: Range<Int>) {
+        let tensor = matrices[weight].tensor
+        guard let base = file.bytes(of: tensor).baseAddress, let start = matrix.bytes.baseAddress else { return }
+        let offset = start - base
+        file.advise(.doneWith, tensor, offset + bytes.lowerBound..<offset + bytes.upperBound)
     }
 
     private static func product(_ type: TensorType, _ kernels: cpu_kernels) -> Product {

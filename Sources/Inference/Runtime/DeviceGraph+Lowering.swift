@@ -45,6 +45,14 @@ extension DeviceGraph {
             tensor(index, isShared: segment.outputs.contains(index))
         }
 
+        /// Ends with the most likely tokens.
+        mutating func chooseCandidates() {
+            let candidates = owner.candidates
+            builder.top(
+                candidates.count, of: source(graph.logits), width: graph.shape.vocabulary,
+                places: candidates.places, values: candidates.values)
+        }
+
         private func rows(_ index: Int) -> BatchBuilder.Rows {
             graph.tensors[index].rows == .outputs ? .outputs : .tokens
         }

@@ -10,6 +10,8 @@ package final class DeviceGraph {
         /// Tensors that the host writes before, and reads after.
         var inputs: [Int]
         var outputs: [Int]
+        /// The same with the most likely tokens in place of the logits, where it makes these.
+        var candidates: GraphBatch?
         /// Rotations by which it turns queries or keys: their angles at the step's positions are needed.
         var rotations: Set<Int>
         /// It chooses the rows whose logits are wanted.
@@ -30,6 +32,8 @@ package final class DeviceGraph {
     package let device: HTPDevice
     /// By number of the plan's segment.
     private(set) var segments: [Int: Segment] = [:]
+    /// Whether the tiles of its matrices came from a file of repacked ones.
+    package private(set) var isFromCache = false
     /// Bytes of the cache of its layers with a full context.
     package private(set) var cacheBytes = 0
 
@@ -40,6 +44,8 @@ package final class DeviceGraph {
     let angles: [DeviceTensor]
     /// The rows of a step whose logits are wanted.
     let selection: DeviceTensor
+    /// The most likely tokens of a row, and their logits.
+    let candidates: (places: DeviceTensor, values: DeviceTensor, count: Int)
     let rowCapacity: Int
     private(set) var vectors: [Int: DeviceTensor] = [:]
     private(set) var matrices: [Int: DeviceMatrix] = [:]
@@ -56,34 +62,22 @@ package final class DeviceGraph {
         (self.device, self.graph, rowCapacity) = (device, graph, options.batch)
         let own = plan.segments.indices.filter { plan.segments[$0].place == .htp(index) }
         let operations = own.flatMap { Array(plan.segments[$0].operations) }
-        memory = ActivationMemory(
-            graph, rows: options.batch, outputRows: options.outputRows, of: Set(operations),
-            fused: Self.fused(graph))
-
-        // Activations, angles, chosen rows, vectors of weights.
-        var end = 0
-        func reserve(_ bytes: Int) -> Int {
-            defer { end += (bytes + TileKind.vectorBytes - 1) / TileKind.vectorBytes * TileKind.vectorBytes }
-            return end
-        }
-        let float = MemoryLayout<Float>.size
-        _ = reserve(memory.count * float)
-        let angleStrides = graph.shape.rotations.map { 2 * float * $0.frequencies.count }
-        let anglesAt = angleStrides.map { reserve(options.batch * $0) }
-        let selectionAt = reserve(options.outputRows * MemoryLayout<Int32>.size)
-        var places: [Int: Int] = [:]
-        for weight in operations.compactMap({ graph.operations[$0].weight }) {
-            if let vector = weights.vectors[weight], places[weight] == nil {
-                places[weight] = reserve(vector.count * float)
-            }
-        }
-        activations = try device.makeBuffer(byteCount: end)
-        angles = zip(anglesAt, angleStrides).map { [activations] offset, stride in
-            DeviceTensor(activations, offset: offset, stride: stride, isShared: true)
+        let layout = DeviceLayout(graph, operations: operations, vectors: weights.vectors, options)
+        memory = layout.activations
+        activations = try device.makeBuffer(byteCount: layout.byteCount)
+        angles = layout.angles.map { [activations] table in
+            DeviceTensor(activations, offset: table.offset, stride: table.stride, isShared: true)
         }
         selection = DeviceTensor(
-            activations, offset: selectionAt, stride: MemoryLayout<Int32>.size, isShared: true)
-        for (weight, offset) in places {
+            activations, offset: layout.selectionOffset, stride: MemoryLayout<Int32>.size, isShared: true)
+        let stride = layout.candidateCount * MemoryLayout<Float>.size
+        candidates = (
+            DeviceTensor(activations, offset: layout.candidatesOffset, stride: stride, isShared: true),
+            DeviceTensor(
+                activations, offset: layout.candidatesOffset + stride, stride: stride, isShared: true),
+            layout.candidateCount
+        )
+        for (weight, offset) in layout.vectorOffsets {
             guard weights.vectors[weight]?.allSatisfy(\.isFinite) ?? true else {
                 // The program's quantised activations can be nothing but numbers: it would compute on with nonsense.
                 throw RuntimeError(
@@ -91,11 +85,12 @@ package final class DeviceGraph {
                         + "the file is damaged or not supported")
             }
             // One for all rows, or a table with a row for each expert.
-            let stride = graph.weights[weight].rows > 1 ? graph.weights[weight].columns * float : 0
+            let stride =
+                graph.weights[weight].rows > 1 ? graph.weights[weight].columns * MemoryLayout<Float>.size : 0
             vectors[weight] = DeviceTensor(activations, offset: offset, stride: stride)
         }
         try activations.withBytes(.write) { bytes in
-            for (weight, offset) in places {
+            for (weight, offset) in layout.vectorOffsets {
                 weights.vectors[weight]?.withUnsafeBytes {
                     UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<offset + $0.count])
                         .copyMemory(from: $0)
@@ -103,7 +98,7 @@ package final class DeviceGraph {
             }
         }
 
-        try loadMatrices(operations, weights, pool)
+        try loadMatrices(operations, weights, pool, options)
         try reserveCaches(operations, capacity: options.contextLength)
         for number in own {
             segments[number] = try prepare(plan.segments[number], changesSides: changesSides)
@@ -116,6 +111,19 @@ package final class DeviceGraph {
             try cache.keys.tensor.buffer.withBytes(.write) { bytes in
                 guard let base = bytes.baseAddress else { throw RuntimeError("a cache without memory") }
                 return base + cache.keys.tensor.offset
+            }
+        }
+    }
+
+    /// Says what of the cache must be kept where its memory has to be given up: the first positions.
+    func keepInCache(_ positions: Int) {
+        for buffer in cacheBuffers { buffer.kept = [] }
+        guard positions > 0 else { return }
+        for cache in caches.values.flatMap({ [$0.keys, $0.values] }) {
+            let row = cache.element.byteCount(cache.size)
+            for head in 0..<cache.heads {
+                let start = cache.tensor.offset + head * cache.capacity * row
+                cache.tensor.buffer.kept?.append(start..<start + positions * row)
             }
         }
     }
@@ -133,13 +141,30 @@ package final class DeviceGraph {
 
     // MARK: Memory
 
-    private func loadMatrices(_ operations: [Int], _ weights: CPUWeights, _ pool: ThreadPool) throws {
+    private func loadMatrices(
+        _ operations: [Int], _ weights: CPUWeights, _ pool: ThreadPool, _ options: Executor.Options
+    ) throws {
         var needed: [Int] = []
         for operation in operations.map({ graph.operations[$0] }) where operation.isProduct {
             if let weight = operation.weight, !needed.contains(weight) { needed.append(weight) }
         }
-        let loaded = try device.load(stacks: try needed.map(weights.repackable), kernels: .best) {
-            pool.run(chunks: $0, $1)
+        let stacks = try needed.map(weights.repackable)
+        let cache = try options.repackCache.flatMap { folder in
+            try RepackCache(
+                folder: folder, model: weights.file, matrices: stacks.flatMap { $0 },
+                onNotice: options.onNotice)
+        }
+        let owners = zip(needed, stacks).flatMap { weight, stack in stack.map { (weight, $0) } }
+        // Where the CPU computes nothing, it will not read them again.
+        let isAlone = options.placement == .all
+        let loaded = try device.load(
+            stacks: stacks, kernels: .best, store: cache,
+            repacked: { if isAlone { weights.release(owners[$0].0, owners[$0].1, $1) } }
+        ) { pool.run(chunks: $0, $1) }
+        isFromCache = cache?.wasRead ?? false
+        if isFromCache, isAlone {
+            // What was looked at to know the model again.
+            for (weight, matrix) in owners { weights.release(weight, matrix, 0..<matrix.bytes.count) }
         }
         for (weight, number) in zip(needed, loaded) { matrices[weight] = device.matrix(number) }
     }
@@ -181,18 +206,8 @@ package final class DeviceGraph {
 
     // MARK: Operations
 
-    /// Sums that a norm follows: one operation computes both.
-    private static func fused(_ graph: Graph) -> Set<Int> {
-        Set(
-            graph.operations.indices.dropLast().filter { index in
-                guard case .add(_, _, let sum) = graph.operations[index].kind,
-                    case .rmsNorm(sum, _, _, _) = graph.operations[index + 1].kind
-                else { return false }
-                return true
-            })
-    }
-
-    private func prepare(_ segment: Plan.Segment, changesSides: Bool) throws -> Segment {
+    /// The operations of a segment as a batch has them.
+    private func lower(_ segment: Plan.Segment, changesSides: Bool) -> Lowering {
         var lowering = Lowering(self, segment)
         var index = segment.operations.lowerBound
         while index < segment.operations.upperBound {
@@ -201,6 +216,23 @@ package final class DeviceGraph {
         if changesSides {
             for buffer in cacheBuffers { lowering.builder.share(buffer) }
         }
+        return lowering
+    }
+
+    /// The same, and in the end a choice of tokens in place of the logits.
+    private func lowerToCandidates(_ segment: Plan.Segment, changesSides: Bool) -> Lowering {
+        var segment = segment
+        segment.outputs.removeAll { $0 == graph.logits }
+        var lowering = lower(segment, changesSides: changesSides)
+        lowering.chooseCandidates()
+        return lowering
+    }
+
+    private func prepare(_ segment: Plan.Segment, changesSides: Bool) throws -> Segment {
+        let lowering = lower(segment, changesSides: changesSides)
+        let choosing =
+            segment.outputs.contains(graph.logits)
+            ? lowerToCandidates(segment, changesSides: changesSides) : nil
         var work = (tokens: Work(), outputs: Work())
         for operation in graph.operations[segment.operations] where operation.isProduct {
             guard let weight = operation.weight, let output = operation.output else { continue }
@@ -215,6 +247,7 @@ package final class DeviceGraph {
         }
         return Segment(
             batch: try device.prepare(lowering.builder), inputs: segment.inputs, outputs: segment.outputs,
+            candidates: try choosing.map { try device.prepare($0.builder) },
             rotations: lowering.rotations, needsSelection: lowering.usesSelection,
             hasTokenRows: graph.operations[segment.operations].contains { operation in
                 operation.output.map { graph.tensors[$0].rows == .tokens } ?? true

@@ -27,27 +27,42 @@ package struct Plan: Sendable {
     /// Operations that stay on the CPU though there is a DSP, and why.
     package let refusals: [(operation: Int, reason: String)]
 
-    /// Places what a DSP session can compute on one; layers are spread over the sessions evenly and in order, and
-    /// what follows the last layer goes with it.
-    package init(_ graph: Graph, file: GGUFFile, deviceCount: Int) throws {
+    /// Places what a DSP session can compute on the one that holds its part of the model.
+    ///
+    /// - Parameters:
+    ///   - reasons: why a DSP cannot run each operation, or should not; nil where it can.
+    ///   - partOfOperation: the part that each operation belongs to.
+    init(
+        _ graph: Graph, _ reasons: [String?], _ partOfOperation: [Int], _ split: LayerSplit, sessionCount: Int
+    ) {
         var places: [Place] = []
         var refusals: [(Int, String)] = []
-        for (index, operation) in graph.operations.enumerated() {
-            guard deviceCount > 0 else {
-                places.append(.cpu)
+        for index in graph.operations.indices {
+            let session = split.sessions[partOfOperation[index]]
+            if let session, reasons[index] == nil {
+                places.append(.htp(session))
                 continue
             }
-            if let reason = try Self.refusal(operation, graph, file) {
-                refusals.append((index, reason))
-                places.append(.cpu)
-            } else {
-                let layer = operation.layer ?? graph.shape.layers - 1
-                places.append(.htp(layer * deviceCount / max(graph.shape.layers, 1)))
-            }
+            places.append(.cpu)
+            guard sessionCount > 0 else { continue }
+            refusals.append((index, reasons[index] ?? "the memory of the sessions has no room for it"))
         }
         self.places = places
         self.refusals = refusals
         segments = Self.segments(graph, places)
+    }
+
+    /// The same with neighbours that have one reason together.
+    package var refusedRanges: [(operations: Range<Int>, reason: String)] {
+        refusals.reduce(into: []) { ranges, refusal in
+            if let last = ranges.last, last.operations.upperBound == refusal.operation,
+                last.reason == refusal.reason
+            {
+                ranges[ranges.count - 1].operations = last.operations.lowerBound..<refusal.operation + 1
+            } else {
+                ranges.append((refusal.operation..<refusal.operation + 1, refusal.reason))
+            }
+        }
     }
 
     /// Products that stay on the CPU though there is a DSP.
@@ -58,8 +73,13 @@ package struct Plan: Sendable {
         }
     }
 
+    /// Indices of the operations in a place.
+    func operations(on place: Place) -> [Int] {
+        places.indices.filter { places[$0] == place }
+    }
+
     /// Why a DSP cannot run an operation, or should not.
-    private static func refusal(_ operation: Operation, _ graph: Graph, _ file: GGUFFile) throws -> String? {
+    static func refusal(_ operation: Operation, _ graph: Graph, _ file: GGUFFile) throws -> String? {
         let shape = graph.shape
         switch operation.kind {
         case .embed:

@@ -28,6 +28,10 @@ public struct Session: ~Copyable, Sendable {
         connection.end()
     }
 
+    /// Gives the session up whose DSP does not answer: later calls fail at once. Calls under way wait on, as their
+    /// threads are in the driver; a signal ends that. The DSP may still use what was shared with it.
+    package func abandon() { connection.abandon() }
+
     /// Ends the process on the DSP and with it whatever it still holds.
     public consuming func close() {}
 
@@ -59,6 +63,10 @@ public struct Session: ~Copyable, Sendable {
 
     /// Makes buffers that this session can map.
     public var allocator: any SharedMemoryAllocator { connection.allocator }
+
+    /// How much memory the process on the DSP can have mapped, and how much of that is left; nil where the transport
+    /// cannot say. What a heap really gives may be less.
+    public var memory: SessionMemory? { connection.mappableMemory }
 
     /// Maps a buffer into the DSP's address space, where code finds it by its descriptor.
     ///

@@ -63,6 +63,9 @@ public protocol TransportSession: AnyObject, Sendable {
         _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
     ) throws(RemoteCallError)
 
+    /// What the process can have mapped and what of that is left; nil where the transport cannot say.
+    var mappableMemory: SessionMemory? { get }
+
     /// What the DSP says about itself; nil where the transport or the firmware cannot say.
     func capability(_ attribute: DSPAttribute) throws(RemoteCallError) -> UInt32?
 
@@ -72,13 +75,23 @@ public protocol TransportSession: AnyObject, Sendable {
         requestByteCount: Int, responseByteCount: Int
     ) throws(DSPQueueError) -> any MessageQueue
 
+    /// Gives the session up while calls of it are under way that do not return: later calls fail at once. What is
+    /// shared with the DSP may still be in use there. Does not wait; ``end()`` comes later.
+    func abandon()
+
     /// Ends the process on the DSP. Called once.
     func end()
 }
 
 extension TransportSession {
     /// Cannot say.
+    public var mappableMemory: SessionMemory? { nil }
+
+    /// Cannot say.
     public func capability(_ attribute: DSPAttribute) throws(RemoteCallError) -> UInt32? { nil }
+
+    /// Does nothing: ``end()`` must do.
+    public func abandon() {}
 
     /// Has none.
     public func makeQueue(

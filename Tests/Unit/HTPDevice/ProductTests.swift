@@ -58,9 +58,15 @@ import VirtualDSP
         return (results, report)
     }
 
+    /// Rows, inputs, and activation rows: below, at and above what is multiplied at once, and a whole prompt's.
     @Test(
         arguments: WeightMatrix.Format.allCases,
-        [(1, 32, 1), (32, 64, 1), (33, 96, 2), (65, 256, 3), (100, 512, 4), (40, 1056, 7), (256, 2048, 5)])
+        [
+            (1, 32, 1), (32, 64, 1), (33, 96, 2), (65, 256, 3), (100, 512, 4), (40, 1056, 7), (256, 2048, 5),
+            (96, 800, 6), (31, 224, 8), (130, 256, 9), (63, 512, 31), (33, 288, 32), (64, 96, 33),
+            (70, 544, 64),
+            (97, 256, 512),
+        ])
     func productsAreCloseToDoublePrecision(
         format: WeightMatrix.Format, size: (rows: Int, columns: Int, count: Int)
     ) throws {
