@@ -43,6 +43,8 @@ package final class HTPDevice {
     package private(set) var power: PowerLevel
     /// The float arithmetic that the program uses.
     package internal(set) var floatArithmetic = FloatArithmetic.plain
+    /// How weights come near the vector units.
+    package internal(set) var nearMemory = NearMemory()
     var weights: [Weights] = []
     var weightBuffers: [DeviceBuffer] = []
     /// Buffers of graphs: their commands, activations and caches.
@@ -115,6 +117,7 @@ package final class HTPDevice {
         hardware = try fresh.start(threads, power)
         connection = consume fresh
         if floatArithmetic != .plain { try setFloatArithmetic(floatArithmetic) }
+        if nearMemory != NearMemory() { try setNearMemory(nearMemory) }
         for buffer in weightBuffers + graphBuffers { try map(buffer) }
     }
 

@@ -144,6 +144,20 @@ public struct HTP<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         let disagreement: UInt32 = try call.read()
         return (used: used, disagreement: disagreement)
     }
+
+    /// How weights come near the vector units. Their own memory, which processes share by turns, is asked for when work
+    /// begins: `most` bytes or as many as there are (the default), 0 for none. Where it is refused work goes on from the
+    /// caches. With `dma` 1 the DMA engine of v68 and later moves all weights there (0, the default: only those that are
+    /// used many times go there, moved by the processor). It is tried first; `is_dma` tells whether it works and will be
+    /// used. AEE_EUNSUPPORTED where the code has no such instructions, AEE_EBADSTATE before `start`. A processor
+    /// without them ends the process.
+    public func nearMemory(most: UInt64, dma: UInt32) throws(RemoteCallError) -> UInt32 {
+        var call = RemoteCall("htp.near_memory", method: 11, replySize: 4)
+        call.send(most)
+        call.send(dma)
+        try call.invoke(on: self.handle)
+        return try call.read()
+    }
 }
 
 /// A stub goes where its handle may go.
@@ -270,5 +284,19 @@ extension HTP where Handle: AsyncRemoteInvoker & ~Copyable {
         let used: UInt32 = try call.read()
         let disagreement: UInt32 = try call.read()
         return (used: used, disagreement: disagreement)
+    }
+
+    /// How weights come near the vector units. Their own memory, which processes share by turns, is asked for when work
+    /// begins: `most` bytes or as many as there are (the default), 0 for none. Where it is refused work goes on from the
+    /// caches. With `dma` 1 the DMA engine of v68 and later moves all weights there (0, the default: only those that are
+    /// used many times go there, moved by the processor). It is tried first; `is_dma` tells whether it works and will be
+    /// used. AEE_EUNSUPPORTED where the code has no such instructions, AEE_EBADSTATE before `start`. A processor
+    /// without them ends the process.
+    public func nearMemory(most: UInt64, dma: UInt32) async throws(RemoteCallError) -> UInt32 {
+        var call = RemoteCall("htp.near_memory", method: 11, replySize: 4)
+        call.send(most)
+        call.send(dma)
+        try await call.invoke(on: self.handle)
+        return try call.read()
     }
 }

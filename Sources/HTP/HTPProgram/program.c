@@ -79,16 +79,17 @@ int program_quantize(program *p, const uint8_t *source, uint64_t stride, uint32_
 }
 
 static void multiply_part(void *argument, uint32_t part, uint32_t parts) {
-    const matmul *m = argument;
-    const uint32_t tiles = (uint32_t)(((uint64_t)m->out + HTP_TILE_ROWS - 1) / HTP_TILE_ROWS);
+    matmul m = *(const matmul *)argument;
+    m.near = near_memory_of(m.near, part);
+    const uint32_t tiles = (uint32_t)(((uint64_t)m.out + HTP_TILE_ROWS - 1) / HTP_TILE_ROWS);
     // Every parts-th tile: equal ranges would need a division, which the processor does not have.
-    matmul_tiles_fastest(m, part, tiles, parts);
+    matmul_tiles_fastest(&m, part, tiles, parts);
 }
 
 int program_multiply(
     program *p, uint32_t kind, uint32_t out, uint32_t in, uint32_t count, const uint8_t *weights,
     uint8_t *destination, uint64_t stride) {
-    matmul m = {kind, out, in, count, weights, p->rows, destination, stride};
+    matmul m = {kind, out, in, count, weights, p->rows, destination, stride, p->near};
     workers_run(p->workers, multiply_part, &m);
     return AEE_SUCCESS;
 }
