@@ -154,6 +154,7 @@ extension HTPDevice {
         if floatArithmetic != .plain {
             _ = try withProgram { [floatArithmetic] in try $0.arithmetic(wanted: floatArithmetic.rawValue) }
         }
+        if nearMemory != NearMemory() { try setNearMemory(nearMemory) }
         try beginQueue(connection)
         if isMemoryDoubtful { try renewMemory(session.session.allocator) }
         for buffer in weightBuffers + graphBuffers { try map(buffer) }

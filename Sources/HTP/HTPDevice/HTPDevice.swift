@@ -61,6 +61,8 @@ package final class HTPDevice {
 
     /// The float arithmetic that the program uses.
     package internal(set) var floatArithmetic = FloatArithmetic.plain
+    /// How weights come near the vector units.
+    package internal(set) var nearMemory = NearMemory()
     var weights: [Weights] = []
     var weightBuffers: [DeviceBuffer] = []
     /// Buffers of graphs: their commands, activations and caches.

@@ -153,6 +153,20 @@ public struct HTP<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         call.send(id)
         try call.invoke(on: self.handle)
     }
+
+    /// How weights come near the vector units. Their own memory, which processes share by turns, is asked for when work
+    /// begins: `most` bytes or as many as there are (the default), 0 for none. Where it is refused work goes on from the
+    /// caches. With `dma` 1 the DMA engine of v68 and later moves all weights there (0, the default: only those that are
+    /// used many times go there, moved by the processor). It is tried first; `is_dma` tells whether it works and will be
+    /// used. AEE_EUNSUPPORTED where the code has no such instructions, AEE_EBADSTATE before `start`. A processor
+    /// without them ends the process.
+    public func nearMemory(most: UInt64, dma: UInt32) throws(RemoteCallError) -> UInt32 {
+        var call = RemoteCall("htp.near_memory", method: 12, replySize: 4)
+        call.send(most)
+        call.send(dma)
+        try call.invoke(on: self.handle)
+        return try call.read()
+    }
 }
 
 /// A stub goes where its handle may go.
@@ -288,5 +302,19 @@ extension HTP where Handle: AsyncRemoteInvoker & ~Copyable {
         var call = RemoteCall("htp.queue", method: 11)
         call.send(id)
         try await call.invoke(on: self.handle)
+    }
+
+    /// How weights come near the vector units. Their own memory, which processes share by turns, is asked for when work
+    /// begins: `most` bytes or as many as there are (the default), 0 for none. Where it is refused work goes on from the
+    /// caches. With `dma` 1 the DMA engine of v68 and later moves all weights there (0, the default: only those that are
+    /// used many times go there, moved by the processor). It is tried first; `is_dma` tells whether it works and will be
+    /// used. AEE_EUNSUPPORTED where the code has no such instructions, AEE_EBADSTATE before `start`. A processor
+    /// without them ends the process.
+    public func nearMemory(most: UInt64, dma: UInt32) async throws(RemoteCallError) -> UInt32 {
+        var call = RemoteCall("htp.near_memory", method: 12, replySize: 4)
+        call.send(most)
+        call.send(dma)
+        try await call.invoke(on: self.handle)
+        return try call.read()
     }
 }

@@ -162,6 +162,21 @@ static int skel_queue(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
     return htp_queue(_h, id);
 }
 
+static int skel_near_memory(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
+    if (!has_counts(_sc, 1, 1, 0, 0) || _pra[0].buf.nLen < 12 || _pra[1].buf.nLen < 4) return AEE_EBADPARM;
+    const uint8_t *_in = _pra[0].buf.pv;
+    uint8_t *_out = _pra[1].buf.pv;
+    uint64_t most;
+    __builtin_memcpy(&most, _in + 0, 8);
+    uint32_t dma;
+    __builtin_memcpy(&dma, _in + 8, 4);
+    uint32_t is_dma = 0;
+    int _result = htp_near_memory(_h, most, dma, &is_dma);
+    if (_result != AEE_SUCCESS) return _result;
+    __builtin_memcpy(_out + 0, &is_dma, 4);
+    return AEE_SUCCESS;
+}
+
 int htp_skel_handle_invoke(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
     switch (REMOTE_SCALARS_METHOD(_sc)) {
     case 0: return skel_open(_sc, _pra);
@@ -176,6 +191,7 @@ int htp_skel_handle_invoke(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
     case 9: return skel_power(_h, _sc, _pra);
     case 10: return skel_arithmetic(_h, _sc, _pra);
     case 11: return skel_queue(_h, _sc, _pra);
+    case 12: return skel_near_memory(_h, _sc, _pra);
     }
     return AEE_EUNSUPPORTED;
 }

@@ -17,7 +17,7 @@
 #include "stream.h"
 
 #define ROLLED _Pragma("GCC unroll 1")
-// The loop is software pipelined by hand: see `add_blocks`.
+// The loop is software pipelined by hand: see `add_overlapping`.
 #if defined(__hexagon__)
 #define OVERLAPPED _Pragma("clang loop pipeline(disable) unroll(disable)")
 #else
@@ -187,18 +187,21 @@ typedef struct product {
     uint64_t tile_bytes;
     row_tile_parts parts;   // of the first row tile
     uint32_t blocks;
+    uint32_t head_bytes;    // before the blocks
     uint32_t opening_bytes; // a row tile's head and first stretch, in as many bytes as one fetch may have
     int exponent;
 } product;
 
 static product product_of(const matmul *m) {
     const htp_tile_parts bytes = htp_tile_parts_of(m->kind);
+    const uint32_t head_bytes = (uint32_t)htp_row_tile_blocks_offset(m->kind, m->in);
     return (product){
         .of = m,
         .tile_bytes = htp_row_tile_bytes(m->kind, m->in),
         .parts = parts_at(bytes, m->weights, m->in),
         .blocks = m->in / HTP_TILE_COLUMNS,
-        .opening_bytes = (uint32_t)htp_row_tile_blocks_offset(m->kind, m->in) + stretch_of(m->kind) * bytes.block,
+        .head_bytes = head_bytes,
+        .opening_bytes = head_bytes + stretch_of(m->kind) * bytes.block,
         .exponent = exponent_of(m->kind),
     };
 }
@@ -275,27 +278,122 @@ static uint32_t make_passes(const product *p, const selection *selected, uint32_
     return number;
 }
 
+// Multiplies row tiles where they lie.
+static void direct_tiles(const product *p, const pass *passes, const pass *last_pass, uint32_t first, uint32_t last,
+                         uint32_t step) {
+    const uint64_t step_bytes = step * p->tile_bytes;
+    uint64_t offset = first * p->tile_bytes;
+    for (uint32_t tile = first; tile < last; tile += step, offset += step_bytes) {
+        const uint8_t *const weights = p->of->weights + offset;
+        for (const pass *each = passes; each <= last_pass; each++) {
+            HVX_Vector sums[2 * ROWS_AT_ONCE];
+            // What is to be read after this row tile.
+            if (each == last_pass && last - tile > step) stream_fetch(weights + step_bytes, p->opening_bytes);
+            each->add(&p->parts, offset, p->blocks, &each->rows, sums);
+            ROLLED for (int r = 0; r < each->rows.count; r++)
+                write_results(p, weights, tile * HTP_TILE_ROWS, each->exponents[r], sums + 2 * r,
+                              each->destinations[r]);
+        }
+    }
+}
+
+// Blocks of a row tile that are in tightly coupled memory together.
+typedef struct piece {
+    uint32_t tile, first, blocks;
+    uint64_t offset; // of the row tile
+} piece;
+
+static piece piece_at(const product *p, uint32_t tile, uint32_t first, uint32_t blocks) {
+    const uint32_t left = p->blocks - first;
+    return (piece){tile, first, left < blocks ? left : blocks, tile * p->tile_bytes};
+}
+
+static void request_piece(const product *p, stream *s, uint32_t place, const piece *of) {
+    const uint32_t bytes = htp_tile_parts_of(p->of->kind).block;
+    // What is before the blocks is read where it lies.
+    if (of->first == 0) stream_fetch(p->of->weights + of->offset, p->head_bytes);
+    stream_request(s, place, p->parts.blocks + of->offset + of->first * bytes, of->blocks * bytes);
+}
+
+// Multiplies a piece that is at `blocks`. Sums of all rows are in `sums` between the pieces of a row tile.
+static void multiply_piece(const product *p, const pass *passes, const pass *last_pass, const piece *of,
+                           const uint8_t *blocks, HVX_Vector *sums) {
+    const htp_tile_parts bytes = htp_tile_parts_of(p->of->kind);
+    row_tile_parts parts = parts_moved(&p->parts, of->offset);
+    parts.groups += of->first / 8 * bytes.group;
+    parts.chunks += of->first / 4 * bytes.chunk;
+    parts.pairs += of->first / 2 * bytes.pair;
+    parts.blocks = blocks;
+    for (const pass *each = passes; each <= last_pass; each++) {
+        rows_of_pass rows = {.count = each->rows.count};
+        ROLLED for (int r = 0; r < rows.count; r++) {
+            const row_of_pass *const row = &each->rows.row[r];
+            rows.row[r] = (row_of_pass){row->blocks + of->first, row->ternary_starts + of->first / 8,
+                                        of->first == 0 ? row->start : 0};
+        }
+        HVX_Vector found[2 * ROWS_AT_ONCE];
+        each->add(&parts, 0, of->blocks, &rows, found);
+        ROLLED for (int r = 0; r < rows.count; r++, sums += 2) {
+            if (of->first != 0) {
+                found[2 * r] = Q6_Vw_vadd_VwVw(found[2 * r], sums[0]);
+                found[2 * r + 1] = Q6_Vw_vadd_VwVw(found[2 * r + 1], sums[1]);
+            }
+            if (of->first + of->blocks == p->blocks) {
+                write_results(p, p->of->weights + of->offset, of->tile * HTP_TILE_ROWS, each->exponents[r],
+                              found + 2 * r, each->destinations[r]);
+            } else {
+                sums[0] = found[2 * r];
+                sums[1] = found[2 * r + 1];
+            }
+        }
+    }
+}
+
+// Passes from which on a copy of the weights in tightly coupled memory is worth its making by the processor.
+#define COPY_PASSES_MIN 4
+
+// Blocks of a piece, or 0 where weights are to be multiplied where they lie.
+static uint32_t piece_blocks(const product *p, uint32_t passes, uint32_t sums_bytes) {
+    const near_memory *near = &p->of->near;
+    if (near->bytes < sums_bytes || (!near->has_dma && passes < COPY_PASSES_MIN)) return 0;
+    const uint32_t place = (near->bytes - sums_bytes) / 2, block = htp_tile_parts_of(p->of->kind).block;
+    uint32_t blocks = stretch_of(p->of->kind);
+    // Whole groups, where there are groups.
+    while (blocks * block > place) blocks = blocks / 16 * 8;
+    return blocks;
+}
+
+// The same by way of tightly coupled memory: a piece comes there while the one before is multiplied by all passes.
+static void staged_tiles(const product *p, const pass *passes, const pass *last_pass, uint32_t first, uint32_t last,
+                         uint32_t step, uint32_t blocks, uint32_t sums_bytes) {
+    uint8_t *const memory = p->of->near.address;
+    stream s;
+    stream_open(&s, memory + sums_bytes, blocks * htp_tile_parts_of(p->of->kind).block, p->of->near.has_dma);
+    piece now = piece_at(p, first, 0, blocks);
+    request_piece(p, &s, 0, &now);
+    for (uint32_t place = 0; now.tile < last; place ^= 1) {
+        const uint32_t end = now.first + now.blocks;
+        const int is_over = end == p->blocks;
+        const piece next = piece_at(p, is_over ? now.tile + step : now.tile, is_over ? 0 : end, blocks);
+        if (next.tile < last) request_piece(p, &s, place ^ 1, &next);
+        multiply_piece(p, passes, last_pass, &now, stream_receive(&s, place), (HVX_Vector *)(void *)memory);
+        now = next;
+    }
+}
+
 static void selected_tiles(const matmul *m, const selection *selected, uint32_t first, uint32_t last, uint32_t step) {
     const product p = product_of(m);
     const uint32_t near = rows_near(m->in);
-    const uint64_t step_bytes = step * p.tile_bytes;
     pass passes[PASSES_MAX];
+    if (first >= last) return;
     for (uint32_t begin = 0; begin < selected->count; begin += near) {
         const uint32_t end = selected->count - begin < near ? selected->count : begin + near;
-        const pass *const last_pass = passes + make_passes(&p, selected, begin, end, passes) - 1;
-        uint64_t offset = first * p.tile_bytes;
-        for (uint32_t tile = first; tile < last; tile += step, offset += step_bytes) {
-            const uint8_t *const weights = m->weights + offset;
-            for (const pass *each = passes; each <= last_pass; each++) {
-                HVX_Vector sums[2 * ROWS_AT_ONCE];
-                // What is to be read after this row tile.
-                if (each == last_pass && last - tile > step) stream_fetch(weights + step_bytes, p.opening_bytes);
-                each->add(&p.parts, offset, p.blocks, &each->rows, sums);
-                ROLLED for (int r = 0; r < each->rows.count; r++)
-                    write_results(&p, weights, tile * HTP_TILE_ROWS, each->exponents[r], sums + 2 * r,
-                                  each->destinations[r]);
-            }
-        }
+        const uint32_t count = make_passes(&p, selected, begin, end, passes);
+        const uint32_t sums_bytes = (end - begin) * 2 * HVX_BYTES, blocks = piece_blocks(&p, count, sums_bytes);
+        if (blocks != 0)
+            staged_tiles(&p, passes, passes + count - 1, first, last, step, blocks, sums_bytes);
+        else
+            direct_tiles(&p, passes, passes + count - 1, first, last, step);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "activations.h"
+#include "stream.h"
 
 typedef struct matmul {
     uint32_t kind;           // HTP_TILES_…
@@ -13,6 +14,7 @@ typedef struct matmul {
     const activation_row *activations;
     uint8_t *destination;    // float32 [rows][out]
     uint64_t stride;         // bytes between rows of the destination
+    near_memory near;        // the worker's own
 } matmul;
 
 // Computes row tile `first` and every step-th after it, below `last`.

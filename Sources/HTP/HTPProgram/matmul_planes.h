@@ -95,44 +95,36 @@ ALWAYS int is_first(uint32_t kind, int index) {
 }
 
 // Whether a block is finished only when the next has begun (see `matmul.c`), and then how many of its words are
-// multiplied only then, which gives the next one's loads time. Found by trying: what makes the fewest packets.
-enum { NOT_OVERLAPPED = -1 };
-ALWAYS int words_left(uint32_t kind, int rows) {
+// multiplied only then, which gives the next one's loads time; and whether its scales are multiplied with the mantissas
+// before (EARLY). For 1 to 4 activation rows, found by trying: what makes the fewest packets.
+enum { ALONE = -1, EARLY = 8 };
+static const int8_t overlaps[HTP_TILES_KINDS_END][ROWS_AT_ONCE] __attribute__((unused)) = {
+    [HTP_TILES_TERNARY] = {2, ALONE, ALONE, 3},
+    [HTP_TILES_TERNARY_GROUPS] = {2, ALONE, ALONE, ALONE},
+    [HTP_TILES_2BIT_FACTORS] = {2, 1, 0, 1},
+    [HTP_TILES_4BIT] = {EARLY + 2, 0, 1, 1},
+    [HTP_TILES_4BIT_MINIMA] = {EARLY + 2, 0, EARLY + 2, EARLY + 1},
+    [HTP_TILES_5BIT] = {EARLY + 3, 3, 3, ALONE},
+    [HTP_TILES_5BIT_MINIMA] = {4, 4, EARLY + 4, 2},
+    [HTP_TILES_8BIT] = {ALONE, 0, 0, 0},
+    [HTP_TILES_6BIT_HALVES] = {EARLY + 1, EARLY + 1, 2, 3},
+    [HTP_TILES_3BIT_FACTORS] = {EARLY + 3, 4, EARLY + 3, 2},
+    [HTP_TILES_IQ4NL] = {ALONE, 0, 0, 0},
+    [HTP_TILES_12BIT] = {EARLY, ALONE, ALONE, ALONE},
+    [HTP_TILES_FP4] = {1, 1, 1, 2},
+};
+ALWAYS int overlap_of(uint32_t kind, int rows) {
 #if defined(__hexagon__)
-    if (rows != 1) return NOT_OVERLAPPED;
-    switch (kind) {
-    case HTP_TILES_12BIT: return 0;
-    case HTP_TILES_6BIT_HALVES:
-    case HTP_TILES_FP4: return 1;
-    case HTP_TILES_TERNARY:
-    case HTP_TILES_TERNARY_GROUPS:
-    case HTP_TILES_2BIT_FACTORS:
-    case HTP_TILES_4BIT:
-    case HTP_TILES_4BIT_MINIMA: return 2;
-    case HTP_TILES_3BIT_FACTORS:
-    case HTP_TILES_5BIT: return 3;
-    case HTP_TILES_5BIT_MINIMA: return 4;
-    default: return NOT_OVERLAPPED;
-    }
+    return overlaps[kind][rows - 1];
 #else
     (void)kind;
     (void)rows;
-    return NOT_OVERLAPPED;
+    return ALONE;
 #endif
 }
-ALWAYS int is_overlapped(uint32_t kind, int rows) { return words_left(kind, rows) != NOT_OVERLAPPED; }
-// Whether a block's scales are multiplied with the mantissas before it is finished.
-ALWAYS int is_scaled_early(uint32_t kind, int rows) {
-    switch (kind) {
-    case HTP_TILES_4BIT:
-    case HTP_TILES_4BIT_MINIMA:
-    case HTP_TILES_5BIT:
-    case HTP_TILES_3BIT_FACTORS:
-    case HTP_TILES_12BIT: return is_overlapped(kind, rows);
-    default: return 0;
-    }
-}
-ALWAYS int held_words(uint32_t kind, int rows) { return is_overlapped(kind, rows) ? words_left(kind, rows) : 0; }
+ALWAYS int is_overlapped(uint32_t kind, int rows) { return overlap_of(kind, rows) != ALONE; }
+ALWAYS int is_scaled_early(uint32_t kind, int rows) { return overlap_of(kind, rows) >= EARLY; }
+ALWAYS int held_words(uint32_t kind, int rows) { return is_overlapped(kind, rows) ? overlap_of(kind, rows) % EARLY : 0; }
 
 // Multiplies two vectors of codes with word `index`, or puts them by.
 ALWAYS void add_word(uint32_t kind, open_block *o, const rows_of_pass *rows, uint32_t block, int index,

@@ -14,13 +14,14 @@ int htp_open(const char *uri, remote_handle64 *handle) {
     program *p = platform_allocate(sizeof *p);
     if (!p) return AEE_ENOMEMORY;
     __builtin_memset(p, 0, sizeof *p);
+    p->wishes.near_bytes = UINT32_MAX;
     *handle = (remote_handle64)(uintptr_t)p;
     return AEE_SUCCESS;
 }
 
 static void stop(program *p) {
-    power_stop(p->power);
-    p->power = NULL;
+    resources_stop(p->resources);
+    p->resources = NULL;
     workers_stop(p->workers);
     p->workers = NULL;
 }
@@ -49,7 +50,7 @@ int htp_start(remote_handle64 handle, uint32_t threads) {
         threads = hardware.hvx_units;
     }
     p->workers = workers_start(threads);
-    if (p->workers) p->power = power_start(p->power_level);
+    if (p->workers) p->resources = resources_start(&p->wishes);
     return p->workers ? AEE_SUCCESS : AEE_ENOMEMORY;
 }
 
@@ -64,8 +65,8 @@ int htp_power(remote_handle64 handle, uint32_t level) {
     program *p = program_of(handle);
     if (!p) return AEE_EINVHANDLE;
     if (level >= PLATFORM_POWER_LEVELS) return AEE_EBADPARM;
-    p->power_level = level;
-    power_set_level(p->power, level);
+    p->wishes.power = level;
+    resources_set(p->resources, &p->wishes);
     return AEE_SUCCESS;
 }
 
@@ -81,14 +82,58 @@ int htp_arithmetic(remote_handle64 handle, uint32_t wanted, uint32_t *used, uint
     if (!p->workers) return AEE_EBADSTATE;
     const float_kernels *kernels = floats_qfloat();
     if (!kernels) return AEE_EUNSUPPORTED;
-    power_begin(p->power);
+    program_begin(p);
     const int status = float_kernels_compare(kernels, &floats_plain, disagreement);
-    power_end(p->power);
+    program_end(p);
     if (status == AEE_SUCCESS && *disagreement == 0) {
         p->floats = kernels;
         *used = 1;
     }
     return status;
+}
+
+// Moves some bytes to the memory that begins `near` and compares them.
+static bool transfers_work(near_memory near) {
+    enum { BYTES = 4096, REQUESTS = 5 };
+    if (near.bytes < 2 * BYTES) return false;
+    uint8_t *const examples = platform_allocate(2 * BYTES);
+    if (!examples) return false;
+    stream s;
+    stream_open(&s, near.address, BYTES, true);
+    bool is_right = true;
+    // One transfer alone, then others behind each other.
+    for (uint32_t i = 0; i <= REQUESTS && is_right; i++) {
+        const uint32_t place = i % 2;
+        if (i < REQUESTS) {
+            for (uint32_t j = 0; j < BYTES; j++) examples[place * BYTES + j] = (uint8_t)(j * 31 + j / 256 + i * 7);
+            platform_publish(examples + place * BYTES, BYTES);
+            stream_request(&s, place, examples + place * BYTES, BYTES);
+        }
+        if (i == 0) continue;
+        const uint8_t *const found = stream_receive(&s, place ^ 1);
+        for (uint32_t j = 0; j < BYTES; j++) is_right &= found[j] == examples[(place ^ 1) * BYTES + j];
+    }
+    is_right &= s.has_dma;
+    platform_free(examples);
+    return is_right;
+}
+
+int htp_near_memory(remote_handle64 handle, uint64_t most, uint32_t dma, uint32_t *is_dma) {
+    program *p = program_of(handle);
+    if (!p) return AEE_EINVHANDLE;
+    if (dma > 1) return AEE_EBADPARM;
+    *is_dma = 0;
+    if (dma == 1 && !platform_transfers_exist()) return AEE_EUNSUPPORTED;
+    if (dma == 1 && !p->workers) return AEE_EBADSTATE;
+    p->wishes.near_bytes = most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+    p->has_dma = false;
+    resources_set(p->resources, &p->wishes);
+    if (dma == 0) return AEE_SUCCESS;
+    program_begin(p);
+    p->has_dma = transfers_work(p->near);
+    program_end(p);
+    *is_dma = p->has_dma;
+    return AEE_SUCCESS;
 }
 
 int htp_hardware(
@@ -161,12 +206,12 @@ int htp_matmul(
     if (!map) return AEE_ENOSUCHMAP;
     const uint64_t bytes = htp_tiles_bytes(type, rows, columns);
     if (offset % HTP_VECTOR_BYTES != 0 || offset > map->size || bytes > map->size - offset) return AEE_EBADPARM;
-    power_begin(p->power);
+    program_begin(p);
     int status = program_quantize(
         p, (const uint8_t *)(const void *)src, (uint64_t)columns * sizeof(float), columns, count);
     if (status == AEE_SUCCESS)
         status = program_multiply(p, type, rows, columns, count, (const uint8_t *)map->address + offset,
                                   (uint8_t *)(void *)dst, (uint64_t)rows * sizeof(float));
-    power_end(p->power);
+    program_end(p);
     return status;
 }

@@ -54,12 +54,14 @@ typedef struct indexed_job {
 
 static void multiply_part(void *argument, uint32_t part, uint32_t parts) {
     const indexed_job *job = argument;
-    const uint32_t tiles = (job->product.out - 1) / HTP_TILE_ROWS + 1;
+    matmul product = job->product;
+    product.near = near_memory_of(product.near, part);
+    const uint32_t tiles = (product.out - 1) / HTP_TILE_ROWS + 1;
     uint32_t first = 0;
     for (uint32_t expert = 0; expert < job->experts; expert++) {
         const uint32_t count = job->ends[expert] - first;
         if (count != 0)
-            matmul_indexed_tiles_fastest(&job->product, expert, job->list + first, count, part, tiles, parts);
+            matmul_indexed_tiles_fastest(&product, expert, job->list + first, count, part, tiles, parts);
         first = job->ends[expert];
     }
 }
@@ -165,7 +167,7 @@ static uint32_t run(call *c) {
     indexed_job job = {
         {.kind = m->tile_kind, .out = m->out, .in = m->in, .rows = pairs,
          .weights = c->tensors[WEIGHTS].address, .activations = activations,
-         .destination = destination->address, .stride = (uint64_t)m->out * sizeof(float)},
+         .destination = destination->address, .stride = (uint64_t)m->out * sizeof(float), .near = p->near},
         m->experts, ends, list, floats_of(c), workspace, part_bytes};
     workers_run(p->workers, twice ? twice_part : multiply_part, &job);
     c->batch->multiply_adds += (uint64_t)pairs * m->out * m->in;

@@ -36,6 +36,35 @@ void platform_sleep(uint32_t microseconds);
 void platform_wait(uint32_t *word, uint32_t value);
 void platform_wake(uint32_t *word);
 
+// Tightly coupled memory of the vector units (VTCM), which processes share by turns. Scalar accesses to it are slow.
+typedef struct platform_near_memory {
+    uint8_t *address; // aligned to 128 bytes; NULL: none
+    uint32_t size;
+    uint32_t context; // the system's
+} platform_near_memory;
+
+enum { PLATFORM_NEAR_BYTES_LEAST = 64 * 1024 };
+
+// Asks for `size` bytes or as many as there are, `PLATFORM_NEAR_BYTES_LEAST` at least. False where that is refused or
+// there is none; waits for a few milliseconds at most.
+bool platform_near_request(platform_near_memory *memory, uint32_t size);
+void platform_near_release(platform_near_memory *memory);
+
+// Transfers into it, beside the thread that starts them and in the order in which it does. Each is described in memory
+// that stays until it is over.
+typedef struct platform_transfer {
+    uint64_t words[8];
+} __attribute__((aligned(64))) platform_transfer;
+
+// Whether this code can start them. Whether the processor can only shows in trying: its instructions do not exist on
+// older ones.
+bool platform_transfers_exist(void);
+// `before` is the transfer started last that may still be under way, or NULL.
+void platform_transfer_start(
+    platform_transfer *transfer, platform_transfer *before, void *to, const void *from, uint32_t bytes);
+// Waits for the end. False where the transfer failed.
+bool platform_transfer_finish(platform_transfer *transfer);
+
 // How much power work may take.
 enum { PLATFORM_POWER_FULL, PLATFORM_POWER_BALANCED, PLATFORM_POWER_SAVING, PLATFORM_POWER_LEVELS };
 

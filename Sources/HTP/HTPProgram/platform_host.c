@@ -22,12 +22,15 @@ struct platform_thread {
     void *argument;
 };
 
+// As much as the larger processors have.
+enum { NEAR_BYTES = 8 << 20 };
+
 void platform_query(platform_hardware *hardware) {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     // The instructions that the emulation covers are those of v66.
     hardware->arch = 0x66;
     hardware->hvx_units = processors < 1 ? 1 : (uint32_t)processors;
-    hardware->vtcm_bytes = 0;
+    hardware->vtcm_bytes = NEAR_BYTES;
 }
 
 // In a process of the virtual DSP `fd` is the client's number, and that process knows the buffer. Elsewhere
@@ -87,6 +90,21 @@ uint64_t platform_microseconds(void) {
 }
 
 void platform_sleep(uint32_t microseconds) { usleep(microseconds); }
+
+// Memory of its own for each request, so that nothing reaches it before or after.
+bool platform_near_request(platform_near_memory *memory, uint32_t size) {
+    if (size > NEAR_BYTES) size = NEAR_BYTES;
+    if (size < PLATFORM_NEAR_BYTES_LEAST) return false;
+    void *address = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (address == MAP_FAILED) return false;
+    *memory = (platform_near_memory){.address = address, .size = size};
+    return true;
+}
+
+void platform_near_release(platform_near_memory *memory) {
+    if (memory->address) munmap(memory->address, memory->size);
+    *memory = (platform_near_memory){.address = NULL};
+}
 
 // The host's clocks are not ours.
 bool platform_power_request(const void *client, uint32_t level) {

@@ -30,6 +30,25 @@ extern int qurt_hvx_get_units(void);
 // Weak: older systems lack it. The page layouts that it can also tell are not asked for.
 extern int compute_resource_query_VTCM(uint32_t application, uint32_t *total, void *layout, uint32_t *available,
                                        void *available_layout) __attribute__((weak));
+// What is asked for lies in a block of 160 bytes in public programs; later systems may take more.
+typedef struct compute_request {
+    uint64_t words[32];
+} compute_request;
+extern int compute_resource_attr_init(compute_request *request) __attribute__((weak));
+extern int compute_resource_attr_set_serialize(compute_request *request, uint8_t serialize) __attribute__((weak));
+extern int compute_resource_attr_set_vtcm_param(compute_request *request, uint32_t size, uint8_t single_page)
+    __attribute__((weak));
+extern int compute_resource_attr_set_vtcm_param_v2(compute_request *request, uint32_t size, uint32_t least_page,
+                                                   uint32_t least_size) __attribute__((weak));
+extern void *compute_resource_attr_get_vtcm_ptr(compute_request *request) __attribute__((weak));
+extern int compute_resource_attr_get_vtcm_ptr_v2(compute_request *request, void **address, uint32_t *size)
+    __attribute__((weak));
+extern uint32_t compute_resource_acquire(compute_request *request, uint32_t microseconds) __attribute__((weak));
+extern int compute_resource_release(uint32_t context) __attribute__((weak));
+// The older way.
+extern int HAP_query_avail_VTCM(uint32_t *size, uint32_t *page, uint32_t *pages) __attribute__((weak));
+extern void *HAP_request_VTCM(uint32_t size, uint32_t single_page) __attribute__((weak));
+extern int HAP_release_VTCM(void *address) __attribute__((weak));
 extern int qurt_mem_cache_clean(uintptr_t address, uint32_t size, int operation, int type);
 extern int HAP_mmap_get(int fd, void **address, uint64_t *physical);
 extern int HAP_mmap_put(int fd);
@@ -50,14 +69,20 @@ struct platform_thread {
     void *argument;
 };
 
+// All that there is, or what nobody holds.
+static uint32_t near_bytes(bool is_free) {
+    uint32_t total = 0, available = 0, page, pages;
+    if (compute_resource_query_VTCM)
+        return compute_resource_query_VTCM(0, &total, NULL, &available, NULL) != 0 ? 0 : is_free ? available : total;
+    return HAP_query_avail_VTCM && HAP_query_avail_VTCM(&available, &page, &pages) == 0 ? available : 0;
+}
+
 void platform_query(platform_hardware *hardware) {
     hardware->arch = __HEXAGON_ARCH__ / 10 * 16 + __HEXAGON_ARCH__ % 10;
     // Bits 15…8 count the contexts of 128-byte vectors.
     int units = qurt_hvx_get_units();
     hardware->hvx_units = units > 0 && (units >> 8 & 0xff) ? (uint32_t)(units >> 8 & 0xff) : 1;
-    uint32_t vtcm = 0;
-    if (compute_resource_query_VTCM && compute_resource_query_VTCM(0, &vtcm, NULL, NULL, NULL) != 0) vtcm = 0;
-    hardware->vtcm_bytes = vtcm;
+    hardware->vtcm_bytes = near_bytes(false);
 }
 
 // The host has mapped the buffer by its descriptor (FASTRPC_MAP_FD); here it is only looked up.
@@ -92,6 +117,61 @@ void platform_free(void *memory) { free(memory); }
 uint64_t platform_microseconds(void) { return HAP_perf_get_time_us(); }
 
 void platform_sleep(uint32_t microseconds) { qurt_sleep(microseconds); }
+
+// Somebody else may be about to give it back.
+enum { NEAR_MICROSECONDS = 2000 };
+
+static bool request_resource(platform_near_memory *memory, uint32_t size) {
+    compute_request request;
+    __builtin_memset(&request, 0, sizeof request);
+    if (compute_resource_attr_init(&request) != 0) return false;
+    if (compute_resource_attr_set_serialize) compute_resource_attr_set_serialize(&request, 0);
+    if (compute_resource_attr_set_vtcm_param_v2 && compute_resource_attr_get_vtcm_ptr_v2) {
+        if (compute_resource_attr_set_vtcm_param_v2(&request, size, 0, PLATFORM_NEAR_BYTES_LEAST) != 0) return false;
+    } else {
+        // All or nothing: what others leave.
+        const uint32_t available = near_bytes(true);
+        if (size > available) size = available;
+        if (size < PLATFORM_NEAR_BYTES_LEAST || !compute_resource_attr_set_vtcm_param
+            || compute_resource_attr_set_vtcm_param(&request, size, 0) != 0)
+            return false;
+    }
+    memory->context = compute_resource_acquire(&request, NEAR_MICROSECONDS);
+    if (memory->context == 0) return false;
+    void *address = NULL;
+    if (compute_resource_attr_set_vtcm_param_v2 && compute_resource_attr_get_vtcm_ptr_v2) {
+        if (compute_resource_attr_get_vtcm_ptr_v2(&request, &address, &size) != 0) address = NULL;
+    } else if (compute_resource_attr_get_vtcm_ptr) {
+        address = compute_resource_attr_get_vtcm_ptr(&request);
+    }
+    memory->address = address;
+    memory->size = size;
+    return true;
+}
+
+bool platform_near_request(platform_near_memory *memory, uint32_t size) {
+    *memory = (platform_near_memory){.address = NULL};
+    if (size < PLATFORM_NEAR_BYTES_LEAST) return false;
+    if (compute_resource_attr_init && compute_resource_acquire && compute_resource_release) {
+        if (!request_resource(memory, size)) return false;
+    } else if (HAP_request_VTCM && HAP_release_VTCM) {
+        const uint32_t available = near_bytes(true);
+        memory->size = size < available ? size : available;
+        if (memory->size >= PLATFORM_NEAR_BYTES_LEAST) memory->address = HAP_request_VTCM(memory->size, 0);
+    }
+    const bool is_useful = memory->address && (uintptr_t)memory->address % 128 == 0
+        && memory->size >= PLATFORM_NEAR_BYTES_LEAST;
+    if (!is_useful) platform_near_release(memory);
+    return is_useful;
+}
+
+void platform_near_release(platform_near_memory *memory) {
+    if (memory->context != 0)
+        compute_resource_release(memory->context);
+    else if (memory->address)
+        HAP_release_VTCM(memory->address);
+    *memory = (platform_near_memory){.address = NULL};
+}
 
 // HAP_power_request_t: enumerations and flags take a byte each. The size is that of its largest variants.
 typedef struct power_corners {

@@ -13,14 +13,25 @@ const mapping *program_mapping(const program *p, int fd) {
     return NULL;
 }
 
+void program_begin(program *p) {
+    const platform_near_memory near = resources_begin(p->resources);
+    const uint32_t share = near.address && p->workers ? near.size / workers_count(p->workers) : 0;
+    p->near = (near_memory){near.address, share / HTP_VECTOR_BYTES * HTP_VECTOR_BYTES, p->has_dma};
+}
+
+void program_end(program *p) {
+    p->near = (near_memory){NULL, 0, false};
+    resources_end(p->resources);
+}
+
 int program_submit(
     program *p, int32_t fd, uint64_t offset, uint64_t size, uint32_t *executed, uint64_t *microseconds) {
     const mapping *map = program_mapping(p, fd);
     if (!map) return AEE_ENOSUCHMAP;
     if (offset % 8 != 0 || offset > map->size || size > map->size - offset) return AEE_EBADPARM;
-    power_begin(p->power);
+    program_begin(p);
     int status = batch_run(p, (uint8_t *)map->address + offset, size, executed, microseconds);
-    power_end(p->power);
+    program_end(p);
     return status;
 }
 
@@ -116,16 +127,17 @@ int program_quantize_twice(program *p, const uint8_t *source, uint64_t stride, u
 }
 
 static void multiply_part(void *argument, uint32_t part, uint32_t parts) {
-    const matmul *m = argument;
-    const uint32_t tiles = (uint32_t)(((uint64_t)m->out + HTP_TILE_ROWS - 1) / HTP_TILE_ROWS);
+    matmul m = *(const matmul *)argument;
+    m.near = near_memory_of(m.near, part);
+    const uint32_t tiles = (uint32_t)(((uint64_t)m.out + HTP_TILE_ROWS - 1) / HTP_TILE_ROWS);
     // Every parts-th tile: equal ranges would need a division, which the processor does not have.
-    matmul_tiles_fastest(m, part, tiles, parts);
+    matmul_tiles_fastest(&m, part, tiles, parts);
 }
 
 int program_multiply(
     program *p, uint32_t kind, uint32_t out, uint32_t in, uint32_t count, const uint8_t *weights,
     uint8_t *destination, uint64_t stride) {
-    matmul m = {kind, out, in, count, weights, p->rows, destination, stride};
+    matmul m = {kind, out, in, count, weights, p->rows, destination, stride, p->near};
     workers_run(p->workers, multiply_part, &m);
     return AEE_SUCCESS;
 }

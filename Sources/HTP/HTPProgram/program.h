@@ -7,7 +7,8 @@
 
 #include "activations.h"
 #include "float_kernels.h"
-#include "power.h"
+#include "resources.h"
+#include "stream.h"
 #include "workers.h"
 
 #define MAPPINGS_MAX 256
@@ -20,8 +21,10 @@ typedef struct mapping {
 
 typedef struct program {
     workers *workers; // NULL until `start`
-    power *power;     // NULL until `start`, or where there is none to ask for
-    uint32_t power_level;
+    resources *resources; // NULL until `start`, or where there are none to ask for
+    resource_wishes wishes;
+    bool has_dma;     // whether weights may be moved by the DMA engine
+    near_memory near; // the first worker's, while there is work
     const float_kernels *floats; // NULL: plain
     void *queue;                 // where batches come from besides calls; NULL: nowhere
     mapping mappings[MAPPINGS_MAX];
@@ -37,6 +40,10 @@ typedef struct program {
 
 // Gives back the memory that the program has allocated.
 void program_release(program *p);
+
+// Around all work: what is asked of the system for it.
+void program_begin(program *p);
+void program_end(program *p);
 
 // Runs the batch at `offset` of a mapped buffer. Returns an AEE code.
 int program_submit(

@@ -6,11 +6,15 @@
 // with a stretch in use and one on its way, hold less than half a megabyte. These figures are from data sheets and
 // published measurements; none was taken here.
 //
-// Nothing is copied to tightly coupled memory: see references/htp-program.md.
+// Where there is tightly coupled memory (VTCM), weights that are multiplied many times go there first, a stretch at a
+// time: copied by the processor, or by its DMA engine while the stretch before is multiplied.
 #ifndef HTP_STREAM_H
 #define HTP_STREAM_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "platform.h"
 
 #define STREAM_BYTES_MAX (36 * 1024)
 
@@ -29,5 +33,36 @@ static inline void stream_fetch(const void *address, uint64_t bytes) {
     (void)bytes;
 #endif
 }
+
+// One worker's share of the tightly coupled memory.
+typedef struct near_memory {
+    uint8_t *address; // aligned to 128 bytes
+    uint32_t bytes;   // 0: none
+    bool has_dma;
+} near_memory;
+
+// The share of worker `part`, from that of worker 0.
+static inline near_memory near_memory_of(near_memory first, uint32_t part) {
+    first.address += (uint64_t)part * first.bytes;
+    return first;
+}
+
+// Two places in it that take turns: while one is read, the other is filled.
+typedef struct stream {
+    uint8_t *places[2];
+    bool has_dma;
+    platform_transfer *under_way; // started last, and not yet known to be over
+    struct {
+        const uint8_t *from;
+        uint32_t bytes;
+    } requests[2];
+    platform_transfer transfers[2];
+} stream;
+
+void stream_open(stream *s, uint8_t *memory, uint32_t place_bytes, bool has_dma);
+// Bytes for a place, a multiple of 128. At most `STREAM_BYTES_MAX`.
+void stream_request(stream *s, uint32_t place, const uint8_t *from, uint32_t bytes);
+// The bytes requested last for a place, there.
+const uint8_t *stream_receive(stream *s, uint32_t place);
 
 #endif

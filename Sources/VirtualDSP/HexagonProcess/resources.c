@@ -1,5 +1,6 @@
 // The compute resource manager: tightly coupled memory, which one holder has at a time. Signatures:
 // HAP_compute_res.h of the Hexagon SDK, as named in public programs.
+#include "hap.h"
 #include "linux.h"
 
 #include "AEEStdErr.h"
@@ -17,7 +18,8 @@ typedef struct {
 enum { MAGIC = 0x5654434d, CONTEXT = 1 };
 
 static lock holder;         // taken while somebody may use the memory
-static request *registered; // who holds the context
+static uint32_t is_registered; // whether somebody holds the context
+static request registered;     // what for: the caller's own may be gone
 static uint8_t *memory;
 
 static uint8_t *whole_memory(void) {
@@ -103,34 +105,39 @@ static void give_back(void) {
 
 uint32_t compute_resource_acquire(request *r, uint32_t microseconds) {
     if (!r || r->magic != MAGIC || r->least > process_vtcm_bytes || !whole_memory()) return 0;
-    request *nobody = NULL;
-    if (!__atomic_compare_exchange_n(&registered, &nobody, r, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) return 0;
+    uint32_t nobody = 0;
+    if (!__atomic_compare_exchange_n(&is_registered, &nobody, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) return 0;
     if (!r->is_cached && !take(microseconds)) {
-        registered = NULL;
+        __atomic_store_n(&is_registered, 0, __ATOMIC_RELEASE);
         return 0;
     }
     r->memory = memory;
     r->size = r->wanted < process_vtcm_bytes ? r->wanted : process_vtcm_bytes;
+    registered = *r;
+    HAP_debug_v2(0, __FILE__, __LINE__, "%u bytes of tightly coupled memory are held", r->size);
     return CONTEXT;
 }
 
+static bool is_held(uint32_t context) {
+    return context == CONTEXT && __atomic_load_n(&is_registered, __ATOMIC_ACQUIRE) != 0;
+}
+
 int compute_resource_release(uint32_t context) {
-    request *r = registered;
-    if (context != CONTEXT || !r) return AEE_EBADPARM;
-    if (!r->is_cached) give_back();
-    registered = NULL;
+    if (!is_held(context)) return AEE_EBADPARM;
+    const request former = registered;
+    if (!former.is_cached) give_back();
+    __atomic_store_n(&is_registered, 0, __ATOMIC_RELEASE);
+    HAP_debug_v2(0, __FILE__, __LINE__, "%u bytes of tightly coupled memory are given back", former.size);
     return AEE_SUCCESS;
 }
 
 int compute_resource_acquire_cached(uint32_t context, uint32_t microseconds) {
-    const request *r = registered;
-    if (context != CONTEXT || !r || !r->is_cached) return AEE_EBADPARM;
+    if (!is_held(context) || !registered.is_cached) return AEE_EBADPARM;
     return take(microseconds) ? AEE_SUCCESS : AEE_EEXPIRED;
 }
 
 int compute_resource_release_cached(uint32_t context) {
-    const request *r = registered;
-    if (context != CONTEXT || !r || !r->is_cached) return AEE_EBADPARM;
+    if (!is_held(context) || !registered.is_cached) return AEE_EBADPARM;
     give_back();
     return AEE_SUCCESS;
 }

@@ -6,7 +6,7 @@ import Testing
 /// Quantisation and matrix product, the same sources as Hexagon machine code and on this machine.
 @Suite("Matrix products on Hexagon", .enabled(if: FixtureBuild.canRunHexagon, FixtureBuild.hexagonMissing))
 struct MatrixProductTests {
-    static let files = ["activations.c", "matmul.c"]
+    static let files = ["activations.c", "matmul.c", "stream.c", "platform_dma.c"]
     static let cases = ProductCase.all
     static let input = Data(cases.flatMap(\.input))
     static let processor = Result {
@@ -104,11 +104,15 @@ struct ProductCase: CustomStringConvertible {
     let out, columns, rows, experts: Int
     let activationKind: ActivationKind
     let exponentKind: ExponentKind
+    /// Bytes of tightly coupled memory, and whether transfers fill it where they can.
+    let nearBytes: Int
+    let usesDMA: Bool
     let tiles: [UInt8]
     let activations: [Float]
 
     var description: String {
-        "kind \(kind), \(out) × \(columns), \(rows) rows, \(experts) experts, \(activationKind) activations, \(exponentKind) exponents"
+        "kind \(kind), \(out) × \(columns), \(rows) rows, \(experts) experts, \(activationKind) activations, "
+            + "\(exponentKind) exponents, \(nearBytes) bytes near\(usesDMA ? " by DMA" : "")"
     }
 
     /// Shapes with whole and broken row tiles, chunks and pairs of blocks, and all row counts that the kernel
@@ -143,6 +147,26 @@ struct ProductCase: CustomStringConvertible {
                 cases.append(ProductCase(kind, out, columns, rows, 0, activations, .same, &generator))
             }
         }
+        for kind in 1..<UInt32(HTP_TILES_KINDS_END) {
+            // Large batches, which take a matrix in several goes.
+            cases.append(ProductCase(kind, 70, 96, 64, 0, .ordinary, .ordinary, &generator))
+            cases.append(ProductCase(kind, 3, 32, 512, 0, .ordinary, .ordinary, &generator))
+            // Tightly coupled memory: too little, room for small pieces, for large ones; with several row tiles.
+            for (rows, bytes) in [(16, 4096), (19, 40 << 10), (16, 512 << 10)] {
+                cases.append(
+                    ProductCase(kind, 200, 1056, rows, 0, .ordinary, .ordinary, &generator, nearBytes: bytes))
+            }
+            for (rows, bytes) in [(1, 8192), (3, 40 << 10), (1, 512 << 10), (21, 90 << 10)] {
+                cases.append(
+                    ProductCase(
+                        kind, 200, 1312, rows, 0, .ordinary, .ordinary, &generator, nearBytes: bytes,
+                        usesDMA: true))
+            }
+            cases.append(
+                ProductCase(
+                    kind, 70, 96, 31, 4, .ordinary, .ordinary, &generator, nearBytes: 64 << 10, usesDMA: true)
+            )
+        }
         // Large batches and tall matrices, as in models.
         for kind in [HTP_TILES_4BIT, HTP_TILES_6BIT_HALVES] {
             cases.append(ProductCase(UInt32(kind), 65, 256, 512, 0, .ordinary, .ordinary, &generator))
@@ -165,9 +189,11 @@ struct ProductCase: CustomStringConvertible {
 
     private init(
         _ kind: UInt32, _ out: Int, _ columns: Int, _ rows: Int, _ experts: Int,
-        _ activationKind: ActivationKind, _ exponentKind: ExponentKind, _ generator: inout SeededGenerator
+        _ activationKind: ActivationKind, _ exponentKind: ExponentKind, _ generator: inout SeededGenerator,
+        nearBytes: Int = 0, usesDMA: Bool = false
     ) {
         self.kind = kind
+        (self.nearBytes, self.usesDMA) = (nearBytes, usesDMA)
         (self.out, self.columns, self.rows, self.experts) = (out, columns, rows, experts)
         (self.activationKind, self.exponentKind) = (activationKind, exponentKind)
         // Any bytes are tiles: only exponents decide whether a result is a number.
@@ -223,7 +249,9 @@ struct ProductCase: CustomStringConvertible {
     /// What `products.c` reads.
     var input: [UInt8] {
         var bytes: [UInt8] = []
-        for word in [Int(kind), out, columns, rows, experts] { bytes.append(littleEndian: UInt32(word)) }
+        for word in [Int(kind), out, columns, rows, experts, nearBytes, usesDMA ? 1 : 0] {
+            bytes.append(littleEndian: UInt32(word))
+        }
         bytes += tiles
         for x in activations { bytes.append(littleEndian: x.bitPattern) }
         return bytes

@@ -68,6 +68,14 @@ int htp_arithmetic(remote_handle64 _h, uint32_t wanted, uint32_t *used, uint32_t
 /// program has one.
 int htp_queue(remote_handle64 _h, uint64_t id);
 
+/// How weights come near the vector units. Their own memory, which processes share by turns, is asked for when work
+/// begins: `most` bytes or as many as there are (the default), 0 for none. Where it is refused work goes on from the
+/// caches. With `dma` 1 the DMA engine of v68 and later moves all weights there (0, the default: only those that are
+/// used many times go there, moved by the processor). It is tried first; `is_dma` tells whether it works and will be
+/// used. AEE_EUNSUPPORTED where the code has no such instructions, AEE_EBADSTATE before `start`. A processor
+/// without them ends the process.
+int htp_near_memory(remote_handle64 _h, uint64_t most, uint32_t dma, uint32_t *is_dma);
+
 /// The skel: unpacks a call and makes it. Returns the method's status.
 int htp_skel_handle_invoke(remote_handle64 _h, uint32_t _sc, remote_arg *_pra);
 

@@ -23,7 +23,7 @@ int main(void) {
     for (uint32_t r = 0; r < rows; r++)
         activation_row_quantize(&activations[r], quantized + r * activation_row_bytes(columns), source, columns);
     const uint32_t out = tiles * HTP_TILE_ROWS;
-    matmul m = {kind, out, columns, rows, weights, activations, (uint8_t *)results, out * sizeof(float)};
+    matmul m = {kind, out, columns, rows, weights, activations, (uint8_t *)results, out * sizeof(float), {0}};
     matmul_tiles(&m, 0, tiles, 1);
     return 0;
 }
