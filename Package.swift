@@ -73,7 +73,8 @@ let package = Package(
         swiftTarget("Tokenization", floor: "Inference", ["GGUF"]),
         swiftTarget("Models", floor: "Inference", ["GGUF"]),
         swiftTarget(
-            "Runtime", floor: "Inference", ["Models", "Quantization", "CPUKernels", "HTPDevice", "GGUF"]),
+            "Runtime", floor: "Inference",
+            ["Models", "Quantization", "CPUKernels", "HTPDevice", "HexagonRPC", "GGUF"]),
         swiftTarget(
             "Engine", floor: "Inference",
             [

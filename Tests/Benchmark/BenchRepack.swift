@@ -54,8 +54,10 @@ struct BenchRepack: ParsableCommand {
         if let model {
             let file = try GGUFFile(path: model)
             var matrices: [WeightMatrix] = []
-            for tensor in file.tensors where tensor.rowCount > 1 && WeightMatrix.refusal(tensor) == nil {
-                guard let format = WeightMatrix.format(of: tensor.type) else { continue }
+            for tensor in file.tensors where tensor.rowCount > 1 {
+                guard WeightMatrix.supports(rows: tensor.rowCount, columns: tensor.rowLength),
+                    let format = WeightMatrix.format(of: tensor.type)
+                else { continue }
                 matrices.append(
                     try WeightMatrix(
                         name: tensor.name, format: format, rows: tensor.rowCount, columns: tensor.rowLength,

@@ -71,13 +71,15 @@ package struct TestModel {
 }
 
 extension TestModel {
-    /// A llama of two layers with random weights and a SentencePiece vocabulary of bytes: small enough to be
+    /// A small llama with random weights and a SentencePiece vocabulary of bytes: small enough to be
     /// made, written and loaded thousands of times.
     ///
     /// - Parameter type: of the matrices: F32, Q8_0 or Q4_0.
-    package static func llama(_ type: TensorType = .f32) -> TestModel {
+    package static func llama(
+        _ type: TensorType = .f32, layers: Int = 2, width: Int = 64, hidden: Int = 96
+    ) -> TestModel {
         var model = TestModel()
-        let (width, heads, keyValueHeads, hidden, layers, context) = (64, 4, 2, 96, 2, 128)
+        let (heads, keyValueHeads, context) = (4, 2, 128)
         let keySize = width / heads
         var tokens = ["<unk>", "<s>", "</s>"]
         tokens += (0..<256).map {

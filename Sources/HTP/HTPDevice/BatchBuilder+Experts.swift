@@ -53,13 +53,15 @@ extension BatchBuilder {
     ///   - numbers: int32 [rows][count], below `experts`.
     ///   - source: [rows][matrix.columns], or with `hasOwnSources` [rows][count · matrix.columns].
     ///   - isQuantized: the operation before that had this source has left it in the form that products take.
+    ///   - precision: how closely the source is taken.
     package mutating func matmul(
         _ first: DeviceMatrix, experts: Int, _ numbers: DeviceTensor, count: Int, _ source: DeviceTensor,
-        hasOwnSources: Bool, to destination: DeviceTensor, rows: Rows = .tokens, isQuantized: Bool = false
+        hasOwnSources: Bool, to destination: DeviceTensor, rows: Rows = .tokens, isQuantized: Bool = false,
+        precision: ProductPrecision = .single
     ) {
         append(
             BatchOperation(
-                .matmulIndexed, flags: isQuantized ? BatchLayout.sameSource : 0, rows: rows, to: destination,
+                .matmulIndexed, flags: precision.flags(isQuantized: isQuantized), rows: rows, to: destination,
                 from: [source, first.tensor, numbers],
                 parameters: [
                     first.kind.rawValue, UInt32(first.rows), UInt32(first.columns), UInt32(experts),

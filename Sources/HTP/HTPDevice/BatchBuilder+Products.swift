@@ -1,15 +1,28 @@
+/// How closely a product takes its source.
+package enum ProductPrecision: Sendable {
+    /// As int8 blocks.
+    case single
+    /// As int8 blocks, and what those leave as int8 blocks again: twice the work, and nearly what floats give.
+    case double
+
+    func flags(isQuantized: Bool) -> UInt32 {
+        (isQuantized ? BatchLayout.sameSource : 0) | (self == .double ? BatchLayout.twice : 0)
+    }
+}
+
 extension BatchBuilder {
     /// destination[rows][matrix.rows] = source[rows][matrix.columns] × the matrix.
     ///
     /// - Parameter isQuantized: the operation before that had this source, or made it with `quantizes`, has left
     ///   it in the form that products take.
+    ///   - precision: how closely the source is taken.
     package mutating func matmul(
         _ matrix: DeviceMatrix, _ source: DeviceTensor, to destination: DeviceTensor, rows: Rows = .tokens,
-        isQuantized: Bool = false
+        isQuantized: Bool = false, precision: ProductPrecision = .single
     ) {
         append(
             BatchOperation(
-                .matmul, flags: isQuantized ? BatchLayout.sameSource : 0, rows: rows, to: destination,
+                .matmul, flags: precision.flags(isQuantized: isQuantized), rows: rows, to: destination,
                 from: [source, matrix.tensor],
                 parameters: [matrix.kind.rawValue, UInt32(matrix.rows), UInt32(matrix.columns)]))
     }

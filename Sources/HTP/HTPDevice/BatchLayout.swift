@@ -12,6 +12,10 @@ package enum BatchLayout {
     package static let positionsMax = 1 << 30
     package static let headSizeMax = 1024
     package static let headsMax = 1024
+    /// Values that ``BatchBuilder/top(_:of:width:places:values:rows:)`` finds.
+    package static let topCountMax = 256
+    package static let expertsMax = 512
+    package static let chosenExpertsMax = 64
 
     /// Byte offsets in the header.
     package enum Header {
@@ -71,6 +75,8 @@ package enum BatchLayout {
 
     /// `HTP_MATMUL_SAME_SOURCE`
     package static let sameSource: UInt32 = 1
+    /// `HTP_MATMUL_TWICE`
+    package static let twice: UInt32 = 2
 
     /// What the program found wrong, by `enum htp_fault`.
     static func describe(fault: UInt32) -> String {

@@ -11,21 +11,31 @@ extension HTPDevice {
     /// - Parameters:
     ///   - kernels: what the processor does faster than Swift, if somebody above has it.
     ///   - store: may have the tiles already, and gets them where it has not.
-    ///   - repacked: told, on any thread, which bytes of which matrix are not needed any more.
     ///   - parallel: runs a body for each index below a count, on as many threads as it likes.
     /// - Returns: the numbers by which batches name the matrices.
     package func load(
         _ matrices: [WeightMatrix], kernels: RowTileKernels? = nil, store: (any TileStore)? = nil,
-        repacked: @escaping (_ matrix: Int, _ bytes: Range<Int>) -> Void = { _, _ in },
+        parallel: (_ count: Int, _ body: (Int) -> Void) -> Void
+    ) throws -> [Int] {
+        try load(stacks: matrices.map { [$0] }, kernels: kernels, store: store, parallel: parallel)
+    }
+
+    /// The same for stacks of matrices of one kind and size, which follow each other in memory: a mixture's experts.
+    ///
+    /// - Parameter repacked: told, on any thread, which weights are not needed any more.
+    /// - Returns: the number of each stack's first matrix.
+    package func load(
+        stacks: [[WeightMatrix]], kernels: RowTileKernels? = nil, store: (any TileStore)? = nil,
+        repacked: @escaping (_ weights: UnsafeRawBufferPointer) -> Void = { _ in },
         parallel: (_ count: Int, _ body: (Int) -> Void) -> Void
     ) throws -> [Int] {
         let first = weights.count, firstBuffer = weightBuffers.count
-        try reserve(matrices)
-        let numbers = Array(first..<weights.count)
+        let numbers = try reserve(stacks)
+        let matrices = stacks.flatMap { $0 }
         try Self.withAccess(store == nil ? .write : .readWrite, to: weightBuffers[firstBuffer...]) {
-            let places = zip(numbers, matrices).map { number, matrix in
+            let places = zip(weights[first...], matrices).map { weight, matrix in
                 UnsafeMutableRawBufferPointer(
-                    start: weightBuffers[weights[number].buffer].memory.address + weights[number].offset,
+                    start: weightBuffers[weight.buffer].memory.address + weight.offset,
                     count: matrix.tiledByteCount)
             }
             switch store?.read(into: places, parallel: parallel) {
@@ -40,28 +50,32 @@ extension HTPDevice {
         return numbers
     }
 
-    /// Gives matrices their places in new buffers.
-    private func reserve(_ matrices: [WeightMatrix]) throws {
+    /// Gives stacks of matrices their places in new buffers; returns the number of each stack's first matrix.
+    private func reserve(_ stacks: [[WeightMatrix]]) throws -> [Int] {
+        let sizes = stacks.map { $0.reduce(0) { $0 + $1.tiledByteCount } }
+        var numbers: [Int] = []
         var first = 0
-        while first < matrices.count {
+        while first < stacks.count {
             var end = first, byteCount = 0
-            while end < matrices.count,
-                end == first || byteCount + matrices[end].tiledByteCount <= Self.bufferBytes
-            {
-                byteCount += matrices[end].tiledByteCount
+            while end < stacks.count, end == first || byteCount + sizes[end] <= Self.bufferBytes {
+                byteCount += sizes[end]
                 end += 1
             }
             weightBuffers.append(try allocate(byteCount))
             var offset = 0
-            for matrix in matrices[first..<end] {
-                weights.append(
-                    Weights(
-                        buffer: weightBuffers.count - 1, offset: offset, kind: matrix.kind, rows: matrix.rows,
-                        columns: matrix.columns))
-                offset += matrix.tiledByteCount
+            for stack in stacks[first..<end] {
+                numbers.append(weights.count)
+                for matrix in stack {
+                    weights.append(
+                        Weights(
+                            buffer: weightBuffers.count - 1, offset: offset, kind: matrix.kind,
+                            rows: matrix.rows, columns: matrix.columns))
+                    offset += matrix.tiledByteCount
+                }
             }
             first = end
         }
+        return numbers
     }
 
     /// Calls `body` while the CPU may use all of some buffers.
@@ -74,24 +88,24 @@ extension HTPDevice {
 
     private static func repack(
         _ matrices: [WeightMatrix], to places: [UnsafeMutableRawBufferPointer], _ kernels: RowTileKernels?,
-        _ repacked: @escaping (Int, Range<Int>) -> Void, _ parallel: (Int, (Int) -> Void) -> Void
+        _ repacked: @escaping (UnsafeRawBufferPointer) -> Void, _ parallel: (Int, (Int) -> Void) -> Void
     ) throws {
         // Row tiles of all matrices in one list, so that no thread waits between matrices.
-        var pieces: [(matrix: Int, rowTiles: Range<Int>, target: UnsafeMutableRawPointer)] = []
-        for (index, (matrix, place)) in zip(matrices, places).enumerated() {
+        var pieces: [(matrix: WeightMatrix, rowTiles: Range<Int>, target: UnsafeMutableRawPointer)] = []
+        for (matrix, place) in zip(matrices, places) {
             guard let base = place.baseAddress else { continue }
             let rowTileBytes = matrix.kind.rowTileBytes(columns: matrix.columns)
-            pieces += matrix.rowTilePieces.map { (index, $0, base + $0.lowerBound * rowTileBytes) }
+            pieces += matrix.rowTilePieces.map { (matrix, $0, base + $0.lowerBound * rowTileBytes) }
         }
         let firstError = Mutex<HTPError?>(nil)
         parallel(pieces.count) { index in
-            let piece = pieces[index], matrix = matrices[piece.matrix]
+            let piece = pieces[index]
             do throws(HTPError) {
-                try matrix.writeRowTiles(piece.rowTiles, to: piece.target, kernels: kernels)
+                try piece.matrix.writeRowTiles(piece.rowTiles, to: piece.target, kernels: kernels)
             } catch {
                 firstError.withLock { $0 = $0 ?? error }
             }
-            repacked(piece.matrix, matrix.bytes(of: piece.rowTiles))
+            repacked(piece.matrix.bytes(of: piece.rowTiles))
         }
         if let error = firstError.withLock({ $0 }) { throw error }
     }

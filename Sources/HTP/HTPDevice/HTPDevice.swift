@@ -40,7 +40,7 @@ package final class HTPDevice {
     private let configuration: SessionConfiguration
     private let threads: Int
     /// How much power the DSP may take, in fresh sessions, too.
-    private var power: PowerLevel
+    package private(set) var power: PowerLevel
     /// The float arithmetic that the program uses.
     package internal(set) var floatArithmetic = FloatArithmetic.plain
     var weights: [Weights] = []
@@ -143,6 +143,9 @@ package final class HTPDevice {
     package var contextBytes: Int {
         graphBuffers.reduce(0) { $0 + $1.memory.byteCount }
     }
+
+    /// What the session can have mapped, and what of that is left; nil where that is not known.
+    package var memory: SessionMemory? { connection?.session.memory }
 
     /// Allocates a shared buffer and maps it for the DSP process and for the program.
     func allocate(_ byteCount: Int) throws -> DeviceBuffer {

@@ -166,3 +166,25 @@ void activation_row_quantize(activation_row *row, void *memory, const float *sou
     row->rounding = header->rounding;
     row->ternary_start = header->ternary_start;
 }
+
+// 2^exponent, or 0 where that is no normal number.
+static float power_of_two(int32_t exponent) {
+    const uint32_t bits = exponent < -126 || exponent > 127 ? 0 : (uint32_t)(exponent + 127) << 23;
+    float value;
+    __builtin_memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+void activation_row_remainder(const activation_row *row, const float *source, uint32_t columns, float *remainder) {
+    for (uint32_t first = 0; first < columns; first += BLOCK) {
+        const activation_block *block = &row->blocks[first / BLOCK];
+        const int32_t mantissa = (int16_t)block->mantissa;
+        // A block shifted this far adds nothing to a product: all of it is left.
+        const float unit = block->shift >= 31 ? 0.0f : power_of_two(row->exponent + 10 - block->shift);
+        for (uint32_t j = 0; j < BLOCK; j++) {
+            // The codes' order: 0, 1, 16, 17, 2, 3, 18, 19 and so on. Code times mantissa is a float without rounding.
+            const uint32_t place = j % 16 / 2 * 4 + j / 16 * 2 + j % 2;
+            remainder[first + j] = source[first + j] - (float)(block->codes[place] * mantissa) * unit;
+        }
+    }
+}

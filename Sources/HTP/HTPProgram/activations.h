@@ -47,4 +47,7 @@ activation_row activation_row_at(void *memory, uint32_t columns);
 // Quantises `columns` floats (a multiple of 32) into the row's memory.
 void activation_row_quantize(activation_row *row, void *memory, const float *source, uint32_t columns);
 
+// What a quantised row leaves of its source: source − code · step.
+void activation_row_remainder(const activation_row *row, const float *source, uint32_t columns, float *remainder);
+
 #endif

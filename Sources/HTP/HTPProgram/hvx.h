@@ -27,4 +27,8 @@ static inline __attribute__((always_inline)) void hvx_store(void *aligned, HVX_V
     *(HVX_Vector *)aligned = v;
 }
 
+static inline __attribute__((always_inline)) void hvx_store_unaligned(void *address, HVX_Vector v) {
+    *(hvx_unaligned *)address = v;
+}
+
 #endif

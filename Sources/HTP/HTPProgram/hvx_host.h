@@ -59,6 +59,30 @@ HVX_OP Q6_Vw_vmin_VwVw(HVX_Vector u, HVX_Vector v) {
     return (u & less) | (v & ~less);
 }
 
+// The same with saturation.
+HVX_OP Q6_Vw_vadd_VwVw_sat(HVX_Vector u, HVX_Vector v) {
+    const HVX_Vector sum = Q6_Vw_vadd_VwVw(u, v), overflow = ((u ^ sum) & (v ^ sum)) >> 31;
+    return (sum & ~overflow) | (((u >> 31) ^ 0x7fffffff) & overflow);
+}
+HVX_OP Q6_Vw_vsub_VwVw_sat(HVX_Vector u, HVX_Vector v) {
+    const HVX_Vector difference = Q6_Vw_vsub_VwVw(u, v), overflow = ((u ^ v) & (u ^ difference)) >> 31;
+    return (difference & ~overflow) | (((u >> 31) ^ 0x7fffffff) & overflow);
+}
+
+// The least number stays what it is.
+HVX_OP Q6_Vw_vabs_Vw(HVX_Vector u) { return Q6_Vw_vsub_VwVw(u ^ (u >> 31), u >> 31); }
+
+// How far each word can be shifted left without changing its sign: 31 for 0 and -1.
+HVX_OP Q6_Vw_vnormamt_Vw(HVX_Vector u) {
+    HVX_Vector bits = u ^ (u >> 31), d = {0};
+    for (int step = 16; step > 0; step /= 2) {
+        const HVX_Vector fits = (HVX_Vector)((hvx_uw)bits < 1u << (31 - step));
+        d += fits & step;
+        bits = (HVX_Vector)((hvx_uw)bits << (hvx_uw)(fits & step));
+    }
+    return d;
+}
+
 // Shifts by a scalar use its low five bits.
 HVX_OP Q6_Vw_vasl_VwR(HVX_Vector u, int32_t r) { return (HVX_Vector)((hvx_uw)u << (uint32_t)(r & 31)); }
 HVX_OP Q6_Vw_vasr_VwR(HVX_Vector u, int32_t r) { return u >> (r & 31); }
@@ -90,6 +114,13 @@ HVX_OP Q6_Vw_vlsr_VwVw(HVX_Vector u, HVX_Vector v) {
         d[i] = (int32_t)(uint32_t)(amount < 0 ? word << -amount : word >> amount);
     }
     return d;
+}
+
+// Shifts each word left by the signed six-bit amount in the same word of `v` (arithmetically right where it is negative).
+HVX_OP Q6_Vw_vasl_VwVw(HVX_Vector u, HVX_Vector v) {
+    const HVX_Vector amount = (HVX_Vector)((hvx_uw)v << 26) >> 26;
+    const HVX_Vector right = Q6_Vw_vmin_VwVw(-amount, (HVX_Vector){0} + 31), is_right = amount < 0;
+    return ((HVX_Vector)((hvx_uw)u << (hvx_uw)(amount & 31)) & ~is_right) | ((u >> (right & is_right)) & is_right);
 }
 
 // x.w[i] += sum over j of u.ub[4i + j] * r.b[j]
@@ -294,6 +325,9 @@ HVX_PRED_OP Q6_Q_vsetq2_R(int32_t r) {
     memcpy(&d, bytes, 128);
     return d;
 }
+// Words of `u` that are greater, alone or where `q` is true, too.
+HVX_PRED_OP Q6_Q_vcmp_gt_VwVw(HVX_Vector u, HVX_Vector v) { return u > v; }
+HVX_PRED_OP Q6_Q_vcmp_gtand_QVwVw(HVX_VectorPred q, HVX_Vector u, HVX_Vector v) { return q & (u > v); }
 // Bytes of `u` where the predicate is true, of `v` elsewhere.
 HVX_OP Q6_V_vmux_QVV(HVX_VectorPred q, HVX_Vector u, HVX_Vector v) { return (u & q) | (v & ~q); }
 

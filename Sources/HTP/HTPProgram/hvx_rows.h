@@ -43,7 +43,7 @@ HVX_ROW HVX_Vector hvx_load_part(const void *from, uint32_t bytes, HVX_Vector re
 
 HVX_ROW void hvx_store_part(void *to, uint32_t bytes, HVX_Vector v) {
     if (bytes >= HVX_BYTES)
-        *(hvx_unaligned *)to = v;
+        hvx_store_unaligned(to, v);
     else
         hvx_store_tail(to, bytes, v);
 }

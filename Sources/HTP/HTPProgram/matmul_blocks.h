@@ -19,6 +19,10 @@ ALWAYS row_tile_parts parts_at(htp_tile_parts bytes, const uint8_t *tile, uint32
     return parts;
 }
 
+ALWAYS row_tile_parts parts_moved(const row_tile_parts *from, uint64_t bytes) {
+    return (row_tile_parts){from->pairs + bytes, from->chunks + bytes, from->groups + bytes, from->blocks + bytes};
+}
+
 // Sums of all blocks: of rows 0 … 31 and of rows 32 … 63.
 typedef struct row_sums {
     HVX_Vector low[ROWS_AT_ONCE], high[ROWS_AT_ONCE];
@@ -54,7 +58,7 @@ ALWAYS half_factors six_bit_factors(const uint8_t *chunk, uint32_t block) {
 // Sums of a plane that begin with −16 or −4 times the sums of the activations.
 ALWAYS void begin_with_zero(plane_sums *sums, const rows_of_pass *rows, uint32_t block, int zero) {
     EACH_ROW(rows->count) {
-        const int64_t starts = words_at(&rows->row[r]->blocks[block].first_start16);
+        const int64_t starts = words_at(&rows->row[r].blocks[block].first_start16);
         const int shift = zero == 16 ? 0 : 18; // of the word's upper half
         sums->row[r] = Q6_W_vcombine_VV(Q6_Vh_vsplat_R(high_word(starts) >> shift),
                                         Q6_Vh_vsplat_R(low_word(starts) >> shift));
@@ -64,7 +68,7 @@ ALWAYS void begin_with_zero(plane_sums *sums, const rows_of_pass *rows, uint32_t
 // The same with zero 32, for words 0 … 3 and 4 … 7 apart. Sixteen times the sum of a half is doubled and divided up.
 ALWAYS void begin_quarters(plane_sums *sums, const rows_of_pass *rows, uint32_t block) {
     EACH_ROW(rows->count) {
-        const activation_block *a = rows->row[r]->blocks + block;
+        const activation_block *a = rows->row[r].blocks + block;
         const int64_t starts = words_at(&a->first_start16);
         const int32_t first = a->start32, second = a->start32 >> 16;
         sums[0].row[r] = Q6_W_vcombine_VV(Q6_Vh_vsplat_R(second), Q6_Vh_vsplat_R(first));
@@ -138,7 +142,7 @@ ALWAYS void begin_block(uint32_t kind, const row_tile_parts *parts, HVX_Vector t
     const int count = rows->count;
     read_scales(kind, parts, block, o);
     EACH_ROW(count) {
-        const activation_block *a = rows->row[r]->blocks + block;
+        const activation_block *a = rows->row[r].blocks + block;
         const int64_t both = words_at(&a->mantissa);
         o->mantissa[r] = low_word(both);
         o->shift[r] = high_word(both);

@@ -19,11 +19,17 @@
 #define EACH_ROW(COUNT) for (int r = 0; r < (COUNT); r++)
 #endif
 
+typedef struct row_of_pass {
+    const activation_block *blocks;
+    const int32_t *ternary_starts;
+    int32_t start; // of the sums
+} row_of_pass;
+
 // The activation rows of one pass.
 typedef struct rows_of_pass {
-    const activation_row *row[ROWS_AT_ONCE];
+    row_of_pass row[ROWS_AT_ONCE];
     int count;
-    int is_first; // the weights have not been read yet
+    uint32_t fetched; // blocks that are to be brought near as they are read
 } rows_of_pass;
 
 // Two words of a block that stand side by side, by one load.
@@ -95,14 +101,17 @@ ALWAYS int words_left(uint32_t kind, int rows) {
 #if defined(__hexagon__)
     if (rows != 1) return NOT_OVERLAPPED;
     switch (kind) {
-    case HTP_TILES_4BIT:
-    case HTP_TILES_4BIT_MINIMA: return 0;
-    case HTP_TILES_6BIT_HALVES: return 1;
-    case HTP_TILES_FP4: return 2;
+    case HTP_TILES_12BIT: return 0;
+    case HTP_TILES_6BIT_HALVES:
+    case HTP_TILES_FP4: return 1;
     case HTP_TILES_TERNARY:
     case HTP_TILES_TERNARY_GROUPS:
-    case HTP_TILES_5BIT:
-    case HTP_TILES_5BIT_MINIMA: return 3;
+    case HTP_TILES_2BIT_FACTORS:
+    case HTP_TILES_4BIT:
+    case HTP_TILES_4BIT_MINIMA: return 2;
+    case HTP_TILES_3BIT_FACTORS:
+    case HTP_TILES_5BIT: return 3;
+    case HTP_TILES_5BIT_MINIMA: return 4;
     default: return NOT_OVERLAPPED;
     }
 #else
@@ -115,11 +124,12 @@ ALWAYS int is_overlapped(uint32_t kind, int rows) { return words_left(kind, rows
 // Whether a block's scales are multiplied with the mantissas before it is finished.
 ALWAYS int is_scaled_early(uint32_t kind, int rows) {
     switch (kind) {
-    case HTP_TILES_TERNARY:
-    case HTP_TILES_TERNARY_GROUPS: // have no scale for a block
     case HTP_TILES_4BIT:
-    case HTP_TILES_4BIT_MINIMA: return 0;
-    default: return is_overlapped(kind, rows);
+    case HTP_TILES_4BIT_MINIMA:
+    case HTP_TILES_5BIT:
+    case HTP_TILES_3BIT_FACTORS:
+    case HTP_TILES_12BIT: return is_overlapped(kind, rows);
+    default: return 0;
     }
 }
 ALWAYS int held_words(uint32_t kind, int rows) { return is_overlapped(kind, rows) ? words_left(kind, rows) : 0; }
@@ -131,7 +141,7 @@ ALWAYS void add_word(uint32_t kind, open_block *o, const rows_of_pass *rows, uin
     const int held = index - (8 - held_words(kind, rows->count));
     if (held >= 0) o->held_codes[held] = codes;
     EACH_ROW(rows->count) {
-        const int32_t word = codes_word(rows->row[r]->blocks + block, index);
+        const int32_t word = codes_word(rows->row[r].blocks + block, index);
         HVX_VectorPair *sum = &o->sums[sums_of_word(kind, index)].row[r];
         if (held >= 0)
             o->held_words[held][r] = word;
@@ -273,7 +283,7 @@ ALWAYS void add_words(
     word_sums *sums, const rows_of_pass *rows, uint32_t block, int half, int index, HVX_Vector codes) {
     EACH_ROW(rows->count) {
         HVX_Vector *sum = half == 0 ? &sums->low[r] : &sums->high[r];
-        *sum = Q6_Vw_vrmpyacc_VwVubRb(*sum, codes, codes_word(rows->row[r]->blocks + block, index));
+        *sum = Q6_Vw_vrmpyacc_VwVubRb(*sum, codes, codes_word(rows->row[r].blocks + block, index));
     }
 }
 
@@ -281,7 +291,7 @@ ALWAYS void add_words(
 ALWAYS word_sums words_from_128(const rows_of_pass *rows, uint32_t block) {
     word_sums sums;
     EACH_ROW(rows->count)
-        sums.low[r] = sums.high[r] = Q6_V_vsplat_R((rows->row[r]->blocks[block].start8 >> 16) * 16);
+        sums.low[r] = sums.high[r] = Q6_V_vsplat_R((rows->row[r].blocks[block].start8 >> 16) * 16);
     return sums;
 }
 

@@ -22,6 +22,7 @@ typedef struct quantized_source {
     view source;
     uint32_t columns; // 0: nothing
     uint32_t rows;    // enum htp_rows
+    int twice;        // what the first quantisation leaves was quantised, too
 } quantized_source;
 
 typedef struct batch {

@@ -1,6 +1,7 @@
 // Products of tiled weights.
 #include "AEEStdErr.h"
 #include "htp_tiles.h"
+#include "matmul_twice.h"
 #include "operation.h"
 
 enum { SOURCE = HTP_INPUT_0, WEIGHTS };
@@ -17,17 +18,52 @@ static uint32_t check(call *c) {
 
     quantized_source *q = &c->batch->quantized;
     const view *source = &c->tensors[SOURCE];
+    const int twice = (c->op.flags & HTP_MATMUL_TWICE) != 0;
     if ((c->op.flags & HTP_MATMUL_SAME_SOURCE) != 0) {
-        if (q->columns != m->in || q->rows != c->op.rows || q->source.address != source->address
+        if (q->columns != m->in || twice > q->twice || q->rows != c->op.rows || q->source.address != source->address
             || q->source.stride != source->stride)
             return HTP_FAULT_SHAPE;
     } else {
-        *q = (quantized_source){*source, m->in, c->op.rows};
+        *q = (quantized_source){*source, m->in, c->op.rows, twice};
     }
     return HTP_FAULT_NONE;
 }
 
+typedef struct twice_job {
+    matmul_twice product;
+    size_t part_bytes;
+} twice_job;
+
+static void twice_part(void *argument, uint32_t part, uint32_t parts) {
+    const twice_job *job = argument;
+    matmul_twice product = job->product;
+    product.workspace += part * job->part_bytes;
+    matmul_twice_part(&product, part, parts);
+}
+
+static uint32_t run_twice(call *c) {
+    program *p = c->batch->program;
+    const htp_matmul_parameters *m = &c->op.parameters.matmul;
+    const view *source = &c->tensors[SOURCE], *destination = &c->tensors[HTP_DESTINATION];
+    if ((c->op.flags & HTP_MATMUL_SAME_SOURCE) == 0
+        && program_quantize_twice(p, source->address, source->stride, m->in, c->rows) != AEE_SUCCESS)
+        return HTP_FAULT_MEMORY;
+    twice_job job = {.part_bytes = matmul_twice_bytes(c->rows)};
+    job.product = (matmul_twice){
+        .product = {m->tile_kind, m->out, m->in, c->rows, c->tensors[WEIGHTS].address, p->rows,
+                    destination->address, destination->stride},
+        .floats = floats_of(c),
+        .workspace = program_workspace(p, job.part_bytes * workers_count(p->workers)),
+        .tiles_at_once = matmul_twice_tiles(c->rows),
+    };
+    if (!job.product.workspace) return HTP_FAULT_MEMORY;
+    workers_run(p->workers, twice_part, &job);
+    c->batch->multiply_adds += (uint64_t)c->rows * m->out * m->in;
+    return HTP_FAULT_NONE;
+}
+
 static uint32_t run(call *c) {
+    if ((c->op.flags & HTP_MATMUL_TWICE) != 0) return run_twice(c);
     program *p = c->batch->program;
     const htp_matmul_parameters *m = &c->op.parameters.matmul;
     const view *source = &c->tensors[SOURCE], *destination = &c->tensors[HTP_DESTINATION];
@@ -43,7 +79,7 @@ static uint32_t run(call *c) {
 }
 
 const operation_kind operation_matmul = {
-    .flags = HTP_MATMUL_SAME_SOURCE,
+    .flags = HTP_MATMUL_SAME_SOURCE | HTP_MATMUL_TWICE,
     .required = HTP_SLOT(HTP_DESTINATION) | HTP_SLOT(SOURCE) | HTP_SLOT(WEIGHTS),
     .parameter_bytes = sizeof(htp_matmul_parameters),
     .check = check,

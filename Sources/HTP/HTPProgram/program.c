@@ -18,6 +18,7 @@ typedef struct quantize_job {
     uint64_t stride;
     uint32_t columns, count;
     size_t row_bytes;
+    float *remainders; // of `quantize_twice_part`: a row for each worker
 } quantize_job;
 
 static void quantize_part(void *argument, uint32_t part, uint32_t parts) {
@@ -71,10 +72,34 @@ void program_release(program *p) {
 }
 
 int program_quantize(program *p, const uint8_t *source, uint64_t stride, uint32_t columns, uint32_t count) {
-    quantize_job job = {p, source, stride, columns, count, activation_row_bytes(columns)};
+    quantize_job job = {p, source, stride, columns, count, activation_row_bytes(columns), NULL};
     int status = reserve(p, count, job.row_bytes);
     if (status != AEE_SUCCESS) return status;
     workers_run(p->workers, quantize_part, &job);
+    return AEE_SUCCESS;
+}
+
+static void quantize_twice_part(void *argument, uint32_t part, uint32_t parts) {
+    const quantize_job *job = argument;
+    float *remainder = job->remainders + (size_t)part * job->columns;
+    for (uint32_t i = part; i < job->count; i += parts) {
+        const float *source = (const float *)(const void *)(job->source + i * job->stride);
+        const uint32_t second = job->count + i;
+        activation_row *row = &job->program->rows[i];
+        activation_row_quantize(row, job->program->scratch + i * job->row_bytes, source, job->columns);
+        activation_row_remainder(row, source, job->columns, remainder);
+        activation_row_quantize(&job->program->rows[second], job->program->scratch + second * job->row_bytes, remainder,
+                                job->columns);
+    }
+}
+
+int program_quantize_twice(program *p, const uint8_t *source, uint64_t stride, uint32_t columns, uint32_t count) {
+    quantize_job job = {p, source, stride, columns, count, activation_row_bytes(columns), NULL};
+    // The columns are a multiple of 32: rows stay aligned.
+    job.remainders = program_workspace(p, (size_t)columns * sizeof(float) * workers_count(p->workers));
+    const int status = reserve(p, 2 * (size_t)count, job.row_bytes);
+    if (status != AEE_SUCCESS || !job.remainders) return AEE_ENOMEMORY;
+    workers_run(p->workers, quantize_twice_part, &job);
     return AEE_SUCCESS;
 }
 

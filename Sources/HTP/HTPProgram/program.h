@@ -48,6 +48,9 @@ int program_quantize(program *p, const uint8_t *source, uint64_t stride, uint32_
 int program_quantize_begin(program *p, uint32_t columns, uint32_t count);
 void program_quantize_row(program *p, uint32_t row, const float *source, uint32_t columns);
 
+// Quantises rows and, as rows `count` … 2 · `count` − 1, what that leaves of them. Uses the workspace.
+int program_quantize_twice(program *p, const uint8_t *source, uint64_t stride, uint32_t columns, uint32_t count);
+
 // `bytes` of memory aligned to 128, until the next call; NULL if there is none.
 void *program_workspace(program *p, size_t bytes);
 

@@ -20,14 +20,15 @@ extension LanguageModel {
         result.promptTokens = prompt.count
 
         var clock = ContinuousClock.now
-        guard var logits = try computePrompt(prompt, parameters, into: &result, shouldStop: shouldStop) else {
+        var sampler = Sampler(parameters.sampling)
+        guard var next = try computePrompt(prompt, parameters, sampler, into: &result, shouldStop: shouldStop)
+        else {
             result.end = .interrupted
             result.promptLogits = []
             return result
         }
         result.promptSeconds = clock.lap()
 
-        var sampler = Sampler(parameters.sampling)
         var detokenizer = Detokenizer(tokenizer)
         var history = prompt
         func emit(_ text: String) {
@@ -40,7 +41,7 @@ extension LanguageModel {
                 result.end = .interrupted
                 break
             }
-            guard let token = sampler.sample(logits, history: history) else {
+            guard let token = sampler.sample(next, history: history) else {
                 throw EngineError(
                     .failed,
                     "\(file.path): the model's logits are not numbers; the file is damaged or not supported")
@@ -57,7 +58,7 @@ extension LanguageModel {
                 result.end = .contextFull
                 break
             }
-            logits = try executor.evaluate(CollectionOfOne(token), outputs: .last, .generation)
+            next = try evaluate([token], sampler, history: history, .generation)
         }
         emit(detokenizer.finish())
         result.generateSeconds = clock.lap()
@@ -83,24 +84,48 @@ extension LanguageModel {
         }
     }
 
+    /// Computes tokens; what is known of the next is enough for a sampler.
+    private func evaluate(
+        _ tokens: ArraySlice<Int32>, _ sampler: Sampler, history: [Int32], _ phase: Executor.Phase
+    ) throws -> NextToken {
+        if let needed = sampler.candidatesNeeded(history: history), needed <= Candidate.count {
+            return try executor.evaluateCandidates(tokens, phase)
+        }
+        return .logits(try executor.evaluate(tokens, outputs: .last, phase))
+    }
+
     /// Computes a prompt batch by batch; `nil` where it was interrupted.
     private func computePrompt(
-        _ prompt: [Int32], _ parameters: GenerationParameters, into result: inout Generation,
-        shouldStop: () -> Bool
-    ) throws -> UnsafeBufferPointer<Float>? {
+        _ prompt: [Int32], _ parameters: GenerationParameters, _ sampler: Sampler,
+        into result: inout Generation, shouldStop: () -> Bool
+    ) throws -> NextToken? {
         let vocabulary = executor.graph.shape.vocabulary
-        var logits = UnsafeBufferPointer<Float>(start: nil, count: 0)
         let options = executor.options
         let batch = parameters.keepsPromptLogits ? options.outputRows : options.batch
+        var next: NextToken?
         for first in stride(from: 0, to: prompt.count, by: batch) {
             guard !shouldStop() else { return nil }
             let end = min(first + batch, prompt.count)
-            let outputs: Executor.Outputs =
-                parameters.keepsPromptLogits ? .all : end == prompt.count ? .last : .none
-            logits = try executor.evaluate(prompt[first..<end], outputs: outputs)
-            if parameters.keepsPromptLogits { result.promptLogits += logits }
+            if parameters.keepsPromptLogits {
+                let logits = try executor.evaluate(prompt[first..<end], outputs: .all)
+                result.promptLogits += logits
+                next = .logits(UnsafeBufferPointer(rebasing: logits.suffix(vocabulary)))
+            } else if end == prompt.count {
+                next = try evaluate(prompt[first..<end], sampler, history: prompt, .prompt)
+            } else {
+                _ = try executor.evaluate(prompt[first..<end], outputs: .none)
+            }
         }
-        return UnsafeBufferPointer(rebasing: logits.suffix(vocabulary))
+        return next
+    }
+}
+
+extension Sampler {
+    fileprivate mutating func sample(_ next: NextToken, history: [Int32]) -> Int32? {
+        switch next {
+        case .logits(let logits): sample(logits, history: history)
+        case .candidates(let candidates): sample(candidates, history: history)
+        }
     }
 }
 

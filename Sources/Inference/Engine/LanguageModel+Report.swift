@@ -78,8 +78,9 @@ extension LanguageModel {
                 let device = graph.device
                 return DeviceReport(
                     name: device.name, kind: device.kind,
-                    arch: "v" + String(device.hardware.architecture, radix: 16), sessions: 1, totalBytes: nil,
-                    freeBytes: nil, modelBytes: device.modelBytes, contextBytes: graph.cacheBytes,
+                    arch: "v" + String(device.hardware.architecture, radix: 16), sessions: 1,
+                    totalBytes: device.memory?.totalByteCount, freeBytes: device.memory?.freeByteCount,
+                    modelBytes: device.modelBytes, contextBytes: graph.cacheBytes,
                     computeBytes: device.contextBytes - graph.cacheBytes)
             }
     }

@@ -20,6 +20,8 @@ public final class LanguageModel {
     public struct Options: Sendable {
         /// DSPs to place it on; layers are spread over them. None: everything runs on the CPU.
         public var devices: [InferenceDevice] = []
+        /// Opens no more devices, in their order, than the model needs to find room. Otherwise all are used.
+        public var opensFewestDevices = false
         /// CPU threads; 0 for one per core.
         public var threads = 0
         /// Tokens that prompt and generation may have together, the last one not counted as nothing follows it; 0 for
@@ -31,11 +33,17 @@ public final class LanguageModel {
         /// Which phases run on the devices; nil for both on simulated ones, whose speed says nothing, and for the faster
         /// side on hardware.
         public var placement: Placement?
+        /// Where it is remembered what was measured for ``Placement/auto``; nil for nowhere.
+        public var placementFolder: String?
+        /// Does not trust what is remembered.
+        public var measuresAgain = false
         /// A folder in which the devices' repacked weights are kept from one run to the next, nil for none. A file there
         /// is about as large as the model's; whatever is wrong with it is a notice, and the weights are repacked.
         public var repackCache: String?
         /// Gets what the user should know while the model is at work, a line each: a DSP that failed.
         public var onNotice: (@Sendable (String) -> Void)?
+        /// Gets the plan, in lines, before any weights are loaded: what will run where, and what memory that takes.
+        public var onPlan: (@Sendable (String) -> Void)?
 
         /// The CPU, all its cores, and the model's context.
         public init() {}
@@ -70,23 +78,6 @@ public final class LanguageModel {
         threads = options.threads > 0 ? options.threads : max(sysconf(CInt(_SC_NPROCESSORS_ONLN)), 1)
         contextLength =
             options.contextLength > 0 ? options.contextLength : min(graph.shape.contextLength, 4096)
-        let devices = try options.devices.map { device in
-            do {
-                let opened = try HTPDevice(
-                    name: device.name, kind: device.kind, transport: device.transport,
-                    configuration: device.configuration, power: device.power)
-                if device.arithmetic != .plain,
-                    let operation = try opened.setFloatArithmetic(device.arithmetic)
-                {
-                    options.onNotice?(
-                        "device \(device.name): \(device.arithmetic) floats disagree with plain ones in operation "
-                            + "\(operation) of a self-check; plain ones are used")
-                }
-                return opened
-            } catch {
-                throw EngineError(.deviceUnavailable, "device \(device.name): \(error)")
-            }
-        }
         let isHardware = options.devices.allSatisfy { $0.kind == "hardware" }
         placement = options.placement ?? (isHardware ? .auto : .all)
         var executorOptions = Executor.Options(
@@ -95,9 +86,62 @@ public final class LanguageModel {
         executorOptions.placement = placement
         executorOptions.repackCache = options.repackCache
         executorOptions.onNotice = options.onNotice
-        executor = try Executor(graph, file: file, devices: devices, options: executorOptions)
-        if placement == .auto { try executor.chooseSides() }
+        let planner = try Planner(graph, file: file, options: executorOptions)
+        let devices = try Self.open(options, planner)
+        if let onPlan = options.onPlan {
+            let (plan, memory) = planner.plan(for: placement == .none ? [] : devices.map(\.memory))
+            onPlan(Self.describe(plan, memory, graph, devices.map(\.name)))
+        }
+        executor = try Executor(planner, devices: devices)
+        if placement == .auto { try Self.chooseSides(executor, file, options) }
         loadSeconds = (ContinuousClock.now - start).seconds
+    }
+
+    /// Takes the faster side for each phase, by measurements of now or of an earlier time.
+    private static func chooseSides(_ executor: Executor, _ file: GGUFFile, _ options: Options) throws {
+        guard let folder = options.placementFolder, !executor.devices.isEmpty else {
+            return try executor.chooseSides()
+        }
+        let cache = PlacementCache(folder: folder, file, executor.devices, executor.options)
+        if !options.measuresAgain, let report = cache.load() { return executor.chooseSides(by: report) }
+        try executor.chooseSides()
+        if let report = executor.placementReport, executor.counters.recoveries == 0 { cache.save(report) }
+    }
+
+    /// Opens the devices that the model is placed on.
+    private static func open(_ options: Options, _ planner: Planner) throws -> [HTPDevice] {
+        var devices: [HTPDevice] = []
+        for device in options.devices {
+            if options.opensFewestDevices, !devices.isEmpty,
+                planner.plan(for: devices.map(\.memory)).memory.homeless.isEmpty
+            {
+                break
+            }
+            do {
+                devices.append(try open(device, options.onNotice))
+            } catch {
+                // A model that does not fit into the sessions that there are runs in part on the CPU.
+                if options.opensFewestDevices, !devices.isEmpty { break }
+                throw EngineError(.deviceUnavailable, "device \(device.name): \(error)")
+            }
+        }
+        guard options.opensFewestDevices else { return devices }
+        let sessions = planner.plan(for: devices.map(\.memory)).memory.sessions
+        return zip(devices, sessions).filter { !$1.parts.isEmpty }.map(\.0)
+    }
+
+    private static func open(
+        _ device: InferenceDevice, _ onNotice: (@Sendable (String) -> Void)?
+    ) throws -> HTPDevice {
+        let opened = try HTPDevice(
+            name: device.name, kind: device.kind, transport: device.transport,
+            configuration: device.configuration, power: device.power)
+        if device.arithmetic != .plain, let operation = try opened.setFloatArithmetic(device.arithmetic) {
+            onNotice?(
+                "device \(device.name): \(device.arithmetic) floats disagree with plain ones in operation "
+                    + "\(operation) of a self-check; plain ones are used")
+        }
+        return opened
     }
 
     /// The ids of a text, the beginning-of-text token in front where the model wants it.

@@ -1,4 +1,5 @@
 import Glibc
+import Runtime
 
 /// Chooses tokens: repeat penalty, top-k, top-p, min-p, temperature, in llama.cpp's order.
 public struct Sampler: Sendable {
@@ -12,11 +13,6 @@ public struct Sampler: Sendable {
         random = SplitMix64(state: parameters.seed)
     }
 
-    private struct Candidate {
-        var token: Int32
-        var logit: Float
-    }
-
     /// Chooses a token.
     ///
     /// - Parameters:
@@ -26,9 +22,40 @@ public struct Sampler: Sendable {
     public mutating func sample(
         _ logits: UnsafeBufferPointer<Float>, history: some BidirectionalCollection<Int32>
     ) -> Int32? {
+        choose(among: mostLikely(of: logits, penalized: penalized(history)))
+    }
+
+    /// How many of the most likely tokens sampling needs to choose as if it had all logits; nil
+    /// where it needs these.
+    package func candidatesNeeded(history: some BidirectionalCollection<Int32>) -> Int? {
+        // A penalty below 1 lifts tokens from anywhere.
+        guard limit > 0, parameters.repeatPenalty >= 1 else { return nil }
+        return limit + penalized(history).count
+    }
+
+    /// Chooses among the most likely tokens.
+    ///
+    /// - Parameter candidates: at least ``candidatesNeeded(history:)``.
+    /// - Returns: `nil` where a logit is not a number.
+    package mutating func sample(
+        _ candidates: [Candidate], history: some BidirectionalCollection<Int32>
+    ) -> Int32? {
+        guard candidates.allSatisfy({ !$0.logit.isNaN }) else { return nil }
         let penalized = penalized(history)
-        var candidates = mostLikely(
-            parameters.temperature > 0 ? parameters.topK : 1, of: logits, penalized: penalized)
+        var candidates = candidates
+        for index in candidates.indices where penalized.contains(candidates[index].token) {
+            candidates[index].logit = lessLikely(candidates[index].logit)
+        }
+        sort(&candidates)
+        return choose(among: Array(candidates.prefix(limit)))
+    }
+
+    /// Tokens that are considered at most; 0 for all.
+    private var limit: Int { parameters.temperature > 0 ? parameters.topK : 1 }
+
+    /// Chooses among tokens, the most likely first.
+    private mutating func choose(among candidates: [Candidate]) -> Int32? {
+        var candidates = candidates
         guard parameters.temperature > 0, let best = candidates.first?.logit else {
             return candidates.first?.token
         }
@@ -58,19 +85,28 @@ public struct Sampler: Sendable {
         return Set(history.suffix(parameters.repeatLastN < 0 ? .max : parameters.repeatLastN))
     }
 
-    /// The `count` most likely tokens, or all for 0, most likely first; of equals the lower id. What is not a
-    /// number is never likely.
+    /// A logit with the repeat penalty.
+    private func lessLikely(_ logit: Float) -> Float {
+        logit > 0 ? logit / parameters.repeatPenalty : logit * parameters.repeatPenalty
+    }
+
+    /// The most likely first; of equals the lower id.
+    private func sort(_ candidates: inout [Candidate]) {
+        candidates.sort { $0.logit != $1.logit ? $0.logit > $1.logit : $0.token < $1.token }
+    }
+
+    /// The `limit` most likely tokens, most likely first. What is not a number is never likely.
     private func mostLikely(
-        _ count: Int, of logits: UnsafeBufferPointer<Float>, penalized: Set<Int32>
+        of logits: UnsafeBufferPointer<Float>, penalized: Set<Int32>
     ) -> [Candidate] {
-        let limit = count > 0 ? min(count, logits.count) : logits.count
+        let limit = limit > 0 ? min(limit, logits.count) : logits.count
         // Twice the wanted number is collected before it is sorted and cut: a pass over the vocabulary with a
         // rising bar instead of sorting all of it.
         var candidates: [Candidate] = []
         candidates.reserveCapacity(2 * limit)
         var bar = -Float.infinity
         func cut() {
-            candidates.sort { $0.logit != $1.logit ? $0.logit > $1.logit : $0.token < $1.token }
+            sort(&candidates)
             if candidates.count > limit { candidates.removeLast(candidates.count - limit) }
             if candidates.count == limit, let last = candidates.last { bar = last.logit }
         }
@@ -78,7 +114,7 @@ public struct Sampler: Sendable {
             let token = Int32(index)
             var logit = logits[index]
             if !penalized.isEmpty, penalized.contains(token) {
-                logit = logit > 0 ? logit / parameters.repeatPenalty : logit * parameters.repeatPenalty
+                logit = lessLikely(logit)
             }
             guard logit > bar else { continue }
             candidates.append(Candidate(token: token, logit: logit))

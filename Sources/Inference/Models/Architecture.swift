@@ -2,10 +2,22 @@ import GGUF
 
 /// The model families that the engine computes, each in a file of its own.
 package enum Architecture {
-    private typealias Builder = @Sendable (GGUFFile) throws -> Graph
+    private typealias Builder = @Sendable (Hyperparameters) throws -> Graph
 
     private static let builders: [String: Builder] = [
-        "llama": Llama.graph
+        "bitnet": BitNet.graph,
+        "bitnet-25": BitNet.graph,
+        "bitnet-b1.58": BitNet.graph,
+        "gemma2": Gemma2.graph,
+        "gemma3": Gemma3.graph,
+        "gpt-oss": GPTOSS.graph,
+        "llama": Llama.graph,
+        "mistral3": Llama.graph,
+        "olmoe": OLMoE.graph,
+        "phi3": Phi3.graph,
+        "qwen2": Qwen2.graph,
+        "qwen3": Qwen3.graph,
+        "qwen3moe": Qwen3MoE.graph,
     ]
 
     /// The names of `general.architecture` that are known.
@@ -13,11 +25,12 @@ package enum Architecture {
 
     /// The forward pass of the model in a file.
     package static func graph(of file: GGUFFile) throws -> Graph {
-        let name = try file.metadata.string("general.architecture")
+        let parameters = try Hyperparameters(file)
+        let name = parameters.architecture
         guard let build = builders[name] else {
-            throw ModelError(
-                "\(file.path): unknown architecture \(quoted(name)); known: \(names.joined(separator: ", "))")
+            throw parameters.fail(
+                "unknown architecture \(quoted(name)); known: \(names.joined(separator: ", "))")
         }
-        return try build(file)
+        return try build(parameters)
     }
 }

@@ -18,7 +18,7 @@ package struct Graph: Sendable {
         package var rows: Rows
     }
 
-    /// A matrix or vector of the model file.
+    /// A tensor of the model file, or some rows of one.
     package struct Weight: Sendable {
         /// The tensor's name in the file.
         package var name: String
@@ -26,6 +26,12 @@ package struct Graph: Sendable {
         package var columns: Int
         /// Outputs of a product, 1 for a vector.
         package var rows: Int
+        /// Matrices of that size, one after the other: a mixture's experts.
+        package var experts = 1
+        /// The tensor's row that it begins with: a tensor may hold several matrices one below the other.
+        package var firstRow = 0
+        /// Read as floats and never multiplied by: a norm's weights, biases, sinks.
+        package var isVector = false
     }
 
     /// What every operation of the graph has in common, and what caches are sized by.
@@ -42,7 +48,8 @@ package struct Graph: Sendable {
         package var vocabulary: Int
         /// Tokens that the model was trained for.
         package var contextLength: Int
-        package var rotation: Rotation
+        /// Layers may turn queries and keys in different ways.
+        package var rotations: [Rotation]
     }
 
     package var shape: Shape
@@ -59,9 +66,15 @@ package struct Rotation: Sendable {
     package enum Pairing: Sendable {
         /// 2i and 2i + 1 (GGUF's `llama`).
         case neighbours
+        /// i and i + the number of pairs (NeoX).
+        case halves
     }
 
     package var pairing: Pairing
     /// Radians per position, one for each pair; members beyond the pairs stay as they are.
     package var frequencies: [Double]
+    /// What a turned pair is multiplied by.
+    package var magnitude = 1.0
+    /// The frequencies of contexts that hold more than `contextLength` tokens.
+    package var long: (contextLength: Int, frequencies: [Double])?
 }

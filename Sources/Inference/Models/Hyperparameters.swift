@@ -32,6 +32,23 @@ struct Hyperparameters {
         try file.metadata.stringIfPresent("\(architecture).\(key)")
     }
 
+    /// A small tensor of single precision numbers, which must be finite.
+    func floats(_ name: String, count: Int) throws -> [Float] {
+        let tensor = try file.requiredTensor(named: name)
+        guard tensor.type == .f32, tensor.elementCount == count else {
+            throw fail("tensor \(quoted(name)) is not \(count) numbers of type F32")
+        }
+        let bytes = file.bytes(of: tensor)
+        return try (0..<count).map { index in
+            let bits = bytes.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)
+            let value = Float(bitPattern: UInt32(littleEndian: bits))
+            guard value.isFinite else {
+                throw fail("tensor \(quoted(name)) holds \(value) at \(index), expected a finite number")
+            }
+            return value
+        }
+    }
+
     /// Fails with the file's name in front.
     func fail(_ problem: String) -> ModelError {
         ModelError("\(file.path): \(problem)")

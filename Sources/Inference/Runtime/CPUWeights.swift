@@ -25,15 +25,20 @@ final class CPUWeights {
 
     struct Matrix {
         var tensor: TensorInfo
+        /// Outputs; of one expert, where there are several.
+        var rows: Int
+        /// From its first row on.
         var bytes: UnsafeRawBufferPointer
         var product: Product
         /// That of the whole tensor, where its type has one.
         var scale: Float
 
+        var columns: Int { tensor.rowLength }
+        var rowByteCount: Int { tensor.rowByteCount }
+
         /// Where row `index` begins.
         func row(_ index: Int) -> UnsafeRawBufferPointer {
-            UnsafeRawBufferPointer(
-                rebasing: bytes[index * tensor.rowByteCount..<(index + 1) * tensor.rowByteCount])
+            UnsafeRawBufferPointer(rebasing: bytes[index * rowByteCount..<(index + 1) * rowByteCount])
         }
 
         /// Converts row `index` to floats.
@@ -46,20 +51,21 @@ final class CPUWeights {
 
     /// In the order of the graph's weights.
     let matrices: [Matrix]
-    /// Vectors as floats, by weight; `nil` for matrices.
+    /// Vectors as floats, row by row where there are several, by weight; `nil` for matrices.
     let vectors: [[Float]?]
+    private let graph: Graph
     let file: GGUFFile
 
     /// The file that they are in.
     var path: String { file.path }
 
     init(_ graph: Graph, file: GGUFFile, kernels: cpu_kernels) throws {
-        self.file = file
+        (self.graph, self.file) = (graph, file)
         var matrices: [Matrix] = []
         var vectors: [[Float]?] = []
         for weight in graph.weights {
             let tensor = try file.requiredTensor(named: weight.name)
-            let bytes = file.bytes(of: tensor)
+            var bytes = file.bytes(of: tensor)
             guard tensor.type.hasReadableRows else {
                 throw RuntimeError(
                     "\(file.path): tensor \(quoted(weight.name)) has type \(tensor.type), which is not computed; computed are "
@@ -70,37 +76,52 @@ final class CPUWeights {
                     "\(file.path): tensor \(quoted(weight.name)) has rows of \(tensor.rowLength) elements; "
                         + "those of type \(tensor.type) are multiples of \(I2_S.blockSize)")
             }
-            let matrix = Matrix(
-                tensor: tensor, bytes: bytes, product: Self.product(tensor.type, kernels),
-                scale: tensor.type.tensorScale(bytes))
-            matrices.append(matrix)
-            if weight.rows == 1 {
-                var values = [Float](repeating: 0, count: weight.columns)
-                try values.withUnsafeMutableBufferPointer { try matrix.read(row: 0, into: $0) }
-                vectors.append(values)
-            } else {
-                vectors.append(nil)
+            if tensor.type == .i2_S, weight.rows != tensor.rowCount {
+                throw RuntimeError(
+                    "\(file.path): tensor \(quoted(weight.name)) holds several matrices; with type "
+                        + "\(tensor.type), which has one scale for all, that is not computed")
             }
+            let scale = tensor.type.tensorScale(bytes)
+            if weight.rows * weight.experts != tensor.rowCount {
+                bytes = UnsafeRawBufferPointer(
+                    rebasing: bytes[weight.firstRow * tensor.rowByteCount..<bytes.count])
+            }
+            let matrix = Matrix(
+                tensor: tensor, rows: weight.rows, bytes: bytes,
+                product: Self.product(tensor.type, kernels), scale: scale)
+            matrices.append(matrix)
+            vectors.append(weight.isVector ? try Self.values(matrix) : nil)
         }
         self.matrices = matrices
         self.vectors = vectors
     }
 
-    /// A matrix as a DSP takes it.
-    func repackable(_ weight: Int) throws -> WeightMatrix {
-        let tensor = matrices[weight].tensor
-        let name = "\(path): tensor \(quoted(tensor.name))"
-        guard let format = WeightMatrix.format(of: tensor.type) else {
-            throw RuntimeError("\(name) cannot be repacked")
+    /// All numbers of a vector, or of the rows of several.
+    private static func values(_ matrix: Matrix) throws -> [Float] {
+        var values = [Float](repeating: 0, count: matrix.rows * matrix.columns)
+        try values.withUnsafeMutableBufferPointer { values in
+            for row in 0..<matrix.rows {
+                let place = row * matrix.columns..<(row + 1) * matrix.columns
+                try matrix.read(row: row, into: UnsafeMutableBufferPointer(rebasing: values[place]))
+            }
         }
-        return try WeightMatrix(
-            name: name, format: format, rows: tensor.rowCount, columns: tensor.rowLength,
-            bytes: matrices[weight].bytes)
+        return values
     }
 
-    /// Lets memory go that the CPU is done with: bytes of a matrix. Should it read them again, they come from the file.
-    func release(_ weight: Int, _ bytes: Range<Int>) {
-        file.advise(.doneWith, matrices[weight].tensor, bytes)
+    /// A matrix as a DSP takes it, or those of several experts.
+    func repackable(_ weight: Int) throws -> [WeightMatrix] {
+        let (shape, matrix) = (graph.weights[weight], matrices[weight])
+        let name = "\(path): tensor \(quoted(shape.name))"
+        guard let format = WeightMatrix.format(of: matrix.tensor.type) else {
+            throw RuntimeError("\(name) cannot be repacked")
+        }
+        return try (0..<shape.experts).map { expert in
+            try WeightMatrix(
+                name: name + (shape.experts > 1 ? ", expert \(expert)" : ""), format: format,
+                rows: shape.rows, columns: shape.columns,
+                bytes: UnsafeRawBufferPointer(
+                    rebasing: matrix.bytes[(expert * shape.rows * matrix.rowByteCount)...]))
+        }
     }
 
     private static func product(_ type: TensorType, _ kernels: cpu_kernels) -> Product {

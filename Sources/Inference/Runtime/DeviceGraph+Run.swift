@@ -8,8 +8,9 @@ extension DeviceGraph {
     func begin(_ step: Step) throws -> Int {
         var byteCount = 0
         try activations.withBytes(.write) { bytes in
-            if segments.values.contains(where: \.needsAngles) {
-                byteCount += step.rotations.write(to: bytes, at: angles.offset)
+            for (number, table) in angles.enumerated()
+            where segments.values.contains(where: { $0.rotations.contains(number) }) {
+                byteCount += step.rotations[number].write(to: bytes, at: table.offset)
             }
             if segments.values.contains(where: \.needsSelection) {
                 for row in 0..<step.outputRows {
@@ -29,7 +30,7 @@ extension DeviceGraph {
     /// - Parameter host: where the host keeps a tensor.
     func run(
         _ segment: Segment, _ step: Step, host: (Int) -> UnsafeMutablePointer<Float>
-    ) throws -> BatchReport? {
+    ) throws -> (report: BatchReport, candidates: [Candidate]?)? {
         guard segment.hasTokenRows || step.outputRows > 0 else { return nil }
         var sent = 0, received = 0
         if !segment.inputs.isEmpty {
@@ -42,12 +43,19 @@ extension DeviceGraph {
                 }
             }
         }
+        let choosing = step.wantsCandidates ? segment.candidates : nil
         var report = try device.submit(
-            segment.batch,
+            choosing ?? segment.batch,
             BatchParameters(tokens: step.tokens.count, outputs: step.outputRows, position: step.position))
-        if !segment.outputs.isEmpty {
+        let outputs = choosing == nil ? segment.outputs : segment.outputs.filter { $0 != graph.logits }
+        var chosen: [Candidate]?
+        if !outputs.isEmpty || choosing != nil {
             try activations.withBytes(.read) { bytes in
-                for tensor in segment.outputs {
+                if choosing != nil {
+                    chosen = try readCandidates(UnsafeRawBufferPointer(bytes))
+                    received += 2 * candidates.places.stride
+                }
+                for tensor in outputs {
                     let place = place(tensor, step)
                     UnsafeMutableRawBufferPointer(start: host(tensor), count: place.count)
                         .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[place]))
@@ -57,7 +65,19 @@ extension DeviceGraph {
         }
         report.bytesToDSP += sent
         report.bytesFromDSP += received
-        return report
+        return (report, chosen)
+    }
+
+    private func readCandidates(_ bytes: UnsafeRawBufferPointer) throws -> [Candidate] {
+        try (0..<candidates.count).map { index in
+            let place = bytes.load(fromByteOffset: candidates.places.offset + 4 * index, as: Int32.self)
+            let value = bytes.load(fromByteOffset: candidates.values.offset + 4 * index, as: Float.self)
+            // It becomes an index into the vocabulary.
+            guard 0 <= place, place < graph.shape.vocabulary else {
+                throw HTPError("\(device.name): token \(place) is none of \(graph.shape.vocabulary)")
+            }
+            return Candidate(token: place, logit: value)
+        }
     }
 
     /// The bytes of a tensor's rows.

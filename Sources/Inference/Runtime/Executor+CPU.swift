@@ -10,27 +10,41 @@ extension Executor {
         // Without wanted logits the last operations have no rows.
         guard rows > 0 else { return }
         switch operation.kind {
-        case .embed(let weight, let output):
-            embed(weight, output, step)
+        case .embed(let weight, let scale, let output):
+            embed(weight, scale, output, step)
         case .rmsNorm(let input, let weight, let epsilon, let output):
             rmsNorm(input, weight, epsilon, output, rows: rows)
         case .matmul(let weight, let input, let output):
             matmul(weight, input, output, rows: rows)
-        case .rotate(let tensor, let heads, let size):
-            rotate(tensor, heads: heads, size: size, step)
+        case .matmulExperts(let weight, let input, let routing, let output):
+            matmulExperts(weight, input, routing, output, rows: rows)
+        case .addBias(let tensor, let weight):
+            addBias(tensor, weight, rows: rows)
+        case .addExpertBiases(let tensor, let weight, let routing):
+            addExpertBiases(tensor, weight, routing, rows: rows)
+        case .rotate(let tensor, let heads, let size, let rotation):
+            rotate(tensor, heads: heads, size: size, step.rotations[rotation], rows: rows)
         case .store(let key, let value, let layer):
             store(key, value, layer: layer, step)
-        case .attention(let query, let layer, let output):
-            attention(query, layer: layer, output, step)
+        case .attention(let query, let layer, let attention, let output):
+            self.attention(query, layer: layer, attention, output, step)
         case .add(let a, let b, let output):
             elementwise(output, rows: rows) { [kernels] offset, count in
                 kernels.add(pointer(output) + offset, pointer(a) + offset, pointer(b) + offset, count)
             }
-        case .swiGLU(let gate, let up, let output):
-            elementwise(output, rows: rows) { [kernels] offset, count in
-                kernels.silu_mul(
-                    pointer(output) + offset, pointer(gate) + offset, pointer(up) + offset, count)
+        case .activate(let activation, let gate, let up, let output):
+            elementwise(output, rows: rows) { offset, count in
+                activate(
+                    activation, pointer(output) + offset, pointer(gate) + offset, pointer(up) + offset, count)
             }
+        case .scale(let tensor, let factor, let cap):
+            elementwise(tensor, rows: rows) { offset, count in
+                cpu_scale(pointer(tensor) + offset, count, factor, cap)
+            }
+        case .route(let logits, let routing, let output):
+            route(logits, routing, output, rows: rows)
+        case .mix(let input, let routing, let output):
+            mix(input, routing, output, rows: rows)
         case .selectOutputs(let input, let output):
             let width = graph.tensors[input].width
             pointer(output).update(from: pointer(input) + step.firstOutput * width, count: rows * width)
@@ -38,7 +52,7 @@ extension Executor {
         if operation.output == quantizedTensor { quantizedTensor = nil }
     }
 
-    private func embed(_ weight: Int, _ output: Int, _ step: Step) {
+    private func embed(_ weight: Int, _ scale: Float, _ output: Int, _ step: Step) {
         let matrix = weights.matrices[weight]
         let width = graph.tensors[output].width
         for (row, token) in step.tokens.enumerated() {
@@ -46,26 +60,49 @@ extension Executor {
             try? matrix.read(
                 row: Int(token),
                 into: UnsafeMutableBufferPointer(start: pointer(output) + row * width, count: width))
+            if scale != 1 { cpu_scale(pointer(output) + row * width, width, scale, 0) }
         }
     }
 
     private func rmsNorm(_ input: Int, _ weight: Int, _ epsilon: Float, _ output: Int, rows: Int) {
-        let width = graph.tensors[input].width
         guard let scale = weights.vectors[weight] else { return }
+        let groups = graph.tensors[input].width / scale.count
         scale.withUnsafeBufferPointer { scale in
-            for row in 0..<rows {
+            for group in 0..<rows * groups {
                 kernels.rms_norm(
-                    pointer(output) + row * width, pointer(input) + row * width, scale.baseAddress, width,
-                    epsilon)
+                    pointer(output) + group * scale.count, pointer(input) + group * scale.count,
+                    scale.baseAddress, scale.count, epsilon)
             }
         }
     }
 
-    private func rotate(_ tensor: Int, heads: Int, size: Int, _ step: Step) {
+    private func addBias(_ tensor: Int, _ weight: Int, rows: Int) {
+        weights.vectors[weight]?.withUnsafeBufferPointer { bias in
+            for row in 0..<rows {
+                let target = pointer(tensor) + row * bias.count
+                kernels.add(target, target, bias.baseAddress, bias.count)
+            }
+        }
+    }
+
+    private func activate(
+        _ activation: Activation, _ output: UnsafeMutablePointer<Float>, _ gate: UnsafeMutablePointer<Float>,
+        _ up: UnsafeMutablePointer<Float>, _ count: Int
+    ) {
+        switch activation {
+        case .silu: kernels.silu_mul(output, gate, up, count)
+        case .gelu: cpu_gelu_mul(output, gate, up, count)
+        case .reluSquared: cpu_relu_squared_mul(output, gate, up, count)
+        case .clampedSwiGLU(let alpha, let limit):
+            cpu_swiglu_clamped(output, gate, up, count, alpha, limit)
+        }
+    }
+
+    private func rotate(_ tensor: Int, heads: Int, size: Int, _ rotation: RotationTable, rows: Int) {
         let base = pointer(tensor)
-        for row in step.tokens.indices {
+        for row in 0..<rows {
             for head in 0..<heads {
-                step.rotations.rotate(base + (row * heads + head) * size, row: row)
+                rotation.rotate(base + (row * heads + head) * size, row: row)
             }
         }
     }
@@ -80,36 +117,6 @@ extension Executor {
                     from: pointer(key) + from * shape.keySize, count: shape.keySize)
                 (cache.values(layer: layer, head: head) + position * shape.valueSize).update(
                     from: pointer(value) + from * shape.valueSize, count: shape.valueSize)
-            }
-        }
-    }
-
-    /// One chunk of work is a head of a token.
-    private func attention(_ query: Int, layer: Int, _ output: Int, _ step: Step) {
-        let shape = graph.shape
-        let (kernels, cache) = (kernels, cache)
-        let queries = pointer(query), results = pointer(output)
-        let scale = 1 / Float(shape.keySize).squareRoot()
-        pool.run(chunks: step.tokens.count * shape.heads) { chunk in
-            let (row, head) = (chunk / shape.heads, chunk % shape.heads)
-            let length = step.position + row + 1
-            let shared = head / (shape.heads / shape.keyValueHeads)
-            let keys = cache.keys(layer: layer, head: shared),
-                values = cache.values(layer: layer, head: shared)
-            let result = results + chunk * shape.valueSize
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: length) { scores in
-                guard let base = scores.baseAddress else { return }
-                for position in 0..<length {
-                    (base + position).initialize(
-                        to: kernels.dot_f32(
-                            keys + position * shape.keySize, queries + chunk * shape.keySize, shape.keySize))
-                }
-                kernels.softmax(base, length, scale)
-                result.update(repeating: 0, count: shape.valueSize)
-                for position in 0..<length {
-                    kernels.axpy_f32(
-                        result, base[position], values + position * shape.valueSize, shape.valueSize)
-                }
             }
         }
     }

@@ -12,7 +12,8 @@ extension Executor {
         let report: BatchReport
         do {
             guard let done = try deviceGraphs[index].run(segment, step, host: pointer) else { return }
-            report = done
+            report = done.report
+            candidates = done.candidates ?? candidates
         } catch {
             throw DeviceFailure(device: index, error: error)
         }

@@ -6,7 +6,7 @@ extension Executor {
     /// Multiplies on the CPU; the threads share the weights' rows.
     func matmul(_ weight: Int, _ input: Int, _ output: Int, rows: Int) {
         let matrix = weights.matrices[weight]
-        let (columns, outputs) = (matrix.tensor.rowLength, matrix.tensor.rowCount)
+        let (columns, outputs) = (matrix.columns, matrix.rows)
         let source = pointer(input), result = pointer(output)
         counters.products += 1
         counters.multiplyAdds += rows * columns * outputs
@@ -15,7 +15,7 @@ extension Executor {
         case .float(let kernel):
             split(outputs, count: rows) { first, last in
                 kernel(
-                    matrix.bytes.baseAddress, matrix.tensor.rowByteCount, source,
+                    matrix.bytes.baseAddress, matrix.rowByteCount, source,
                     columns * MemoryLayout<Float>.size, result, outputs, columns, first, last, rows)
             }
         case .quantized(let kernel):
@@ -24,7 +24,7 @@ extension Executor {
             let quantized = quantized
             split(outputs, count: rows) { first, last in
                 kernel(
-                    matrix.bytes.baseAddress, matrix.tensor.rowByteCount, quantized, rowBytes, result,
+                    matrix.bytes.baseAddress, matrix.rowByteCount, quantized, rowBytes, result,
                     outputs,
                     columns, first, last, rows)
             }
@@ -59,7 +59,7 @@ extension Executor {
     ///
     /// With one activation row the kernels read from several places of a range at once, which pays in long
     /// ranges; with several they work on blocks of 32 rows.
-    private func split(_ rows: Int, count: Int, _ body: (_ first: Int, _ last: Int) -> Void) {
+    func split(_ rows: Int, count: Int, _ body: (_ first: Int, _ last: Int) -> Void) {
         let shares = options.threads == 1 ? 1 : 4 * options.threads
         let atLeast = count == 1 ? 128 : 32
         let size = max(atLeast, ((rows + shares - 1) / shares + 31) / 32 * 32)

@@ -1,5 +1,6 @@
 import CPUKernels
 import GGUF
+import Glibc
 import HTPDevice
 import Models
 
@@ -33,6 +34,8 @@ package final class Executor {
         package var repackCache: String?
         /// Gets what the user should know, a line each: a DSP that failed.
         package var onNotice: (@Sendable (String) -> Void)?
+        /// What a batch takes longer on a side than it would: devices of every speed for tests.
+        package var delay: (@Sendable (_ onDevices: Bool, _ tokens: Int) -> Duration)?
         /// Tokens of a batch whose logits may be wanted; a vocabulary's logits are large.
         package var outputRows: Int { min(batch, 32) }
 
@@ -45,6 +48,7 @@ package final class Executor {
 
     package let graph: Graph
     package let plan: Plan
+    package let memoryPlan: MemoryPlan
     package let devices: [HTPDevice]
     package let options: Options
     /// Tokens in the cache.
@@ -64,7 +68,7 @@ package final class Executor {
         for (operation, place) in zip(graph.operations, plan.places) where place == .cpu || isAlone {
             if let weight = operation.weight { used.insert(weight) }
         }
-        return used.reduce(0) { $0 + weights.matrices[$1].tensor.byteCount }
+        return used.reduce(0) { $0 + weights.matrices[$1].bytes.count }
     }
 
     let kernels: cpu_kernels
@@ -87,30 +91,34 @@ package final class Executor {
     private let activations: UnsafeMutablePointer<Float>
     /// Room for a batch of quantised activations of the widest product.
     let quantized: UnsafeMutableRawPointer
+    /// What a DSP sent in place of the last step's logits.
+    var candidates: [Candidate]?
     /// The tensor whose rows `quantized` holds, until one is overwritten.
     var quantizedTensor: Int?
 
+    /// Places a model, see ``init(_:devices:)``.
+    package convenience init(_ graph: Graph, file: GGUFFile, devices: [HTPDevice], options: Options) throws {
+        try self.init(Planner(graph, file: file, options: options), devices: devices)
+    }
+
     /// Places a model: loads the weights of offloaded products into the DSPs' memory and reserves the cache.
-    package init(_ graph: Graph, file: GGUFFile, devices: [HTPDevice], options: Options) throws {
-        guard let kernels = cpu_kernels_get(cpu_kernels_best())?.pointee else {
-            throw RuntimeError("this processor has no kernels")
-        }
-        self.graph = graph
-        self.devices = devices
-        self.options = options
+    package init(_ planner: Planner, devices: [HTPDevice]) throws {
+        let (graph, options, kernels, weights) = (
+            planner.graph, planner.options, planner.kernels, planner.weights
+        )
+        (self.graph, self.devices, self.options) = (graph, devices, options)
+        (self.kernels, self.weights) = (kernels, weights)
         sides = Sides(
             promptOnDevices: options.placement != .none,
             generationOnDevices: options.placement == .all || options.placement == .auto)
-        self.kernels = kernels
         pool = ThreadPool(threads: options.threads)
-        let plan = try Plan(
-            graph, file: file, deviceCount: options.placement == .none ? 0 : devices.count)
-        let weights = try CPUWeights(graph, file: file, kernels: kernels)
-        (self.plan, self.weights) = (plan, weights)
+        let plan: Plan
+        (plan, memoryPlan) = planner.plan(for: options.placement == .none ? [] : devices.map(\.memory))
+        self.plan = plan
         memory = ActivationMemory(graph, rows: options.batch, outputRows: options.outputRows)
         guard PhysicalMemory.bytes(MemoryLayout<Float>.size, memory.count) != nil else {
             throw RuntimeError(
-                "\(file.path): the activations of \(options.batch) tokens do not fit into memory; "
+                "\(weights.path): the activations of \(options.batch) tokens do not fit into memory; "
                     + "choose a smaller batch (-b)")
         }
         deviceGraphs = try devices.enumerated().map { [pool] index, device in
@@ -145,6 +153,48 @@ package final class Executor {
     package func evaluate(
         _ tokens: some RandomAccessCollection<Int32>, outputs: Outputs, _ phase: Phase = .prompt
     ) throws -> UnsafeBufferPointer<Float> {
+        try check(tokens)
+        guard outputs != .all || tokens.count <= options.outputRows else {
+            throw RuntimeError("logits of \(tokens.count) tokens at once; \(options.outputRows) are possible")
+        }
+        let step = try advance(Array(tokens), outputs, phase, wantsCandidates: false)
+        return UnsafeBufferPointer(
+            start: pointer(graph.logits), count: step.outputRows * graph.shape.vocabulary)
+    }
+
+    /// Computes the next tokens, of which the most likely ``Candidate/count`` are enough: a DSP that has computed all
+    /// logits sends no others.
+    package func evaluateCandidates(
+        _ tokens: some RandomAccessCollection<Int32>, _ phase: Phase = .prompt
+    ) throws -> NextToken {
+        try check(tokens)
+        _ = try advance(Array(tokens), .last, phase, wantsCandidates: true)
+        if let candidates { return .candidates(candidates) }
+        return .logits(UnsafeBufferPointer(start: pointer(graph.logits), count: graph.shape.vocabulary))
+    }
+
+    /// Computes tokens on the side of their phase, again where a device failed at them.
+    private func advance(
+        _ tokens: [Int32], _ outputs: Outputs, _ phase: Phase, wantsCandidates: Bool
+    ) throws -> Step {
+        while true {
+            let onDevices = usesDevices(in: phase, tokens: tokens.count)
+            do {
+                try restoreCache()
+                let step = try compute(
+                    tokens, at: position, outputs: outputs, onDevices: onDevices,
+                    wantsCandidates: wantsCandidates)
+                if let delay = options.delay { usleep(UInt32(delay(onDevices, tokens.count).seconds * 1e6)) }
+                failuresInSequence = 0
+                cached += tokens.map { CachedToken(id: $0, isOnDevices: onDevices) }
+                return step
+            } catch let failure as DeviceFailure {
+                recover(from: failure)
+            }
+        }
+    }
+
+    private func check(_ tokens: some RandomAccessCollection<Int32>) throws {
         guard (1...options.batch).contains(tokens.count) else {
             throw RuntimeError("\(tokens.count) tokens at once; the batch holds \(options.batch)")
         }
@@ -154,40 +204,23 @@ package final class Executor {
         guard tokens.allSatisfy({ 0 <= $0 && $0 < graph.shape.vocabulary }) else {
             throw RuntimeError("a token id is outside the vocabulary of \(graph.shape.vocabulary)")
         }
-        guard outputs != .all || tokens.count <= options.outputRows else {
-            throw RuntimeError("logits of \(tokens.count) tokens at once; \(options.outputRows) are possible")
-        }
-        let tokens = Array(tokens)
-        while true {
-            let onDevices = usesDevices(in: phase)
-            do {
-                try restoreCache()
-                let step = try compute(tokens, at: position, outputs: outputs, onDevices: onDevices)
-                failuresInSequence = 0
-                cached += tokens.map { CachedToken(id: $0, isOnDevices: onDevices) }
-                return UnsafeBufferPointer(
-                    start: pointer(graph.logits), count: step.outputRows * graph.shape.vocabulary)
-            } catch let failure as DeviceFailure {
-                recover(from: failure)
-            }
-        }
     }
 
     /// Calls `body` while the CPU may use what of the cache is in the memory of devices.
-    private func withCaches(of devices: ArraySlice<DeviceGraph>, _ body: () -> Void) throws {
+    func withCaches(of devices: ArraySlice<DeviceGraph>, _ body: () -> Void) throws {
         guard let first = devices.first else { return body() }
         try first.withCache { try withCaches(of: devices.dropFirst(), body) }
     }
 
-    private func usesDevices(in phase: Phase) -> Bool {
+    private func usesDevices(in phase: Phase, tokens: Int) -> Bool {
         guard !devices.isEmpty, !hasLostDevices else { return false }
-        return sides[phase]
+        return sides.usesDevices(in: phase, tokens: tokens)
     }
 
     /// Computes tokens at a position; their keys and values go into the cache.
     @discardableResult
     func compute(
-        _ tokens: [Int32], at position: Int, outputs: Outputs, onDevices: Bool
+        _ tokens: [Int32], at position: Int, outputs: Outputs, onDevices: Bool, wantsCandidates: Bool = false
     ) throws -> Step {
         let firstOutput =
             switch outputs {
@@ -196,9 +229,13 @@ package final class Executor {
             case .all: 0
             }
         let step = Step(
-            tokens: tokens, position: position, firstOutput: firstOutput,
-            rotations: RotationTable(graph.shape.rotation, positions: position..<position + tokens.count))
+            tokens: tokens, position: position, firstOutput: firstOutput, wantsCandidates: wantsCandidates,
+            rotations: graph.shape.rotations.map {
+                RotationTable(
+                    $0, positions: position..<position + tokens.count, contextLength: options.contextLength)
+            })
         quantizedTensor = nil
+        candidates = nil
         guard onDevices else {
             try withCaches(of: deviceGraphs[...]) {
                 for operation in graph.operations { runOnCPU(operation, step) }
@@ -248,6 +285,9 @@ struct Step {
     var position: Int
     /// First row whose logits are wanted.
     var firstOutput: Int
-    var rotations: RotationTable
+    /// The most likely tokens are enough.
+    var wantsCandidates: Bool
+    /// In the order of the shape's rotations.
+    var rotations: [RotationTable]
     var outputRows: Int { tokens.count - firstOutput }
 }

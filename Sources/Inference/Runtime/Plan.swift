@@ -27,45 +27,68 @@ package struct Plan: Sendable {
     /// Operations that stay on the CPU though there is a DSP, and why.
     package let refusals: [(operation: Int, reason: String)]
 
-    /// Places what a DSP session can compute on one; layers are spread over the sessions evenly and in order, and
-    /// what follows the last layer goes with it.
-    package init(_ graph: Graph, file: GGUFFile, deviceCount: Int) throws {
+    /// Places what a DSP session can compute on the one that holds its part of the model.
+    ///
+    /// - Parameters:
+    ///   - reasons: why a DSP cannot run each operation, or should not; nil where it can.
+    ///   - partOfOperation: the part that each operation belongs to.
+    init(
+        _ graph: Graph, _ reasons: [String?], _ partOfOperation: [Int], _ split: LayerSplit, sessionCount: Int
+    ) {
         var places: [Place] = []
         var refusals: [(Int, String)] = []
-        for (index, operation) in graph.operations.enumerated() {
-            guard deviceCount > 0 else {
-                places.append(.cpu)
+        for index in graph.operations.indices {
+            let session = split.sessions[partOfOperation[index]]
+            if let session, reasons[index] == nil {
+                places.append(.htp(session))
                 continue
             }
-            if let reason = try Self.refusal(operation, graph, file) {
-                refusals.append((index, reason))
-                places.append(.cpu)
-            } else {
-                let layer = operation.layer ?? graph.shape.layers - 1
-                places.append(.htp(layer * deviceCount / max(graph.shape.layers, 1)))
-            }
+            places.append(.cpu)
+            guard sessionCount > 0 else { continue }
+            refusals.append((index, reasons[index] ?? "the memory of the sessions has no room for it"))
         }
         self.places = places
         self.refusals = refusals
         segments = Self.segments(graph, places)
     }
 
+    /// The same with neighbours that have one reason together.
+    package var refusedRanges: [(operations: Range<Int>, reason: String)] {
+        refusals.reduce(into: []) { ranges, refusal in
+            if let last = ranges.last, last.operations.upperBound == refusal.operation,
+                last.reason == refusal.reason
+            {
+                ranges[ranges.count - 1].operations = last.operations.lowerBound..<refusal.operation + 1
+            } else {
+                ranges.append((refusal.operation..<refusal.operation + 1, refusal.reason))
+            }
+        }
+    }
+
     /// Products that stay on the CPU though there is a DSP.
     package func refusedProducts(_ graph: Graph) -> [(name: String, reason: String)] {
         refusals.compactMap { index, reason in
-            guard case .matmul = graph.operations[index].kind else { return nil }
+            guard graph.operations[index].isProduct else { return nil }
             return (graph.operations[index].name, reason)
         }
     }
 
+    /// Indices of the operations in a place.
+    func operations(on place: Place) -> [Int] {
+        places.indices.filter { places[$0] == place }
+    }
+
     /// Why a DSP cannot run an operation, or should not.
-    private static func refusal(_ operation: Operation, _ graph: Graph, _ file: GGUFFile) throws -> String? {
+    static func refusal(_ operation: Operation, _ graph: Graph, _ file: GGUFFile) throws -> String? {
         let shape = graph.shape
         switch operation.kind {
         case .embed:
             return "a row for each token is less to send than the table is to keep"
-        case .matmul(let weight, _, _):
-            return WeightMatrix.refusal(try file.requiredTensor(named: graph.weights[weight].name))
+        case .matmul(let weight, _, _), .matmulExperts(let weight, _, _, _):
+            let tensor = try file.requiredTensor(named: graph.weights[weight].name)
+            return WeightMatrix.refusal(graph.weights[weight], tensor.type) ?? experts(operation, graph)
+        case .addExpertBiases, .route, .mix:
+            return experts(operation, graph)
         case .rotate, .store, .attention:
             guard max(shape.keySize, shape.valueSize) <= BatchLayout.headSizeMax,
                 shape.heads <= BatchLayout.headsMax
@@ -74,9 +97,36 @@ package struct Plan: Sendable {
                     + "the DSP program computes \(BatchLayout.headsMax) of \(BatchLayout.headSizeMax)"
             }
             return nil
-        case .rmsNorm, .add, .swiGLU, .selectOutputs:
+        case .rmsNorm(let input, let weight, _, _):
+            let groups = graph.tensors[input].width / graph.weights[weight].columns
+            guard groups <= BatchLayout.headsMax else {
+                return "norms of \(groups) heads: the DSP program computes \(BatchLayout.headsMax)"
+            }
+            return nil
+        case .addBias, .add, .activate, .scale, .selectOutputs:
             return nil
         }
+    }
+
+    /// Why a DSP cannot compute a part of a mixture of experts.
+    private static func experts(_ operation: Operation, _ graph: Graph) -> String? {
+        let (experts, used): (Int, Int)
+        switch operation.kind {
+        case .route(_, let routing, _): (experts, used) = (routing.experts, routing.count)
+        case .matmulExperts(let weight, _, let routing, _), .addExpertBiases(_, let weight, let routing):
+            // A bias's rows are the experts.
+            let bank = graph.weights[weight]
+            (experts, used) = (
+                bank.isVector ? bank.rows : bank.experts, graph.tensors[routing].width / 2
+            )
+        case .mix(_, let routing, _): (experts, used) = (1, graph.tensors[routing].width / 2)
+        default: return nil
+        }
+        guard experts <= BatchLayout.expertsMax, used <= BatchLayout.chosenExpertsMax else {
+            return "\(used) of \(experts) experts: the DSP program computes "
+                + "\(BatchLayout.chosenExpertsMax) of \(BatchLayout.expertsMax)"
+        }
+        return nil
     }
 
     /// Neighbours on the same device make a segment.
@@ -123,12 +173,12 @@ package struct Plan: Sendable {
 
 extension WeightMatrix {
     /// Why the DSP program cannot multiply a tensor, or `nil` where it can.
-    package static func refusal(_ tensor: TensorInfo) -> String? {
-        guard format(of: tensor.type) != nil else {
-            return "the DSP program has no tiles for \(tensor.type) weights"
+    package static func refusal(_ weight: Graph.Weight, _ type: TensorType) -> String? {
+        guard format(of: type) != nil else {
+            return "the DSP program has no tiles for \(type) weights"
         }
-        guard supports(rows: tensor.rowCount, columns: tensor.rowLength) else {
-            return "\(tensor.rowCount) × \(tensor.rowLength) does not fit the DSP program's tiles"
+        guard supports(rows: weight.rows, columns: weight.columns) else {
+            return "\(weight.rows) × \(weight.columns) does not fit the DSP program's tiles"
         }
         return nil
     }

@@ -1,23 +1,28 @@
 import Glibc
 import Models
 
-/// Cosines and sines of the rotary embedding for the positions of a step; every layer and head uses the same.
+/// Cosines and sines of a rotary embedding for the positions of a step; layers and heads share them.
 struct RotationTable {
     /// Pairs in a head.
     let pairs: Int
+    private let pairing: Rotation.Pairing
     /// For each position, for each pair: cosine, sine.
     private let values: [Float]
 
-    init(_ rotation: Rotation, positions: Range<Int>) {
-        pairs = rotation.frequencies.count
+    /// - Parameter contextLength: of the cache, not the number of tokens in it: the frequencies may depend on it.
+    init(_ rotation: Rotation, positions: Range<Int>, contextLength: Int) {
+        var frequencies = rotation.frequencies
+        if let long = rotation.long, contextLength > long.contextLength { frequencies = long.frequencies }
+        pairs = frequencies.count
+        pairing = rotation.pairing
         var values: [Float] = []
         values.reserveCapacity(positions.count * pairs * 2)
         for position in positions {
-            for frequency in rotation.frequencies {
+            for frequency in frequencies {
                 // Angles reach thousands of turns: single precision would lose them.
                 let angle = Double(position) * frequency
-                values.append(Float(cos(angle)))
-                values.append(Float(sin(angle)))
+                values.append(Float(cos(angle) * rotation.magnitude))
+                values.append(Float(sin(angle) * rotation.magnitude))
             }
         }
         self.values = values
@@ -34,12 +39,13 @@ struct RotationTable {
 
     /// Turns one head of the row's token in place.
     func rotate(_ head: UnsafeMutablePointer<Float>, row: Int) {
+        let (step, distance) = pairing == .halves ? (1, pairs) : (2, 1)
         values.withUnsafeBufferPointer { values in
             for pair in 0..<pairs {
                 let (cosine, sine) = (values[2 * (row * pairs + pair)], values[2 * (row * pairs + pair) + 1])
-                let (x, y) = (head[2 * pair], head[2 * pair + 1])
-                head[2 * pair] = x * cosine - y * sine
-                head[2 * pair + 1] = x * sine + y * cosine
+                let (x, y) = (head[step * pair], head[step * pair + distance])
+                head[step * pair] = x * cosine - y * sine
+                head[step * pair + distance] = x * sine + y * cosine
             }
         }
     }

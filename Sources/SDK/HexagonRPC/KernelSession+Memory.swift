@@ -13,6 +13,10 @@ struct KernelMapping: @unchecked Sendable {
 extension KernelSession {
     var allocator: any SharedMemoryAllocator { KernelAllocator(memory: memory, table: table) }
 
+    var mappableMemory: SessionMemory? {
+        SessionMemory(mapped: mappings.withLock { $0.values.reduce(0) { $0 + $1.byteCount } })
+    }
+
     /// Maps a buffer by its descriptor. `AEE_EALREADY` for one that is mapped.
     func map(
         _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int

@@ -15,6 +15,8 @@ public final class LibrarySession: TransportSession {
     private let library: FastRPCLibrary
     private let process: LibraryProcess
     private let handles = Mutex<Set<UInt64>>([])
+    /// Bytes of mapped buffers, by descriptor.
+    private let mappings = Mutex<[CInt: Int]>([:])
     private let hasEnded = Atomic(false)
 
     init(_ library: FastRPCLibrary, _ configuration: SessionConfiguration) throws(RemoteCallError) {
@@ -86,6 +88,7 @@ public final class LibrarySession: TransportSession {
             domain: effectiveDomain, descriptor: descriptor, address: address, byteCount: byteCount,
             flags: flag.rawValue)
         try check(status, "map \(byteCount) bytes on \(configuration.domain)", .map, or: Advice.map)
+        mappings.withLock { $0[descriptor] = byteCount }
     }
 
     /// `fastrpc_munmap`
@@ -95,6 +98,12 @@ public final class LibrarySession: TransportSession {
         let status = library.unmap(
             domain: effectiveDomain, descriptor: descriptor, address: address, byteCount: byteCount)
         try check(status, "unmap \(byteCount) bytes on \(configuration.domain)")
+        mappings.withLock { _ = $0.removeValue(forKey: descriptor) }
+    }
+
+    /// What this session has mapped counts; other sessions of the library have processes of their own.
+    public var mappableMemory: SessionMemory? {
+        SessionMemory(mapped: mappings.withLock { $0.values.reduce(0, +) })
     }
 
     /// Makes a message queue of the library's. Buffers that packets name must be mapped in this session. Open

@@ -60,6 +60,10 @@ public struct Session: ~Copyable, Sendable {
     /// Makes buffers that this session can map.
     public var allocator: any SharedMemoryAllocator { connection.allocator }
 
+    /// How much memory the process on the DSP can have mapped, and how much of that is left; nil where the transport
+    /// cannot say. What a heap really gives may be less.
+    public var memory: SessionMemory? { connection.mappableMemory }
+
     /// Maps a buffer into the DSP's address space, where code finds it by its descriptor.
     ///
     /// The C library wants an open handle first. Unmap it before the buffer is closed.

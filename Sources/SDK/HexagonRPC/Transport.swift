@@ -63,6 +63,9 @@ public protocol TransportSession: AnyObject, Sendable {
         _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
     ) throws(RemoteCallError)
 
+    /// What the process can have mapped and what of that is left; nil where the transport cannot say.
+    var mappableMemory: SessionMemory? { get }
+
     /// What the DSP says about itself; nil where the transport or the firmware cannot say.
     func capability(_ attribute: DSPAttribute) throws(RemoteCallError) -> UInt32?
 
@@ -77,6 +80,9 @@ public protocol TransportSession: AnyObject, Sendable {
 }
 
 extension TransportSession {
+    /// Cannot say.
+    public var mappableMemory: SessionMemory? { nil }
+
     /// Cannot say.
     public func capability(_ attribute: DSPAttribute) throws(RemoteCallError) -> UInt32? { nil }
 

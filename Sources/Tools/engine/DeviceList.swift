@@ -5,12 +5,14 @@ import HexagonRPC
 import Runtime
 import VirtualDSP
 
-/// The value of `--device`: `cpu`, `auto`, or DSP sessions such as `htp0,htp1`, `sim0` or `qemu0`.
+/// The value of `--device`: `cpu`, `auto`, or DSP sessions such as `htp0,htp1`, `sim` or `qemu0`.
 enum DeviceList {
-    /// The hardware's first session where there is one, else the CPU.
+    /// As many of the hardware's sessions as the model needs where there is one, else the CPU.
     case automatic
     /// These sessions; none for the CPU alone.
     case sessions([Name])
+    /// As many sessions of a kind as the model needs.
+    case fewest([Name])
 
     /// One session.
     enum Name {
@@ -19,23 +21,26 @@ enum DeviceList {
         case emulator(Int)
 
         init(_ text: Substring) throws {
-            // A DSP has four sessions.
             switch (text.dropLast(), text.last.flatMap { Int(String($0)) }) {
-            case ("htp", let session?) where session < 4: self = .hardware(session)
-            case ("sim", let session?) where session < 4: self = .simulator(session)
-            case ("qemu", let session?) where session < 4: self = .emulator(session)
+            case ("htp", let session?) where session < Self.sessionCount: self = .hardware(session)
+            case ("sim", let session?) where session < Self.sessionCount: self = .simulator(session)
+            case ("qemu", let session?) where session < Self.sessionCount: self = .emulator(session)
             default:
                 throw ValidationError(
-                    "'\(text)' is no device; there are cpu, auto, htp0 to htp3, sim0 to sim3, qemu0 to qemu3."
-                )
+                    "'\(text)' is no device; there are cpu, auto, htp0 to htp3, sim0 to sim3, qemu0 to qemu3, and "
+                        + "htp, sim and qemu for as many sessions as a model needs.")
             }
         }
+
+        /// A DSP has four sessions.
+        static let sessionCount = 4
+        static let hardware = (0..<sessionCount).map(Name.hardware)
     }
 
     static let help: ArgumentHelp =
         """
         cpu, auto, or DSP sessions: htp0…htp3 (hardware), sim0…sim3 (simulator), qemu0…qemu3 (Hexagon code \
-        under qemu); several split the layers.
+        under qemu); several split the layers, a name without a number stands for as many as the model needs.
         """
 
     /// Reads the option's value.
@@ -43,6 +48,9 @@ enum DeviceList {
         switch argument {
         case "auto": self = .automatic
         case "cpu": self = .sessions([])
+        case "htp": self = .fewest(Name.hardware)
+        case "sim": self = .fewest((0..<Name.sessionCount).map(Name.simulator))
+        case "qemu": self = .fewest((0..<Name.sessionCount).map(Name.emulator))
         default:
             let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
             let names = try parts.map(Name.init)
@@ -59,13 +67,23 @@ enum DeviceList {
         _ path: String, _ options: LanguageModel.Options, _ use: DeviceUse
     ) throws -> LanguageModel {
         var options = options
+        (options.placementFolder, options.measuresAgain) = (DeviceUse.cacheFolder, use.measuresAgain)
+        let simulator = SimulatorTransport(
+            VirtualProcessor(
+                sessionByteCount: use.simulatorByteCount ?? SessionMemory.addressSpaceByteCount))
+        func devices(_ names: [Name]) throws -> [InferenceDevice] {
+            try names.map { try Self.device($0, simulator, use) }
+        }
         switch self {
         case .sessions(let names):
-            let simulator = SimulatorTransport()
-            options.devices = try names.map { try Self.device($0, simulator, use) }
+            options.devices = try devices(names)
+        case .fewest(let names):
+            options.devices = try devices(names)
+            options.opensFewestDevices = true
         case .automatic:
-            if let hardware = try? Self.device(.hardware(0), SimulatorTransport(), use) {
-                options.devices = [hardware]
+            if let hardware = try? devices(Name.hardware) {
+                options.devices = hardware
+                options.opensFewestDevices = true
                 do {
                     return try LanguageModel(path: path, options: options)
                 } catch let error as EngineError where error.kind == .deviceUnavailable {
@@ -116,41 +134,4 @@ enum DeviceList {
             }
         }
     }
-}
-
-/// How DSPs are reached and used.
-struct DeviceUse {
-    var transport = TransportChoice.automatic
-    var power = PowerLevel.full
-    var arithmetic = FloatArithmetic.plain
-}
-
-extension FloatArithmetic: ExpressibleByArgument {
-    /// Reads an arithmetic by its name.
-    public init?(argument: String) {
-        guard let arithmetic = Self.allCases.first(where: { "\($0)" == argument }) else { return nil }
-        self = arithmetic
-    }
-
-    /// The names of all.
-    public static var allValueStrings: [String] { allCases.map { "\($0)" } }
-    /// Its name.
-    public var defaultValueDescription: String { "\(self)" }
-}
-
-extension TransportChoice: ExpressibleByArgument {}
-
-extension Placement: ExpressibleByArgument {}
-
-extension PowerLevel: ExpressibleByArgument {
-    /// Reads a level by its name.
-    public init?(argument: String) {
-        guard let level = Self.allCases.first(where: { "\($0)" == argument }) else { return nil }
-        self = level
-    }
-
-    /// The names of all levels.
-    public static var allValueStrings: [String] { allCases.map { "\($0)" } }
-    /// The level's name.
-    public var defaultValueDescription: String { "\(self)" }
 }

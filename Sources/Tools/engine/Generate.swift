@@ -44,17 +44,7 @@ struct Generate: ParsableCommand {
     var ignoreEos = false
     @Option(help: DeviceList.help, transform: DeviceList.init(argument:))
     var device = DeviceList.automatic
-    @Option(
-        help: "How htp0…htp3 are reached: the kernel's driver, the vendor's library, or what there is.")
-    var transport = TransportChoice.automatic
-    @Option(help: "How much power a DSP may take while it works: full, balanced or saving.")
-    var power = PowerLevel.full
-    @Option(
-        help: """
-            How a DSP computes norms, attention and the like: plain (the same bits everywhere) or vector (its vector \
-            unit's floats, from v68 on; no DSP has run it yet).
-            """)
-    var arithmetic = FloatArithmetic.plain
+    @OptionGroup var use: DeviceOptions
     @Option(
         help: """
             Which phases run on the DSP: auto (measured when the model is loaded), all, prompt or none; without it \
@@ -95,12 +85,12 @@ struct Generate: ParsableCommand {
             options.placement = place
             options.repackCache = repackCache
             options.onNotice = { printError("engine: \($0)") }
+            if explainPlan { options.onPlan = { printError($0) } }
             // Read before loading: a missing prompt should not cost the time.
             let input = try readPrompt()
             if let logits { try LanguageModel.checkLogitsPath(logits) }
-            let model = try device.load(
-                model, options, .init(transport: transport, power: power, arithmetic: arithmetic))
-            if explainPlan { printError(model.planDescription) }
+            let model = try device.load(model, options, use.use)
+            if explainPlan { printError(model.placementDescription) }
             let ids = try promptTokens(input, model)
             // Before any output.
             try model.check(ids)

@@ -93,6 +93,8 @@ final class QemuSession: TransportSession {
         var libraries: [String: UInt32] = [:]
         var modules: [UInt64: Module] = [:]
         var nextHandle: UInt64 = 0x1000
+        /// Bytes of mapped buffers, by descriptor.
+        var mappings: [CInt: Int] = [:]
     }
 
     private struct Module {
@@ -166,12 +168,19 @@ final class QemuSession: TransportSession {
         _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
     ) throws(RemoteCallError) {
         try process.map(descriptor, file: descriptor, byteCount: byteCount)
+        state.withLock { $0.mappings[descriptor] = byteCount }
     }
 
     func unmap(
         _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
     ) throws(RemoteCallError) {
         try process.unmap(descriptor)
+        state.withLock { _ = $0.mappings.removeValue(forKey: descriptor) }
+    }
+
+    /// The process's addresses have 32 bits, as those on a DSP.
+    var mappableMemory: SessionMemory? {
+        SessionMemory(mapped: state.withLock { $0.mappings.values.reduce(0, +) })
     }
 
     func end() { process.end() }

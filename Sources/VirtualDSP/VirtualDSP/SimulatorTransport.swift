@@ -59,6 +59,12 @@ final class SimulatorSession: TransportSession {
 
     var allocator: any SharedMemoryAllocator { MemoryFileAllocator() }
 
+    var mappableMemory: SessionMemory? {
+        SessionMemory(
+            total: processor.sessionByteCount,
+            mapped: processor.mappedByteCount(domain: configuration.effectiveDomain))
+    }
+
     func map(
         _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
     ) throws(RemoteCallError) {

@@ -51,6 +51,7 @@ public final class VirtualProcessor: Sendable {
         var unsignedModules = false
         var modules: [UInt64: OpenModule] = [:]
         var mappings: [CInt: Int] = [:]
+        var mappedByteCount: Int { mappings.values.reduce(0, +) }
     }
 
     private struct State {
@@ -64,12 +65,25 @@ public final class VirtualProcessor: Sendable {
         }
     }
 
+    /// Bytes that a session can have mapped at once.
+    public let sessionByteCount: Int
+
     private let modules: [Module]
     private let state = Mutex(State())
 
     /// A processor that can load `modules`.
-    public init(modules: [Module] = [.htp]) {
+    ///
+    /// - Parameter sessionByteCount: bytes that a session can have mapped at once; what goes beyond is refused.
+    public init(
+        modules: [Module] = [.htp], sessionByteCount: Int = SessionMemory.addressSpaceByteCount
+    ) {
         self.modules = modules
+        self.sessionByteCount = sessionByteCount
+    }
+
+    /// Bytes that a session has mapped.
+    public func mappedByteCount(domain: CInt) -> Int {
+        state.withLock { $0.processes[domain]?.mappedByteCount ?? 0 }
     }
 
     /// What went through so far.
@@ -171,6 +185,9 @@ public final class VirtualProcessor: Sendable {
             }
             guard process.mappings[descriptor] == nil else {
                 return AEEResult(rawValue: 0x1a)  // AEE_EALREADY
+            }
+            guard byteCount <= sessionByteCount - process.mappedByteCount else {
+                return .noMemory
             }
             state.processes[domain]?.mappings[descriptor] = byteCount
             return .success

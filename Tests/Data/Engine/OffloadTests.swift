@@ -58,6 +58,25 @@ import Testing
         #expect(split.tokens == reports[0].tokens)
     }
 
+    /// Where the most likely tokens are enough no others cross to the host, and the text is that of all logits.
+    @Test(arguments: ["0", "0.7"]) func onlyTheMostLikelyTokensComeBack(_ temperature: String) throws {
+        func run(_ arguments: String...) throws -> GenerationReport {
+            try GenerationReport(
+                [
+                    "-m", SharedData.path(Self.models[0]), "--device", "sim0", "--ignore-eos", "-p",
+                    "Once upon a time", "-n", "40", "-s", "9", "--temp", temperature,
+                ] + arguments)
+        }
+        let few = try run()
+        // A penalty below 1, if only just, needs all logits.
+        let all = try run("--repeat-penalty", "0.9999999")
+        #expect(few.tokens == all.tokens && few.tokens.count == 40)
+        #expect(few.offload.messages == all.offload.messages)
+        let vocabulary = try GGUFFile(path: SharedData.path(Self.models[0]))
+            .requiredTensor(named: "token_embd.weight").rowCount
+        #expect(all.offload.bytes_from_dsp - few.offload.bytes_from_dsp == 40 * (4 * vocabulary - 8 * 128))
+    }
+
     @Test func whatTheDSPCannotMultiplyStaysOnTheCPU() throws {
         let report = try run("models/stories260K-f32.gguf", "sim0", "-p", "Once", "-n", "8")
         // Five layers of seven products and the head; the last product of a layer has 172 inputs, no multiple of 32.

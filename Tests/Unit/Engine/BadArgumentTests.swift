@@ -101,7 +101,7 @@ import Testing
 
     @Test func devices() throws {
         for list in [
-            "foo", "sim9", "sim0,sim0", "", "sim", "sim0,", ",", "htp4", "cpu,sim0", "sim-1", "SIM0", "sim٣",
+            "foo", "sim9", "sim0,sim0", "", "simulator", "sim0,", ",", "htp4", "cpu,sim0", "sim-1", "SIM0", "sim٣",
         ] {
             try check([Case(generate("-p", "a", "--device", list), "--device", "'\(list)'", exitCode: 64)])
         }

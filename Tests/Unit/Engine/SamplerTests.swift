@@ -1,5 +1,6 @@
 import Engine
 import Foundation
+import Runtime
 import TestSupport
 import Testing
 
@@ -9,6 +10,38 @@ import Testing
     ) -> Int32? {
         var sampler = Sampler(parameters)
         return logits.withUnsafeBufferPointer { sampler.sample($0, history: history) }
+    }
+
+    /// The most likely tokens are enough where the sampler says so.
+    @Test func chosenAmongTheMostLikelyAsAmongAll() {
+        var generator = SeededGenerator(3)
+        for _ in 0..<500 {
+            let logits = (0..<400).map { _ in Float(Int.random(in: -300...300, using: &generator)) / 10 }
+            let history = (0..<80).map { _ in Int32.random(in: 0..<400, using: &generator) }
+            let parameters = SamplingParameters(
+                temperature: [0, 0.8, 2].randomElement(using: &generator) ?? 1,
+                topK: [1, 40, 5].randomElement(using: &generator) ?? 40,
+                topP: [1, 0.9].randomElement(using: &generator) ?? 1, minP: 0,
+                repeatPenalty: [1, 1.3].randomElement(using: &generator) ?? 1, repeatLastN: 64,
+                seed: UInt64.random(in: 0...1000, using: &generator))
+            var sampler = Sampler(parameters)
+            let needed = sampler.candidatesNeeded(history: history) ?? 400
+            #expect(needed <= 104)
+            let order = logits.indices.sorted {
+                logits[$0] != logits[$1] ? logits[$0] > logits[$1] : $0 < $1
+            }
+            let likely = order.prefix(needed).map { Candidate(token: Int32($0), logit: logits[$0]) }
+            let found = sampler.sample(likely, history: history)
+            #expect(found == sample(parameters, logits, history: history), "\(parameters)")
+        }
+        var all = SamplingParameters.greedy
+        (all.temperature, all.topK) = (1, 0)
+        #expect(Sampler(all).candidatesNeeded(history: [1]) == nil)
+        (all.topK, all.repeatPenalty) = (40, 0.5)
+        #expect(Sampler(all).candidatesNeeded(history: [1]) == nil)
+        var greedy = Sampler(.greedy)
+        #expect(greedy.sample([Candidate(token: 3, logit: .nan)], history: []) == nil)
+        #expect(greedy.sample([Candidate](), history: []) == nil)
     }
 
     private func greedy(_ logits: [Float]) -> Int32? { sample(.greedy, logits) }

@@ -7,21 +7,22 @@ import VirtualKernel
 /// Processes on a DSP that do what their handles say, over the real channel.
 final class ChannelDSP: ProcessLauncher {
     /// What a call on a handle does.
+    /// Not numbers that descriptors may have: a random request takes either for the other.
     enum Handle {
         /// Copies each in buffer to the out buffer of the same place.
-        static let echo: UInt32 = 100
+        static let echo: UInt32 = 1_000_100
         /// Its status is the first word of the first in buffer.
-        static let status: UInt32 = 101
+        static let status: UInt32 = 1_000_101
         /// The process dies.
-        static let death: UInt32 = 102
+        static let death: UInt32 = 1_000_102
         /// No answer, ever.
-        static let silence: UInt32 = 103
+        static let silence: UInt32 = 1_000_103
         /// Writes nothing.
-        static let idle: UInt32 = 104
+        static let idle: UInt32 = 1_000_104
         /// Fills all outputs with 0xab, and fails with 0x80000406.
-        static let failure: UInt32 = 105
+        static let failure: UInt32 = 1_000_105
         /// Answers, unasked for, calls that do not exist, and then its own.
-        static let chatter: UInt32 = 106
+        static let chatter: UInt32 = 1_000_106
     }
 
     private let state = Mutex(State())

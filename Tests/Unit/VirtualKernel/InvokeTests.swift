@@ -192,7 +192,9 @@ struct VirtualInvokeTests {
             as [(CInt, UInt64)]
         {
             let argument = InvokeArgument(address: buffer.address, length: length, fd: descriptor)
-            #expect(OwnCaller.refusal { try fixture.invoke(file, 100, scalars, [argument]) } == EINVAL)
+            #expect(
+                OwnCaller.refusal { try fixture.invoke(file, ChannelDSP.Handle.echo, scalars, [argument]) }
+                    == EINVAL)
         }
         // Without a length nobody looks at the descriptor; 0 stands for none.
         for argument in [
@@ -203,16 +205,24 @@ struct VirtualInvokeTests {
         }
         // Beyond the end of the buffer, though the length alone would fit.
         let beyond = InvokeArgument(address: buffer.address + 1, length: 4096, fd: buffer.descriptor)
-        #expect(OwnCaller.refusal { try fixture.invoke(file, 100, scalars, [beyond]) } == EINVAL)
+        #expect(
+            OwnCaller.refusal { try fixture.invoke(file, ChannelDSP.Handle.echo, scalars, [beyond]) }
+                == EINVAL)
 
         let outside = InvokeArgument(address: 4096, length: 10)
-        #expect(OwnCaller.refusal { try fixture.invoke(file, 104, scalars, [outside]) } == EFAULT)
+        #expect(
+            OwnCaller.refusal { try fixture.invoke(file, ChannelDSP.Handle.idle, scalars, [outside]) }
+                == EFAULT)
         let out = Scalars(method: 2, outBuffers: 1)
-        #expect(OwnCaller.refusal { try fixture.invoke(file, 104, out, [outside]) } == EFAULT)
+        #expect(
+            OwnCaller.refusal { try fixture.invoke(file, ChannelDSP.Handle.idle, out, [outside]) } == EFAULT)
         let huge = InvokeArgument(address: buffer.address, length: .max)
-        #expect(OwnCaller.refusal { try fixture.invoke(file, 104, scalars, [huge]) } == ENOMEM)
+        #expect(
+            OwnCaller.refusal { try fixture.invoke(file, ChannelDSP.Handle.idle, scalars, [huge]) } == ENOMEM)
         let wrapping = InvokeArgument(address: .max - 5, length: 100)
-        #expect(OwnCaller.refusal { try fixture.invoke(file, 104, scalars, [wrapping]) } == EFAULT)
+        #expect(
+            OwnCaller.refusal { try fixture.invoke(file, ChannelDSP.Handle.idle, scalars, [wrapping]) }
+                == EFAULT)
         // After all that it still works.
         #expect(try fixture.echo(file, [5, 6]).1 == [5, 6])
     }
@@ -221,10 +231,12 @@ struct VirtualInvokeTests {
         let fixture = KernelFixture()
         let file = try fixture.open()
         defer { file.release() }
-        #expect(try fixture.invoke(file, 100) == 39)
+        #expect(try fixture.invoke(file, ChannelDSP.Handle.echo) == 39)
         let bad = InvokeArgument(address: 1, length: 8, fd: 12345)
         #expect(
-            OwnCaller.refusal { try fixture.invoke(file, 100, Scalars(method: 2, inBuffers: 1), [bad]) }
+            OwnCaller.refusal {
+                try fixture.invoke(file, ChannelDSP.Handle.echo, Scalars(method: 2, inBuffers: 1), [bad])
+            }
                 == EINVAL)
     }
 

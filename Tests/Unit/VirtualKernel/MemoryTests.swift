@@ -39,7 +39,9 @@ struct VirtualMemoryTests {
 
         // A call refers to it, and it stays.
         let argument = InvokeArgument(address: buffer.address, length: 16, fd: buffer.descriptor)
-        for _ in 0..<3 { try fixture.invoke(file, 104, Scalars(method: 2, inBuffers: 1), [argument]) }
+        for _ in 0..<3 {
+            try fixture.invoke(file, ChannelDSP.Handle.idle, Scalars(method: 2, inBuffers: 1), [argument])
+        }
         #expect(fixture.dsp.bufferCount == 1 && fixture.dsp.dropCount == 0)
         #expect(fixture.dsp.invocations.allSatisfy { $0.arguments[0].memory == mapping[0].memory })
 

@@ -126,7 +126,7 @@ struct VirtualProcessTests {
         fixture.dsp.answerCreation(0x8000_0600)
         #expect(try fixture.create(file) == returned(0x8000_0600))
         #expect(fixture.dsp.wait { $0.running == 0 })
-        #expect(try fixture.invoke(file, 100) == 39)
+        #expect(try fixture.invoke(file, ChannelDSP.Handle.echo) == 39)
         fixture.dsp.answerCreation(0)
         fixture.dsp.refuse(SystemError(EAGAIN))
         #expect(OwnCaller.refusal { try fixture.create(file) } == EAGAIN)
@@ -144,7 +144,7 @@ struct VirtualProcessTests {
         #expect(fixture.dsp.wait { $0.invocations.count == 1 })
         #expect(try fixture.invoke(file, ChannelDSP.Handle.death) == returned(0x8000_040d))
         #expect(try pending.join() == returned(0x8000_040d))
-        for _ in 0..<3 { #expect(try fixture.invoke(file, 100) == 39) }
+        for _ in 0..<3 { #expect(try fixture.invoke(file, ChannelDSP.Handle.echo) == 39) }
         let buffer = try fixture.allocate(4096)
         defer { buffer.unmap() }
         var map = MapMemoryArgument(

@@ -31,7 +31,8 @@ struct VirtualKernelRobustnessTests {
                 0x4008_6409, 0xc00c_642d, 0xc00c_642e, 0xc010_6442, 0xc018_6443,
             ]
         let words: [UInt64] = [
-            0, 1, 2, 3, 4, 8, 20, 24, 100, 4095, 4096, 16384, 1 << 20, 2 << 20, 0x1000, 0x1_0000_0000,
+            0, 1, 2, 3, 4, 8, 20, 24, UInt64(ChannelDSP.Handle.echo), 4095, 4096, 16384, 1 << 20, 2 << 20,
+            0x1000, 0x1_0000_0000,
             1 << 31,
             1 << 32, 1 << 40, 1 << 63, .max, .max - 4095, base, base + 100, base + (64 << 10) - 8,
             base + (64 << 10),
@@ -68,7 +69,9 @@ struct VirtualKernelRobustnessTests {
                 ? words.randomElement(using: &generator)! : base
             // A call with arguments that can be read, and handles that answer.
             if request == FastRPCRequest.invoke.number.rawValue, Bool.random(using: &generator) {
-                memory.storeBytes(of: [2, 8, 104, 104].randomElement(using: &generator)!, as: UInt32.self)
+                memory.storeBytes(
+                    of: [2, 8, ChannelDSP.Handle.idle, ChannelDSP.Handle.idle].randomElement(
+                        using: &generator)!, as: UInt32.self)
                 memory.storeBytes(of: base + 16, toByteOffset: 8, as: UInt64.self)
             } else if memory.load(as: UInt32.self) == ChannelDSP.Handle.silence {
                 continue

@@ -117,6 +117,10 @@ enum htp_opcode {
 
 // MATMUL, MATMUL_INDEXED: the source of this operation is quantised already, by the operation before it that had it.
 #define HTP_MATMUL_SAME_SOURCE 1u
+// MATMUL, MATMUL_INDEXED: the source is quantised twice, the second time what the first leaves, and both are
+// multiplied: close to the precision of floats. A product of the same source that follows without this flag takes the
+// first.
+#define HTP_MATMUL_TWICE 2u
 // NORM: quantise the destination too, for the products that follow with HTP_MATMUL_SAME_SOURCE.
 #define HTP_NORM_QUANTIZE 1u
 // NORM: subtract the mean first (layer norm); without it, RMS norm.

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cpu_activations.h"
 #include "cpu_repack.h"
 
 #ifdef __cplusplus

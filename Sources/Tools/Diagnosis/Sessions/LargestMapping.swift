@@ -6,8 +6,7 @@ struct LargestMapping {
     /// Is told what is known so far, as the next attempt may hang.
     let progress: ([String: String]) -> Void
 
-    /// A process on the DSP has addresses of 32 bits.
-    private static let addressSpace = 3584 << 20
+    private static let addressSpace = SessionMemory.addressSpaceByteCount
     /// What an attempt must leave to the machine.
     private static let reserve = 512 << 20
     private static let step = 16 << 20

@@ -637,6 +637,19 @@ static void good_batches(void) {
             run_good();
         }
     }
+    static const uint32_t kinds[] = {HTP_TILES_TERNARY, HTP_TILES_4BIT, HTP_TILES_12BIT, HTP_TILES_FP4};
+    for (int i = 0; i < 4; i++) {
+        for (uint32_t tokens = 1; tokens <= 33; tokens += 16) {
+            begin(tokens, 0, 0);
+            htp_operation *op = matmul(kinds[i], 600, 32, NULL, HTP_MATMUL_TWICE);
+            const htp_tensor source = op->tensors[HTP_INPUT_0];
+            matmul(kinds[i], 33, 32, &source, HTP_MATMUL_SAME_SOURCE | HTP_MATMUL_TWICE);
+            matmul(kinds[i], 33, 32, &source, HTP_MATMUL_SAME_SOURCE);
+            experts(kinds[i], 70, 64, 5, 2, 1)->flags = HTP_MATMUL_TWICE;
+            experts(kinds[i], 33, 96, 3, 3, 3)->flags = HTP_MATMUL_TWICE;
+            run_good();
+        }
+    }
 }
 
 // A batch with every operation, small, for damage.
@@ -646,6 +659,7 @@ static void all_operations(void) {
     const htp_tensor source = op->tensors[HTP_DESTINATION];
     matmul(HTP_TILES_4BIT, 34, 32, &source, HTP_MATMUL_SAME_SOURCE);
     matmul(HTP_TILES_8BIT, 5, 32, NULL, 0);
+    matmul(HTP_TILES_8BIT, 5, 32, NULL, HTP_MATMUL_TWICE);
     rope(2, 16, 8, HTP_ROPE_POSITIONS);
     attention(HTP_CACHE_F16, HTP_CACHE_Q8, 1, 2, 32, 32, 3, 0, 2.0f, 1);
     commands.header.tokens = 2;

@@ -76,6 +76,10 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
     F(Q6_Vw_vsub_VwVw, o->u, o->v)                                                                           \
     F(Q6_Vw_vmax_VwVw, o->u, o->v)                                                                           \
     F(Q6_Vw_vmin_VwVw, o->u, o->v)                                                                           \
+    F(Q6_Vw_vadd_VwVw_sat, o->u, o->v)                                                                       \
+    F(Q6_Vw_vsub_VwVw_sat, o->u, o->v)                                                                       \
+    F(Q6_Vw_vabs_Vw, o->u)                                                                                   \
+    F(Q6_Vw_vnormamt_Vw, o->u)                                                                               \
     F(Q6_Vw_vmpyo_VwVh_s1_rnd_sat, o->u, o->v)                                                               \
     F(Q6_Vh_vmpy_VhVh_s1_rnd_sat, o->u, o->v)                                                                \
     F(Q6_Vh_vadd_VhVh, o->u, o->v)                                                                           \
@@ -86,7 +90,11 @@ static void check(const intrinsic *f, HVX_Vector u, HVX_Vector v, HVX_Vector x, 
     F(Q6_Vb_vpacke_VhVh, o->u, o->v)                                                                         \
     F(Q6_Vh_vshuff_Vh, o->u)                                                                                 \
     F(Q6_Vh_vdeal_Vh, o->u)
+#define PREDICATES_OF_TWO_VECTORS(F)                                                                         \
+    F(Q6_Q_vcmp_gt_VwVw, o->u, o->v)                                                                         \
+    F(Q6_Q_vcmp_gtand_QVwVw, Q6_Q_vcmp_gt_VwVw(o->v, SECOND(o->u)), o->u, o->v)
 #define OF_VECTOR_AND_SHIFTS(F)                                                                              \
+    F(Q6_Vw_vasl_VwVw, o->u, o->v)                                                                           \
     F(Q6_Vw_vlsr_VwVw, o->u, o->v)                                                                           \
     F(Q6_Vh_vlsr_VhVh, o->u, o->v)
 #define OF_VECTOR_AND_SHIFT(F)                                                                               \
@@ -140,6 +148,8 @@ GROUP(OF_VECTOR_AND_FACTORS)
 GROUP(OF_OFFSET)
 PREDICATES_OF_COUNT(DEFINE_PREDICATE)
 LIST(PREDICATES_OF_COUNT)
+PREDICATES_OF_TWO_VECTORS(DEFINE_PREDICATE)
+LIST(PREDICATES_OF_TWO_VECTORS)
 PREDICATES_OF_FACTORS(DEFINE_PREDICATE)
 LIST(PREDICATES_OF_FACTORS)
 PAIR_AND_FACTORS(DEFINE_PAIR)
@@ -200,6 +210,19 @@ int main(void) {
             check(f, zero, zero, zero, i < EDGES ? (int32_t)edges[i] : random_word());
     }
     EACH(f, OF_TWO_VECTORS) {
+        for (int i = 0; i < VECTORS; i++) {
+            HVX_Vector u = first_operand(i);
+            check(f, u, second_operand(i), zero, 0);
+        }
+    }
+    // Small numbers of either sign.
+    EACH(f, OF_TWO_VECTORS) {
+        for (int i = 0; i < EDGES; i++) {
+            HVX_Vector u = Q6_Vw_vasr_VwR(edge_vector(i), i);
+            check(f, u, second_operand(i), zero, 0);
+        }
+    }
+    EACH(f, PREDICATES_OF_TWO_VECTORS) {
         for (int i = 0; i < VECTORS; i++) {
             HVX_Vector u = first_operand(i);
             check(f, u, second_operand(i), zero, 0);
