@@ -27,7 +27,8 @@ package enum Tool {
         case never
         /// As soon as it has written something to standard output.
         case afterOutput
-        case afterSeconds(Double)
+        /// So many times, one right after the other.
+        case afterSeconds(Double, count: Int = 1)
     }
 
     /// The folder of the tools.
@@ -96,11 +97,17 @@ package enum Tool {
                 switch interrupt {
                 case .never: false
                 case .afterOutput: size(of: output) > 0
-                case .afterSeconds(let seconds): elapsed >= .seconds(seconds)
+                case .afterSeconds(let seconds, _): elapsed >= .seconds(seconds)
                 }
             if isDue, !isInterrupted {
                 kill(process, SIGINT)
                 isInterrupted = true
+                if case .afterSeconds(_, let count) = interrupt {
+                    for _ in 1..<count {
+                        usleep(50_000)
+                        kill(process, SIGINT)
+                    }
+                }
             }
             usleep(2000)
         }

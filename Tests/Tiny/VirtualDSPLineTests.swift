@@ -44,3 +44,62 @@ struct VirtualDSPLineTests {
         #expect(report.offload.mul_mat_offloaded == report.offload.mul_mat_total)
     }
 }
+
+/// Batches as packets in shared memory.
+extension VirtualDSPLineTests {
+    private static let queueOptions = [
+        "-m", WholeLineTests.model, "-p", "Once upon a time", "-n", "32", "--temp", "0", "--messages",
+        "queue",
+        "--place", "all", "--transport", "kernel",
+    ]
+
+    @Test func batchesByQueueTellTheSame() throws {
+        let folder = try TemporaryFolder()
+        let trace = folder.path("trace")
+        let result = try Tool.run(
+            "virtual-dsp",
+            ["run", "--trace", trace, "--", "\(Tool.folder)/engine", "generate", "--json"] + Self.queueOptions
+                + ["--device", "htp0"])
+        #expect(result.errors == "")
+        let report = try JSONDecoder().decode(GenerationReport.self, from: Data(result.output.utf8))
+        let calls = try GenerationReport(
+            Self.queueOptions.dropLast(6) + ["--device", "htp0", "--place", "all"], onVirtualDSP: true)
+        #expect(report.tokens == calls.tokens && report.tokens.count == 32)
+        #expect(report.offload.messages == 32 && report.offload.recoveries == 0)
+        #expect(report.offload.macs_offloaded == calls.offload.macs_offloaded)
+        // Not one of them was a call: `submit` is method 7, with an in and an out buffer.
+        let lines = try String(contentsOfFile: trace, encoding: .utf8)
+        #expect(lines.contains("\"scalars\":\"0x5010000\"") && !lines.contains("\"scalars\":\"0x7010100\""))
+    }
+
+    @Test(arguments: ["process-death=20", "hung-call=20", "subsystem-restart=12"])
+    func aQueueThatDiesDoesNotChangeTheText(
+        scenario: String
+    ) throws {
+        let simulated = try GenerationReport(Self.queueOptions.dropLast(6) + ["--device", "sim0"])
+        let report = try GenerationReport(
+            Self.queueOptions + ["--device", "htp0,htp1", "--dsp-timeout", "2"], onVirtualDSP: true,
+            scenario: scenario)
+        #expect(report.tokens == simulated.tokens && report.offload.recoveries >= 1)
+        #expect(report.offload.mul_mat_offloaded == report.offload.mul_mat_total)
+    }
+
+    /// Where a queue hangs, or there is none, batches go as calls, and a line says so.
+    @Test func withoutAQueueThereAreCalls() throws {
+        let (device, engine) = (["--device", "htp0"], ["generate", "--json"] + Self.queueOptions)
+        for result in [
+            try Tool.run(
+                "virtual-dsp",
+                ["run", "--scenario", "queue-hang", "--", "\(Tool.folder)/engine"] + engine + device),
+            try Tool.run("engine", engine + ["--device", "sim0"]),
+        ] {
+            #expect(result.exitCode == 0)
+            #expect(
+                result.errorLines.count == 1 && result.errors.hasSuffix("batches go as calls\n"),
+                "\(result.errors)")
+            let report = try JSONDecoder().decode(GenerationReport.self, from: Data(result.output.utf8))
+            #expect(report.offload.messages == 32 && report.offload.recoveries == 0)
+            #expect(report.offload.mul_mat_offloaded == report.offload.mul_mat_total)
+        }
+    }
+}

@@ -1,11 +1,29 @@
 import HexagonRPC
 
 /// A shared buffer that the DSP process and the program have mapped.
-package final class DeviceBuffer: Sendable {
-    let memory: SharedBuffer
+///
+/// The device's owner, one thread at a time, gives it other memory; nobody else uses it meanwhile.
+package final class DeviceBuffer: @unchecked Sendable {
+    private(set) var memory: SharedBuffer
+    /// What ``renew(_:)`` must keep; nil for everything.
+    package var kept: [Range<Int>]?
 
     init(_ memory: consuming SharedBuffer) {
         self.memory = memory
+    }
+
+    /// Moves what is to be kept to other memory, since a DSP may still write into this one.
+    func renew(_ allocator: any SharedMemoryAllocator) throws {
+        let fresh = try allocator.allocate(byteCount: memory.byteCount)
+        try memory.withCPUAccess(.read) { old in
+            try fresh.withCPUAccess(.write) { new in
+                for range in kept ?? [0..<old.count] {
+                    UnsafeMutableRawBufferPointer(rebasing: new[range])
+                        .copyMemory(from: UnsafeRawBufferPointer(rebasing: old[range]))
+                }
+            }
+        }
+        memory = fresh
     }
 
     /// Bytes that a batch may use.

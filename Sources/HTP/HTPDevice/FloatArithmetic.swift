@@ -20,7 +20,9 @@ extension HTPDevice {
     /// - Returns: the opcode of the operation whose examples differ, `nil` where the arithmetic is what was wanted.
     @discardableResult
     package func setFloatArithmetic(_ wanted: FloatArithmetic) throws -> UInt32? {
-        let answer = try withProgram { try $0.arithmetic(wanted: wanted.rawValue) }
+        let answer = try recovering {
+            try withProgram { try $0.arithmetic(wanted: wanted.rawValue) }
+        }
         floatArithmetic = FloatArithmetic(rawValue: answer.used) ?? .plain
         return floatArithmetic == wanted ? nil : answer.disagreement
     }

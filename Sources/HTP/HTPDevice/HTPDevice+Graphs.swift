@@ -9,6 +9,14 @@ package struct GraphBatch: Sendable {
     package let operationCount: Int
 }
 
+/// Batches that take about the same time.
+struct BatchSize: Hashable {
+    /// Of its command buffer.
+    var batch: ObjectIdentifier
+    var tokens: Int
+    var outputs: Int
+}
+
 extension HTPDevice {
     /// A buffer for a graph's tensors; the device keeps it mapped until ``release(graphBuffer:)``.
     ///
@@ -27,6 +35,7 @@ extension HTPDevice {
     package func release(graphBuffer buffer: DeviceBuffer) {
         guard let index = graphBuffers.firstIndex(where: { $0 === buffer }) else { return }
         release(graphBuffers.remove(at: index))
+        prepared.removeAll { $0.batch.commands === buffer }
     }
 
     /// A matrix by the number that ``load(_:parallel:)`` gave it.
@@ -50,12 +59,18 @@ extension HTPDevice {
             )
         }
         let commands = try makeBuffer(byteCount: builder.byteCount)
+        try write(builder, commands)
+        let batch = GraphBatch(
+            commands: commands, byteCount: builder.byteCount, operationCount: builder.operationCount)
+        prepared.append((batch, builder))
+        return batch
+    }
+
+    func write(_ builder: BatchBuilder, _ commands: DeviceBuffer) throws {
         try commands.withBytes(.write) { bytes in
             guard let base = bytes.baseAddress else { return }
             builder.write(to: base)
         }
-        return GraphBatch(
-            commands: commands, byteCount: builder.byteCount, operationCount: builder.operationCount)
     }
 
     /// Runs a graph: one message to the DSP.
@@ -83,10 +98,9 @@ extension HTPDevice {
         }
         var failure: (any Error)?
         do {
-            try withProgram { program in
-                _ = try program.submit(
-                    fd: batch.commands.memory.descriptor, offset: 0, size: UInt64(batch.byteCount))
-            }
+            try send(batch, parameters)
+        } catch let interruption as Interruption {
+            throw interruption
         } catch {
             failure = error
         }
@@ -99,6 +113,25 @@ extension HTPDevice {
                 "\(name): the DSP reports \(report.operations) of \(batch.operationCount) operations as done")
         }
         return report
+    }
+
+    /// Makes the call, within a time that depends on what batches of this size took so far.
+    private func send(_ batch: GraphBatch, _ parameters: BatchParameters) throws {
+        let size = BatchSize(
+            batch: ObjectIdentifier(batch.commands), tokens: parameters.tokens, outputs: parameters.outputs)
+        let limit = timeout.forBatch(tokens: parameters.tokens, longest: longestTimes[size])
+        let (descriptor, byteCount) = (batch.commands.memory.descriptor, UInt64(batch.byteCount))
+        let clock = SuspendingClock()
+        let time = try clock.measure {
+            guard queue != nil else {
+                try withProgram(within: limit) { program in
+                    _ = try program.submit(fd: descriptor, offset: 0, size: byteCount)
+                }
+                return
+            }
+            try sendByQueue(descriptor, byteCount, within: limit)
+        }
+        longestTimes[size] = max(longestTimes[size] ?? .zero, time)
     }
 
     /// Reads what the program wrote into a batch's header.

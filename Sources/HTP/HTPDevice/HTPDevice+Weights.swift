@@ -17,7 +17,8 @@ extension HTPDevice {
         _ matrices: [WeightMatrix], kernels: RowTileKernels? = nil, store: (any TileStore)? = nil,
         parallel: (_ count: Int, _ body: (Int) -> Void) -> Void
     ) throws -> [Int] {
-        try load(stacks: matrices.map { [$0] }, kernels: kernels, store: store, parallel: parallel)
+        try load(
+            stacks: matrices.map { [$0] }, kernels: kernels, store: store, parallel: parallel)
     }
 
     /// The same for stacks of matrices of one kind and size, which follow each other in memory: a mixture's experts.
@@ -44,7 +45,7 @@ extension HTPDevice {
                 for place in places { place.initializeMemory(as: UInt8.self, repeating: 0) }
             case nil, .some(.none): break
             }
-            try Self.repack(matrices, to: places, kernels, repacked, parallel)
+            try repack(matrices, to: places, kernels, repacked, parallel)
             store?.keep(places.map { UnsafeRawBufferPointer($0) }, parallel: parallel)
         }
         return numbers
@@ -86,7 +87,7 @@ extension HTPDevice {
         try first.withBytes(access) { _ in try withAccess(access, to: buffers.dropFirst(), body) }
     }
 
-    private static func repack(
+    private func repack(
         _ matrices: [WeightMatrix], to places: [UnsafeMutableRawBufferPointer], _ kernels: RowTileKernels?,
         _ repacked: @escaping (UnsafeRawBufferPointer) -> Void, _ parallel: (Int, (Int) -> Void) -> Void
     ) throws {
@@ -99,6 +100,7 @@ extension HTPDevice {
         }
         let firstError = Mutex<HTPError?>(nil)
         parallel(pieces.count) { index in
+            guard isInterrupted?() != true else { return }
             let piece = pieces[index]
             do throws(HTPError) {
                 try piece.matrix.writeRowTiles(piece.rowTiles, to: piece.target, kernels: kernels)
@@ -108,5 +110,6 @@ extension HTPDevice {
             repacked(piece.matrix.bytes(of: piece.rowTiles))
         }
         if let error = firstError.withLock({ $0 }) { throw error }
+        if isInterrupted?() == true { throw Interruption() }
     }
 }

@@ -1,5 +1,3 @@
-import Glibc
-import HTPInterface
 import HexagonRPC
 
 /// A session with the DSP program in it: weights that stay on the DSP, and batches of products.
@@ -32,15 +30,35 @@ package final class HTPDevice {
     package let name: String
     /// What kind of device it is, such as `simulator`.
     package let kind: String
-    package private(set) var hardware: Hardware
+    package internal(set) var hardware = Hardware(architecture: 0, threads: 0, vectorUnits: 0, vtcmBytes: 0)
+
+    let transport: any Transport
+    let configuration: SessionConfiguration
+    let threads: Int
+    /// How much power the DSP may take, in fresh sessions, too.
+    package internal(set) var power: PowerLevel
+    /// How long calls may take.
+    let timeout: CallTimeout
+    /// Whether nobody wants the results of calls any more.
+    let isInterrupted: (@Sendable () -> Bool)?
+    /// Is told of a session that was lost and replaced, and of queues that do not work.
+    let onRecovery: (@Sendable (String) -> Void)?
+    /// Sessions that were lost and replaced here: outside of submissions.
+    package internal(set) var recoveries = 0
 
     /// None while a new session begins, or after that failed.
-    private var connection: Connection?
-    private let transport: any Transport
-    private let configuration: SessionConfiguration
-    private let threads: Int
-    /// How much power the DSP may take, in fresh sessions, too.
-    package private(set) var power: PowerLevel
+    var session: OpenSession?
+    var connection: ProgramConnection?
+    /// Whether batches go by a message queue, and where they do.
+    var usesQueue: Bool
+    var queue: (any MessageQueue)?
+    /// Of the last batch that went by queue.
+    var batchNumber: UInt32 = 0
+    /// Makes the calls, where somebody may not want to wait for their end.
+    var caller: CallerThread?
+    /// The longest time that batches of a size took.
+    var longestTimes: [BatchSize: Duration] = [:]
+
     /// The float arithmetic that the program uses.
     package internal(set) var floatArithmetic = FloatArithmetic.plain
     var weights: [Weights] = []
@@ -48,93 +66,41 @@ package final class HTPDevice {
     /// Buffers of graphs: their commands, activations and caches.
     var graphBuffers: [DeviceBuffer] = []
 
+    /// Command buffers, and what they were written from.
+    var prepared: [(batch: GraphBatch, builder: BatchBuilder)] = []
+    /// A call did not return: a DSP may still write into the memory of graphs.
+    var isMemoryDoubtful = false
+    /// How often the graphs got other memory: addresses in it are good for one of these numbers.
+    package internal(set) var memoryGeneration = 0
+
     /// Begins a session, loads the program and starts its threads.
     ///
-    /// - Parameter threads: worker threads on the DSP, 0 for one per vector unit.
+    /// - Parameters:
+    ///   - threads: worker threads on the DSP, 0 for one per vector unit.
+    ///   - messages: how batches get there.
+    ///   - timeout: how long the DSP may take for a call.
+    ///   - isInterrupted: is asked, while a call is under way, whether to give it up; the call then throws
+    ///     ``Interruption``.
+    ///   - onRecovery: is told of a session that was lost and replaced, and of queues that do not work.
     package init(
         name: String, kind: String, transport: any Transport,
         configuration: SessionConfiguration = SessionConfiguration(), threads: Int = 0,
-        power: PowerLevel = .full
+        power: PowerLevel = .full, messages: BatchMessages = .call, timeout: CallTimeout = .none,
+        isInterrupted: (@Sendable () -> Bool)? = nil, onRecovery: (@Sendable (String) -> Void)? = nil
     ) throws {
         (self.name, self.kind, self.threads, self.power) = (name, kind, threads, power)
         (self.transport, self.configuration) = (transport, configuration)
-        let connection = try Connection(transport, configuration)
-        hardware = try connection.start(threads, power)
-        self.connection = consume connection
+        (self.timeout, self.isInterrupted, self.onRecovery) = (timeout, isInterrupted, onRecovery)
+        usesQueue = messages == .queue
+        try recovering {}
     }
 
-    /// A session with the program in it.
-    private struct Connection: ~Copyable {
-        // Closed in this order.
-        let program: HTP<RemoteHandle>
-        let session: Session
-
-        init(_ transport: any Transport, _ configuration: SessionConfiguration) throws {
-            let session = try Session(transport, configuration)
-            program = HTP(try ProgramFile.open(in: session))
-            self.session = session
-        }
-
-        func call<Result>(_ body: (borrowing HTP<RemoteHandle>) throws -> Result) rethrows -> Result {
-            try body(program)
-        }
-
-        func start(_ threads: Int, _ power: PowerLevel) throws -> Hardware {
-            // The program's own level is full; an older one knows no other.
-            if power != .full { try program.power(level: power.rawValue) }
-            try program.start(threads: UInt32(threads))
-            let found = try program.hardware()
-            return Hardware(
-                architecture: Int(found.arch), threads: Int(found.threads),
-                vectorUnits: Int(found.hvxUnits), vtcmBytes: Int(clamping: found.vtcmBytes))
-        }
-    }
-
-    /// Begins a fresh session in place of one that failed; buffers stay and are mapped again.
-    ///
-    /// - Parameter patience: a DSP that restarts is away for a moment; how long it may take.
-    package func reopen(patience: Duration = .seconds(5)) throws {
-        let deadline = ContinuousClock.now + patience
-        while true {
-            do {
-                return try beginAgain()
-            } catch let error as RemoteCallError {
-                guard error.result == Self.noSuchDevice, ContinuousClock.now < deadline else { throw error }
-                usleep(50_000)
-            }
-        }
-    }
-
-    /// `AEE_ENOSUCHDEVICE`
-    private static let noSuchDevice = AEEResult(rawValue: 0x43)
-
-    private func beginAgain() throws {
-        // The old one first: a DSP has few, and this one's place may be wanted.
-        connection = nil
-        let fresh = try Connection(transport, configuration)
-        hardware = try fresh.start(threads, power)
-        connection = consume fresh
-        if floatArithmetic != .plain { try setFloatArithmetic(floatArithmetic) }
-        for buffer in weightBuffers + graphBuffers { try map(buffer) }
-    }
+    deinit { disconnect(unmapping: weightBuffers + graphBuffers) }
 
     /// Chooses how much power the DSP may take, from now on.
     package func setPower(_ level: PowerLevel) throws {
-        try withProgram { try $0.power(level: level.rawValue) }
+        try recovering { try withProgram { try $0.power(level: level.rawValue) } }
         power = level
-    }
-
-    private static let noSession = HTPError("the DSP has no session any more")
-
-    /// Calls the program.
-    func withProgram<Result>(_ body: (borrowing HTP<RemoteHandle>) throws -> Result) throws -> Result {
-        guard let result = try connection?.call(body) else { throw Self.noSession }
-        return result
-    }
-
-    deinit {
-        for buffer in weightBuffers { release(buffer) }
-        for buffer in graphBuffers { release(buffer) }
     }
 
     /// Bytes of weights that the device holds.
@@ -145,29 +111,32 @@ package final class HTPDevice {
     }
 
     /// What the session can have mapped, and what of that is left; nil where that is not known.
-    package var memory: SessionMemory? { connection?.session.memory }
+    package var memory: SessionMemory? { session?.session.memory }
 
     /// Allocates a shared buffer and maps it for the DSP process and for the program.
     func allocate(_ byteCount: Int) throws -> DeviceBuffer {
-        guard let allocator = connection?.session.allocator else { throw Self.noSession }
-        let buffer = DeviceBuffer(try allocator.allocate(byteCount: byteCount))
-        try map(buffer)
-        return buffer
-    }
-
-    private func map(_ buffer: DeviceBuffer) throws {
-        guard try connection?.session.map(buffer.memory) != nil else { throw Self.noSession }
-        do {
-            try connection?.program.map(fd: buffer.memory.descriptor, size: UInt64(buffer.memory.byteCount))
-        } catch {
-            try? connection?.session.unmap(buffer.memory)
-            throw error
+        try recovering {
+            guard let session else { throw Self.noSession }
+            let buffer = DeviceBuffer(try session.session.allocator.allocate(byteCount: byteCount))
+            try map(buffer)
+            return buffer
         }
     }
 
-    /// Undoes ``allocate(_:)``. A DSP that no longer answers has nothing mapped, so failures are ignored.
+    func map(_ buffer: DeviceBuffer) throws {
+        guard let connection else { throw Self.noSession }
+        try perform(within: timeout.forCalls) { try connection.map(buffer) }
+    }
+
+    /// Undoes ``allocate(_:)``.
     func release(_ buffer: DeviceBuffer) {
-        try? connection?.program.unmap(fd: buffer.memory.descriptor)
-        try? connection?.session.unmap(buffer.memory)
+        guard let connection else { return }
+        try? perform(within: timeout.forCalls) { connection.unmap(buffer) }
+    }
+
+    /// Gives back everything that was loaded.
+    package func unload() {
+        for buffer in weightBuffers + graphBuffers { release(buffer) }
+        (weights, weightBuffers, graphBuffers, prepared) = ([], [], [], [])
     }
 }

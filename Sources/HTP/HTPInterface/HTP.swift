@@ -144,6 +144,15 @@ public struct HTP<Handle: RemoteInvoker & ~Copyable>: ~Copyable {
         let disagreement: UInt32 = try call.read()
         return (used: used, disagreement: disagreement)
     }
+
+    /// Takes batches from a message queue as well: from the one that the host made under the number `id`, with packets
+    /// of `htp_batch.h`. 0 gives the queue back. AEE_EUNSUPPORTED where there are no queues, AEE_EALREADY where the
+    /// program has one.
+    public func queue(id: UInt64) throws(RemoteCallError) {
+        var call = RemoteCall("htp.queue", method: 11)
+        call.send(id)
+        try call.invoke(on: self.handle)
+    }
 }
 
 /// A stub goes where its handle may go.
@@ -270,5 +279,14 @@ extension HTP where Handle: AsyncRemoteInvoker & ~Copyable {
         let used: UInt32 = try call.read()
         let disagreement: UInt32 = try call.read()
         return (used: used, disagreement: disagreement)
+    }
+
+    /// Takes batches from a message queue as well: from the one that the host made under the number `id`, with packets
+    /// of `htp_batch.h`. 0 gives the queue back. AEE_EUNSUPPORTED where there are no queues, AEE_EALREADY where the
+    /// program has one.
+    public func queue(id: UInt64) async throws(RemoteCallError) {
+        var call = RemoteCall("htp.queue", method: 11)
+        call.send(id)
+        try await call.invoke(on: self.handle)
     }
 }

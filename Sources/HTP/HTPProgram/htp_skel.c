@@ -154,6 +154,14 @@ static int skel_arithmetic(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
     return AEE_SUCCESS;
 }
 
+static int skel_queue(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
+    if (!has_counts(_sc, 1, 0, 0, 0) || _pra[0].buf.nLen < 8) return AEE_EBADPARM;
+    const uint8_t *_in = _pra[0].buf.pv;
+    uint64_t id;
+    __builtin_memcpy(&id, _in + 0, 8);
+    return htp_queue(_h, id);
+}
+
 int htp_skel_handle_invoke(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
     switch (REMOTE_SCALARS_METHOD(_sc)) {
     case 0: return skel_open(_sc, _pra);
@@ -167,6 +175,7 @@ int htp_skel_handle_invoke(remote_handle64 _h, uint32_t _sc, remote_arg *_pra) {
     case 8: return skel_matmul(_h, _sc, _pra);
     case 9: return skel_power(_h, _sc, _pra);
     case 10: return skel_arithmetic(_h, _sc, _pra);
+    case 11: return skel_queue(_h, _sc, _pra);
     }
     return AEE_EUNSUPPORTED;
 }

@@ -1,11 +1,11 @@
 // The methods of IDL/htp.idl.
 #include "AEEStdErr.h"
-#include "batch.h"
 #include "htp.h"
 #include "htp_program.h"
 #include "htp_tiles.h"
 #include "platform.h"
 #include "program.h"
+#include "queue.h"
 
 static program *program_of(remote_handle64 handle) { return (program *)(uintptr_t)handle; }
 
@@ -28,6 +28,7 @@ static void stop(program *p) {
 int htp_close(remote_handle64 handle) {
     program *p = program_of(handle);
     if (!p) return AEE_EBADPARM;
+    queue_end(p);
     stop(p);
     for (int i = 0; i < MAPPINGS_MAX; i++) {
         mapping *m = &p->mappings[i];
@@ -134,13 +135,15 @@ int htp_submit(
     uint64_t *microseconds) {
     program *p = program_of(handle);
     if (!p) return AEE_EINVHANDLE;
-    const mapping *map = program_mapping(p, fd);
-    if (!map) return AEE_ENOSUCHMAP;
-    if (offset % 8 != 0 || offset > map->size || size > map->size - offset) return AEE_EBADPARM;
-    power_begin(p->power);
-    int status = batch_run(p, (uint8_t *)map->address + offset, size, executed, microseconds);
-    power_end(p->power);
-    return status;
+    return program_submit(p, fd, offset, size, executed, microseconds);
+}
+
+int htp_queue(remote_handle64 handle, uint64_t id) {
+    program *p = program_of(handle);
+    if (!p) return AEE_EINVHANDLE;
+    if (id != 0) return queue_begin(p, id);
+    queue_end(p);
+    return AEE_SUCCESS;
 }
 
 int htp_matmul(

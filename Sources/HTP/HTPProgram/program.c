@@ -2,6 +2,7 @@
 #include "program.h"
 
 #include "AEEStdErr.h"
+#include "batch.h"
 #include "htp_tiles.h"
 #include "matmul.h"
 #include "platform.h"
@@ -10,6 +11,17 @@ const mapping *program_mapping(const program *p, int fd) {
     for (int i = 0; i < MAPPINGS_MAX; i++)
         if (p->mappings[i].address && p->mappings[i].fd == fd) return &p->mappings[i];
     return NULL;
+}
+
+int program_submit(
+    program *p, int32_t fd, uint64_t offset, uint64_t size, uint32_t *executed, uint64_t *microseconds) {
+    const mapping *map = program_mapping(p, fd);
+    if (!map) return AEE_ENOSUCHMAP;
+    if (offset % 8 != 0 || offset > map->size || size > map->size - offset) return AEE_EBADPARM;
+    power_begin(p->power);
+    int status = batch_run(p, (uint8_t *)map->address + offset, size, executed, microseconds);
+    power_end(p->power);
+    return status;
 }
 
 typedef struct quantize_job {

@@ -23,6 +23,7 @@ typedef struct program {
     power *power;     // NULL until `start`, or where there is none to ask for
     uint32_t power_level;
     const float_kernels *floats; // NULL: plain
+    void *queue;                 // where batches come from besides calls; NULL: nowhere
     mapping mappings[MAPPINGS_MAX];
     // Quantised activations of the current product; grown as needed.
     uint8_t *scratch;
@@ -36,6 +37,10 @@ typedef struct program {
 
 // Gives back the memory that the program has allocated.
 void program_release(program *p);
+
+// Runs the batch at `offset` of a mapped buffer. Returns an AEE code.
+int program_submit(
+    program *p, int32_t fd, uint64_t offset, uint64_t size, uint32_t *executed, uint64_t *microseconds);
 
 // The mapping of `fd`, or NULL.
 const mapping *program_mapping(const program *p, int fd);

@@ -6,8 +6,12 @@ public struct EngineError: Error, Hashable, Sendable, CustomStringConvertible {
         case badInput
         /// A device cannot be used.
         case deviceUnavailable
+        /// This user may not use a device.
+        case notPermitted
         /// Something failed on the way.
         case failed
+        /// Nobody wants the result any more: ``LanguageModel/Options/isInterrupted`` said so.
+        case interrupted
     }
 
     /// What kind of failure it is.

@@ -16,6 +16,12 @@ public struct InferenceDevice: Sendable {
     /// How its program computes everything but matrix products.
     public var arithmetic = FloatArithmetic.plain
 
+    /// How batches get there.
+    public var messages = BatchMessages.call
+    /// Seconds that it may take for a call, 0 for ever; nil for a time that depends on what calls took so far on hardware,
+    /// and for ever elsewhere. A call that takes longer is repeated in a new session.
+    public var timeout: Double?
+
     /// Describes a device.
     public init(
         name: String, kind: String, transport: any Transport,

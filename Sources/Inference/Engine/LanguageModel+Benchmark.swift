@@ -1,4 +1,5 @@
 import GGUF
+import HTPDevice
 import Runtime
 
 /// A measurement of ``LanguageModel/measure(_:repetitions:)``.
@@ -43,27 +44,37 @@ extension LanguageModel {
             throw EngineError(
                 .badInput, "\(test.contextLength) tokens to measure in a context of \(contextLength)")
         }
-        let vocabulary = executor.graph.shape.vocabulary
-        // Tokens that differ, as those of a text do: experts are not all the same.
-        func token(_ index: Int) -> Int32 { Int32((index &* 7919 + 13) % vocabulary) }
         try executor.fillCache(to: test.depth)
         var seconds: [Double] = []
         for repetition in 0...repetitions {
             executor.rewind(to: test.depth)
             var clock = ContinuousClock.now
-            for first in stride(from: 0, to: test.promptTokens, by: executor.options.batch) {
-                guard !shouldStop() else { return seconds }
-                let end = min(first + executor.options.batch, test.promptTokens)
-                _ = try executor.evaluate(
-                    (first..<end).map(token), outputs: end == test.promptTokens ? .last : .none)
-            }
-            for index in 0..<test.generatedTokens {
-                guard !shouldStop() else { return seconds }
-                _ = try executor.evaluate(CollectionOfOne(token(index)), outputs: .last, .generation)
+            do {
+                guard try compute(test, shouldStop) else { break }
+            } catch is Interruption {
+                break
             }
             if repetition > 0 { seconds.append(clock.lap()) }
         }
         return seconds
+    }
+
+    /// Computes the tokens of a test; false where it was stopped.
+    private func compute(_ test: BenchmarkTest, _ shouldStop: () -> Bool) throws -> Bool {
+        let vocabulary = executor.graph.shape.vocabulary
+        // Tokens that differ, as those of a text do: experts are not all the same.
+        func token(_ index: Int) -> Int32 { Int32((index &* 7919 + 13) % vocabulary) }
+        for first in stride(from: 0, to: test.promptTokens, by: executor.options.batch) {
+            guard !shouldStop() else { return false }
+            let end = min(first + executor.options.batch, test.promptTokens)
+            _ = try executor.evaluate(
+                (first..<end).map(token), outputs: end == test.promptTokens ? .last : .none)
+        }
+        for index in 0..<test.generatedTokens {
+            guard !shouldStop() else { return false }
+            _ = try executor.evaluateCandidates(CollectionOfOne(token(index)), .generation)
+        }
+        return true
     }
 
     /// What the model is, for tables.

@@ -1,3 +1,4 @@
+import HTPDevice
 import Models
 import Runtime
 import Tokenization
@@ -58,7 +59,12 @@ extension LanguageModel {
                 result.end = .contextFull
                 break
             }
-            next = try evaluate([token], sampler, history: history, .generation)
+            do {
+                next = try evaluate([token], sampler, history: history, .generation)
+            } catch is Interruption {
+                result.end = .interrupted
+                break
+            }
         }
         emit(detokenizer.finish())
         result.generateSeconds = clock.lap()
@@ -106,14 +112,18 @@ extension LanguageModel {
         for first in stride(from: 0, to: prompt.count, by: batch) {
             guard !shouldStop() else { return nil }
             let end = min(first + batch, prompt.count)
-            if parameters.keepsPromptLogits {
-                let logits = try executor.evaluate(prompt[first..<end], outputs: .all)
-                result.promptLogits += logits
-                next = .logits(UnsafeBufferPointer(rebasing: logits.suffix(vocabulary)))
-            } else if end == prompt.count {
-                next = try evaluate(prompt[first..<end], sampler, history: prompt, .prompt)
-            } else {
-                _ = try executor.evaluate(prompt[first..<end], outputs: .none)
+            do {
+                if parameters.keepsPromptLogits {
+                    let logits = try executor.evaluate(prompt[first..<end], outputs: .all)
+                    result.promptLogits += logits
+                    next = .logits(UnsafeBufferPointer(rebasing: logits.suffix(vocabulary)))
+                } else if end == prompt.count {
+                    next = try evaluate(prompt[first..<end], sampler, history: prompt, .prompt)
+                } else {
+                    _ = try executor.evaluate(prompt[first..<end], outputs: .none)
+                }
+            } catch is Interruption {
+                return nil
             }
         }
         return next

@@ -56,7 +56,8 @@ extension LanguageModel {
             products: counters.products, offloadedProducts: counters.offloadedProducts,
             multiplyAdds: counters.multiplyAdds, offloadedMultiplyAdds: counters.offloadedMultiplyAdds,
             messages: counters.messages, bytesToDSP: counters.bytesToDSP, bytesFromDSP: counters.bytesFromDSP,
-            recoveries: counters.recoveries, dspSeconds: Double(counters.dspMicroseconds) * 1e-6,
+            recoveries: executor.devices.reduce(counters.recoveries) { $0 + $1.recoveries },
+            dspSeconds: Double(counters.dspMicroseconds) * 1e-6,
             refusals: executor.plan.refusedProducts(executor.graph))
     }
 

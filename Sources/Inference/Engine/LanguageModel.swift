@@ -45,6 +45,10 @@ public final class LanguageModel {
         /// Gets the plan, in lines, before any weights are loaded: what will run where, and what memory that takes.
         public var onPlan: (@Sendable (String) -> Void)?
 
+        /// Is asked now and then, from any thread, whether nobody wants the model or the text any more. Loading then
+        /// throws an error of the kind ``EngineError/Kind/interrupted``, and a generation ends.
+        public var isInterrupted: (@Sendable () -> Bool)?
+
         /// The CPU, all its cores, and the model's context.
         public init() {}
     }
@@ -86,62 +90,15 @@ public final class LanguageModel {
         executorOptions.placement = placement
         executorOptions.repackCache = options.repackCache
         executorOptions.onNotice = options.onNotice
+        executorOptions.isInterrupted = options.isInterrupted
         let planner = try Planner(graph, file: file, options: executorOptions)
         let devices = try Self.open(options, planner)
         if let onPlan = options.onPlan {
             let (plan, memory) = planner.plan(for: placement == .none ? [] : devices.map(\.memory))
             onPlan(Self.describe(plan, memory, graph, devices.map(\.name)))
         }
-        executor = try Executor(planner, devices: devices)
-        if placement == .auto { try Self.chooseSides(executor, file, options) }
+        executor = try Self.place(planner, file, on: devices, options)
         loadSeconds = (ContinuousClock.now - start).seconds
-    }
-
-    /// Takes the faster side for each phase, by measurements of now or of an earlier time.
-    private static func chooseSides(_ executor: Executor, _ file: GGUFFile, _ options: Options) throws {
-        guard let folder = options.placementFolder, !executor.devices.isEmpty else {
-            return try executor.chooseSides()
-        }
-        let cache = PlacementCache(folder: folder, file, executor.devices, executor.options)
-        if !options.measuresAgain, let report = cache.load() { return executor.chooseSides(by: report) }
-        try executor.chooseSides()
-        if let report = executor.placementReport, executor.counters.recoveries == 0 { cache.save(report) }
-    }
-
-    /// Opens the devices that the model is placed on.
-    private static func open(_ options: Options, _ planner: Planner) throws -> [HTPDevice] {
-        var devices: [HTPDevice] = []
-        for device in options.devices {
-            if options.opensFewestDevices, !devices.isEmpty,
-                planner.plan(for: devices.map(\.memory)).memory.homeless.isEmpty
-            {
-                break
-            }
-            do {
-                devices.append(try open(device, options.onNotice))
-            } catch {
-                // A model that does not fit into the sessions that there are runs in part on the CPU.
-                if options.opensFewestDevices, !devices.isEmpty { break }
-                throw EngineError(.deviceUnavailable, "device \(device.name): \(error)")
-            }
-        }
-        guard options.opensFewestDevices else { return devices }
-        let sessions = planner.plan(for: devices.map(\.memory)).memory.sessions
-        return zip(devices, sessions).filter { !$1.parts.isEmpty }.map(\.0)
-    }
-
-    private static func open(
-        _ device: InferenceDevice, _ onNotice: (@Sendable (String) -> Void)?
-    ) throws -> HTPDevice {
-        let opened = try HTPDevice(
-            name: device.name, kind: device.kind, transport: device.transport,
-            configuration: device.configuration, power: device.power)
-        if device.arithmetic != .plain, let operation = try opened.setFloatArithmetic(device.arithmetic) {
-            onNotice?(
-                "device \(device.name): \(device.arithmetic) floats disagree with plain ones in operation "
-                    + "\(operation) of a self-check; plain ones are used")
-        }
-        return opened
     }
 
     /// The ids of a text, the beginning-of-text token in front where the model wants it.

@@ -8,6 +8,7 @@ package enum Architecture {
         "bitnet": BitNet.graph,
         "bitnet-25": BitNet.graph,
         "bitnet-b1.58": BitNet.graph,
+        "gemma": Gemma.graph,
         "gemma2": Gemma2.graph,
         "gemma3": Gemma3.graph,
         "gpt-oss": GPTOSS.graph,
@@ -18,6 +19,7 @@ package enum Architecture {
         "qwen2": Qwen2.graph,
         "qwen3": Qwen3.graph,
         "qwen3moe": Qwen3MoE.graph,
+        "smollm3": SmolLM3.graph,
     ]
 
     /// The names of `general.architecture` that are known.

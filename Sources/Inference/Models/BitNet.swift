@@ -8,7 +8,8 @@ enum BitNet {
     @Sendable static func graph(_ parameters: Hyperparameters) throws -> Graph {
         let hidden = try parameters.feedForwardLength()
         let activation = try activation(parameters)
-        return try GraphBuilder.transformer(parameters, try parameters.shape(.halves)) { builder, _, residual in
+        return try GraphBuilder.transformer(parameters, try parameters.shape(.halves)) {
+            builder, _, residual in
             try builder.preNormLayer(residual, .init(hasSubNorm: true)) {
                 try $0.feedForward($1, hidden: hidden, activation, hasSubNorm: true)
             }

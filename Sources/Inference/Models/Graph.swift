@@ -75,6 +75,8 @@ package struct Rotation: Sendable {
     package var frequencies: [Double]
     /// What a turned pair is multiplied by.
     package var magnitude = 1.0
+    /// Multiplies that further by 1 + share · ln(1 + the number of whole `contextLength`s before a position).
+    package var growth: (share: Double, contextLength: Int)?
     /// The frequencies of contexts that hold more than `contextLength` tokens.
     package var long: (contextLength: Int, frequencies: [Double])?
 }

@@ -17,6 +17,8 @@ extension GraphBuilder {
         var norm = Norm.none
         /// Number of the shape's rotation; nil for none.
         var rotation: Int? = 0
+        /// That of the queries, if it is another one.
+        var queryRotation: Int?
         /// What a query's product with a key is multiplied by; nil for 1 / √size.
         var scale: Float?
         var window = 0
@@ -44,8 +46,9 @@ extension GraphBuilder {
             }
         }
         if let rotation = block.rotation {
-            for (tensor, name, heads) in [
-                (query, "rope_q", shape.heads), (key, "rope_k", shape.keyValueHeads),
+            for (tensor, name, heads, rotation) in [
+                (query, "rope_q", shape.heads, block.queryRotation ?? rotation),
+                (key, "rope_k", shape.keyValueHeads, rotation),
             ] {
                 add(name, .rotate(tensor: tensor, heads: heads, size: shape.keySize, rotation: rotation))
             }

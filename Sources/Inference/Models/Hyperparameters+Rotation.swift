@@ -17,7 +17,9 @@ extension Hyperparameters {
     ) throws -> Rotation {
         let members = try count("rope.dimension_count", default: keySize, limit: 4096)
         guard members % 2 == 0, members <= keySize else {
-            throw fail("\(architecture).rope.dimension_count \(members) does not fit heads of \(keySize)")
+            throw fail(
+                "\(architecture).rope.dimension_count \(members) is not an even number up to the heads' "
+                    + "size of \(keySize)")
         }
         let base = try ownBase ?? float("rope.freq_base", default: 10000)
         guard base > 0 else { throw fail("\(architecture).rope.freq_base is 0") }
@@ -77,7 +79,7 @@ extension Hyperparameters {
     }
 
     /// Tokens that the model was trained for before its context was stretched.
-    private func originalContext() throws -> Int {
+    func originalContext() throws -> Int {
         try count(
             "rope.scaling.original_context_length", default: try count("context_length", limit: 1 << 30),
             limit: 1 << 30)

@@ -2,7 +2,8 @@
 enum Qwen2 {
     @Sendable static func graph(_ parameters: Hyperparameters) throws -> Graph {
         let hidden = try parameters.feedForwardLength()
-        return try GraphBuilder.transformer(parameters, try parameters.shape(.halves)) { builder, _, residual in
+        return try GraphBuilder.transformer(parameters, try parameters.shape(.halves)) {
+            builder, _, residual in
             try builder.preNormLayer(residual) { try $0.feedForward($1, hidden: hidden) }
         }
     }

@@ -115,6 +115,19 @@ package final class DeviceGraph {
         }
     }
 
+    /// Says what of the cache must be kept where its memory has to be given up: the first positions.
+    func keepInCache(_ positions: Int) {
+        for buffer in cacheBuffers { buffer.kept = [] }
+        guard positions > 0 else { return }
+        for cache in caches.values.flatMap({ [$0.keys, $0.values] }) {
+            let row = cache.element.byteCount(cache.size)
+            for head in 0..<cache.heads {
+                let start = cache.tensor.offset + head * cache.capacity * row
+                cache.tensor.buffer.kept?.append(start..<start + positions * row)
+            }
+        }
+    }
+
     /// Calls `body` while the CPU may use the cache.
     func withCache(_ body: () throws -> Void) throws {
         var open: [DeviceBuffer] = []

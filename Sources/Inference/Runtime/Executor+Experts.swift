@@ -69,14 +69,14 @@ extension Executor {
     /// however many rows want it, and not at all if none does.
     func matmulExperts(_ weight: Int, _ input: Int, _ routing: Int, _ output: Int, rows: Int) {
         let matrix = weights.matrices[weight]
-        let (columns, outputs, experts) = (matrix.columns, matrix.rows, graph.weights[weight].experts)
+        let (columns, outputs) = (matrix.columns, matrix.rows)
         let chosen = chosenExperts(routing, rows: rows)
         counters.products += 1
         counters.multiplyAdds += chosen.count * columns * outputs
 
         // Pairs of a row and one of its experts, expert by expert.
         let order = chosen.indices.sorted { (chosen[$0], $0) < (chosen[$1], $1) }
-        let runs = Self.runs(order.map { chosen[$0] }, experts: experts)
+        let runs = Self.runs(order.map { chosen[$0] })
         let hasOwnInputs = graph.tensors[input].width != columns
         let perRow = chosen.count / rows
         let source = pointer(input), target = pointer(output)
@@ -114,7 +114,7 @@ extension Executor {
     }
 
     /// Where the same expert stands in an ordered list.
-    private static func runs(_ chosen: [Int], experts: Int) -> [(expert: Int, places: Range<Int>)] {
+    private static func runs(_ chosen: [Int]) -> [(expert: Int, places: Range<Int>)] {
         var runs: [(expert: Int, places: Range<Int>)] = []
         for (place, expert) in chosen.enumerated() {
             if let last = runs.indices.last, runs[last].expert == expert {

@@ -14,6 +14,8 @@ extension Executor {
             guard let done = try deviceGraphs[index].run(segment, step, host: pointer) else { return }
             report = done.report
             candidates = done.candidates ?? candidates
+        } catch let interruption as Interruption {
+            throw interruption
         } catch {
             throw DeviceFailure(device: index, error: error)
         }

@@ -2,10 +2,10 @@ import HTPDevice
 import Models
 
 /// A DSP failed at a piece of work.
-struct DeviceFailure: Error {
+package struct DeviceFailure: Error {
     /// Among the executor's devices.
-    var device: Int
-    var error: any Error
+    package var device: Int
+    package var error: any Error
 }
 
 extension Executor {
@@ -23,10 +23,12 @@ extension Executor {
 
     /// After a failure: a fresh session, or the CPU where there is none to be had. What the DSPs put into the cache
     /// counts as lost; computed again in a fresh session it has the same bits.
-    func recover(from failure: DeviceFailure) {
+    func recover(from failure: DeviceFailure) throws {
         counters.recoveries += 1
         failuresInSequence += 1
         let device = devices[failure.device]
+        // The rest is computed again.
+        deviceGraphs[failure.device].keepInCache(1 + (cached.lastIndex { !$0.isOnDevices } ?? -1))
         var reason = "\(failure.error)"
         if failuresInSequence > Self.attempts {
             reason += "; that happened \(failuresInSequence) times in a row"
@@ -34,15 +36,28 @@ extension Executor {
         } else {
             do {
                 try device.reopen()
+            } catch let interruption as Interruption {
+                throw interruption
             } catch {
                 reason += "; a new session cannot be had: \(error)"
                 hasLostDevices = true
             }
         }
+        try moveCache()
         for index in cached.indices where cached[index].isOnDevices { cached[index].isLost = true }
         tell(
             hasLostDevices
                 ? "\(reason); the CPU goes on alone" : "\(reason); the work is repeated in a new session")
+    }
+
+    /// Finds the cache where it lies after a call that did not return: the DSP may still write to where it was.
+    private func moveCache() throws {
+        for (index, device) in deviceGraphs.enumerated() {
+            try device.device.secureMemory()
+            guard device.device.memoryGeneration != memoryGenerations[index] else { continue }
+            memoryGenerations[index] = device.device.memoryGeneration
+            cache.move(try device.cacheLayers())
+        }
     }
 
     /// A DSP that fails often is not news; that it is given up is.
@@ -51,6 +66,9 @@ extension Executor {
         hasTold = hasLostDevices
         options.onNotice?(text)
     }
+
+    /// Counts what was repeated while the model was loaded.
+    package func noteRecoveries(_ count: Int) { counters.recoveries += count }
 
     /// Computes keys and values again that were lost.
     func restoreCache() throws {

@@ -36,6 +36,8 @@ package final class Executor {
         package var onNotice: (@Sendable (String) -> Void)?
         /// What a batch takes longer on a side than it would: devices of every speed for tests.
         package var delay: (@Sendable (_ onDevices: Bool, _ tokens: Int) -> Duration)?
+        /// Is asked now and then whether nobody wants the result any more; what runs then throws ``Interruption``.
+        package var isInterrupted: (@Sendable () -> Bool)?
         /// Tokens of a batch whose logits may be wanted; a vocabulary's logits are large.
         package var outputRows: Int { min(batch, 32) }
 
@@ -75,6 +77,8 @@ package final class Executor {
     let pool: ThreadPool
     let weights: CPUWeights
     let cache: KeyValueCache
+    /// Where the devices' part of the cache lies: a number for each.
+    var memoryGenerations: [Int]
     /// What each device computes.
     package let deviceGraphs: [DeviceGraph]
     /// On which side the phases run.
@@ -122,10 +126,15 @@ package final class Executor {
                     + "choose a smaller batch (-b)")
         }
         deviceGraphs = try devices.enumerated().map { [pool] index, device in
-            try DeviceGraph(
-                device, index: index, graph, plan, weights, pool, options,
-                changesSides: options.placement.changesSides)
+            do {
+                return try DeviceGraph(
+                    device, index: index, graph, plan, weights, pool, options,
+                    changesSides: options.placement.changesSides)
+            } catch  where HTPDevice.isAboutTheDevice(error) {
+                throw DeviceFailure(device: index, error: error)
+            }
         }
+        memoryGenerations = devices.map(\.memoryGeneration)
         cache = try KeyValueCache(
             graph.shape, capacity: options.contextLength,
             shared: try deviceGraphs.reduce(into: [:]) { layers, device in
@@ -189,7 +198,7 @@ package final class Executor {
                 cached += tokens.map { CachedToken(id: $0, isOnDevices: onDevices) }
                 return step
             } catch let failure as DeviceFailure {
-                recover(from: failure)
+                try recover(from: failure)
             }
         }
     }
@@ -207,8 +216,8 @@ package final class Executor {
     }
 
     /// Calls `body` while the CPU may use what of the cache is in the memory of devices.
-    func withCaches(of devices: ArraySlice<DeviceGraph>, _ body: () -> Void) throws {
-        guard let first = devices.first else { return body() }
+    func withCaches(of devices: ArraySlice<DeviceGraph>, _ body: () throws -> Void) throws {
+        guard let first = devices.first else { return try body() }
         try first.withCache { try withCaches(of: devices.dropFirst(), body) }
     }
 
@@ -238,7 +247,10 @@ package final class Executor {
         candidates = nil
         guard onDevices else {
             try withCaches(of: deviceGraphs[...]) {
-                for operation in graph.operations { runOnCPU(operation, step) }
+                for operation in graph.operations {
+                    try checkInterruption()
+                    runOnCPU(operation, step)
+                }
             }
             return step
         }
@@ -250,6 +262,7 @@ package final class Executor {
             }
         }
         for (number, segment) in plan.segments.enumerated() {
+            try checkInterruption()
             switch segment.place {
             case .cpu:
                 for operation in segment.operations { runOnCPU(graph.operations[operation], step) }
@@ -259,6 +272,10 @@ package final class Executor {
             }
         }
         return step
+    }
+
+    private func checkInterruption() throws {
+        if options.isInterrupted?() == true { throw Interruption() }
     }
 
     /// Forgets all tokens from `position` on.

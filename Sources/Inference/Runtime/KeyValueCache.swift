@@ -12,7 +12,7 @@ final class KeyValueCache {
 
     private let shape: Graph.Shape
     /// Where each layer begins.
-    private let layers: [UnsafeMutablePointer<Float>]
+    private var layers: [UnsafeMutablePointer<Float>]
     private let memory: UnsafeMutableRawPointer
 
     /// Reserves memory for `capacity` tokens; it becomes real as it is used.
@@ -39,6 +39,11 @@ final class KeyValueCache {
             defer { next += floats * MemoryLayout<Float>.size }
             return next.bindMemory(to: Float.self, capacity: floats)
         }
+    }
+
+    /// Layers in a device's memory lie elsewhere from now on.
+    func move(_ shared: [Int: UnsafeMutableRawPointer]) {
+        for (layer, place) in shared { layers[layer] = place.assumingMemoryBound(to: Float.self) }
     }
 
     deinit {

@@ -85,8 +85,10 @@ package struct Plan: Sendable {
         case .embed:
             return "a row for each token is less to send than the table is to keep"
         case .matmul(let weight, _, _), .matmulExperts(let weight, _, _, _):
-            let tensor = try file.requiredTensor(named: graph.weights[weight].name)
-            return WeightMatrix.refusal(graph.weights[weight], tensor.type) ?? experts(operation, graph)
+            let matrix = graph.weights[weight]
+            let type = try file.requiredTensor(named: matrix.name).type
+            return WeightMatrix.refusal(rows: matrix.rows, columns: matrix.columns, type)
+                ?? experts(operation, graph)
         case .addExpertBiases, .route, .mix:
             return experts(operation, graph)
         case .rotate, .store, .attention:
@@ -173,12 +175,17 @@ package struct Plan: Sendable {
 
 extension WeightMatrix {
     /// Why the DSP program cannot multiply a tensor, or `nil` where it can.
-    package static func refusal(_ weight: Graph.Weight, _ type: TensorType) -> String? {
+    package static func refusal(_ tensor: TensorInfo) -> String? {
+        refusal(rows: tensor.rowCount, columns: tensor.rowLength, tensor.type)
+    }
+
+    /// The same for a part of a tensor.
+    package static func refusal(rows: Int, columns: Int, _ type: TensorType) -> String? {
         guard format(of: type) != nil else {
             return "the DSP program has no tiles for \(type) weights"
         }
-        guard supports(rows: weight.rows, columns: weight.columns) else {
-            return "\(weight.rows) × \(weight.columns) does not fit the DSP program's tiles"
+        guard supports(rows: rows, columns: columns) else {
+            return "\(rows) × \(columns) does not fit the DSP program's tiles"
         }
         return nil
     }

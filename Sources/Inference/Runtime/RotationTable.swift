@@ -18,11 +18,15 @@ struct RotationTable {
         var values: [Float] = []
         values.reserveCapacity(positions.count * pairs * 2)
         for position in positions {
+            var magnitude = rotation.magnitude
+            if let growth = rotation.growth {
+                magnitude *= 1 + growth.share * log(Double(1 + position / growth.contextLength))
+            }
             for frequency in frequencies {
                 // Angles reach thousands of turns: single precision would lose them.
                 let angle = Double(position) * frequency
-                values.append(Float(cos(angle) * rotation.magnitude))
-                values.append(Float(sin(angle) * rotation.magnitude))
+                values.append(Float(cos(angle) * magnitude))
+                values.append(Float(sin(angle) * magnitude))
             }
         }
         self.values = values

@@ -36,12 +36,14 @@ extension KernelSession {
             for index in bufferCount..<scalars.argumentCount {
                 packed.initializeElement(at: index, to: handleArgument(arguments[index]))
             }
-            return Signals.blocking(Signals.foreign) {
-                do throws(FastRPCKernelError) {
-                    try node.device.invoke(handle: handle, scalars: scalars.rawValue, arguments: packed)
-                    return nil
-                } catch {
-                    return .kernel(error)
+            return callsUnderWay.during {
+                Signals.calling {
+                    do throws(FastRPCKernelError) {
+                        try node.device.invoke(handle: handle, scalars: scalars.rawValue, arguments: packed)
+                        return nil
+                    } catch {
+                        return .kernel(error)
+                    }
                 }
             }
         }

@@ -14,6 +14,8 @@ final class KernelSession: TransportSession {
     let node: FastRPCAllocator
     let configuration: SessionConfiguration
     let state = SessionState()
+    /// Threads that wait for the DSP.
+    let callsUnderWay = CallsUnderWay()
     /// Shared buffers that calls pass by descriptor.
     let table = BufferTable()
     /// Buffers that packets of message queues may name.
@@ -120,6 +122,22 @@ final class KernelSession: TransportSession {
             transport: transport, memory: allocator, buffers: queueBuffers, closesWithLastQueue: true)
     }
 
+    /// The node's descriptor is retired, and all threads that wait in the driver leave it. Then nobody has the node's
+    /// file any more, and the kernel has the DSP end the process.
+    func abandon() {
+        state.lose(
+            RemoteCallError(
+                .expired, operation: "the session on \(configuration.domain) was given up",
+                advice: "the DSP did not answer; begin a new session"))
+        try? SystemCalls.retire(node.device.descriptor)
+        let limit = ContinuousClock.now + Self.interruptionTime
+        callsUnderWay.interrupt(until: limit)
+        listener.interrupt(until: limit)
+    }
+
+    /// How long threads have to leave the driver, once they are told.
+    private static let interruptionTime = Duration.milliseconds(500)
+
     /// Asks the process to end, waits for the listener, and closes the node. Does not wait longer than
     /// ``KernelTransport/Options/endTimeout`` for a DSP that is silent.
     func end() {
@@ -127,9 +145,10 @@ final class KernelSession: TransportSession {
         try? queues.withLock { $0.take() }?.close()
         guard state.beginEnd() else { return }
         let deadline = ContinuousClock.now + options.endTimeout
+        var exit: ServiceThread?
         if !state.isOver {
             // On a thread of its own, since the request waits for ever.
-            let exit = try? ServiceThread("fastrpc-exit") { [node] in
+            exit = try? ServiceThread("fastrpc-exit") { [node] in
                 let none = UnsafeMutableBufferPointer<InvokeArgument>(start: nil, count: 0)
                 // adsp_current_process1.exit; whether it answers does not matter.
                 try? node.device.invoke(
@@ -150,7 +169,11 @@ final class KernelSession: TransportSession {
         do throws(SystemError) { try SystemCalls.retire(node.device.descriptor) } catch {
             options.logger.warning("closing \(node.device.path): \(error)")
         }
-        _ = listener.join(until: max(deadline, .now + .milliseconds(100)))
+        // Threads that are still in the driver keep the file, and so the process, from its end.
+        let limit = ContinuousClock.now + Self.interruptionTime
+        callsUnderWay.interrupt(until: limit)
+        exit?.interrupt(until: limit)
+        if !listener.join(until: .now + .milliseconds(100)) { listener.interrupt(until: limit) }
     }
 }
 

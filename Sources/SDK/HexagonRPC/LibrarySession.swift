@@ -18,6 +18,7 @@ public final class LibrarySession: TransportSession {
     /// Bytes of mapped buffers, by descriptor.
     private let mappings = Mutex<[CInt: Int]>([:])
     private let hasEnded = Atomic(false)
+    private let isAbandoned = Atomic(false)
 
     init(_ library: FastRPCLibrary, _ configuration: SessionConfiguration) throws(RemoteCallError) {
         let number = try library.effectiveDomain(of: configuration)
@@ -50,7 +51,9 @@ public final class LibrarySession: TransportSession {
     public func invoke(
         _ handle: UInt64, _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
     ) throws(RemoteCallError) {
-        guard !hasEnded.load(ordering: .relaxed) else { throw ended("call method \(scalars.method)") }
+        guard !hasEnded.load(ordering: .relaxed), !isAbandoned.load(ordering: .relaxed) else {
+            throw ended("call method \(scalars.method)")
+        }
         let status = library.invoke(
             handle: handle, scalars: scalars.rawValue,
             arguments: UnsafeMutableRawPointer(arguments.baseAddress))
@@ -66,6 +69,8 @@ public final class LibrarySession: TransportSession {
     /// `remote_handle64_close`
     public func close(_ handle: UInt64) throws(RemoteCallError) {
         let operation = "close a module on \(configuration.domain)"
+        // At the end of a session that was given up it is closed with the others.
+        if isAbandoned.load(ordering: .relaxed) { throw ended(operation) }
         guard handles.withLock({ $0.remove(handle) }) != nil else { throw ended(operation) }
         try check(library.close(handle: handle), operation)
     }
@@ -125,6 +130,9 @@ public final class LibrarySession: TransportSession {
         try LibraryTransport(library: library).capability(attribute, of: configuration.domain)
     }
 
+    /// Later calls are refused here.
+    public func abandon() { isAbandoned.store(true, ordering: .relaxed) }
+
     /// Closes what this session left open. The library ends the process on the DSP with its last handle.
     public func end() {
         guard !hasEnded.exchange(true, ordering: .relaxed) else { return }
@@ -132,7 +140,12 @@ public final class LibrarySession: TransportSession {
             defer { handles = [] }
             return handles
         }
-        process.leave(closing: left)
+        guard isAbandoned.load(ordering: .relaxed) else { return process.leave(closing: left) }
+        // To close a handle is a call as well, which this DSP may never answer: a thread has a second for it, and is
+        // then told to leave the driver.
+        let leaving = try? ServiceThread("fastrpc-leave") { [process] in process.leave(closing: left) }
+        guard let leaving, !leaving.join(until: .now + .seconds(1)) else { return }
+        leaving.interrupt(until: .now + .seconds(1))
     }
 
     private func sessionURI(_ uri: ModuleURI) -> String {

@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import RemoteCalls
 import ReverseTunnel
+import SharedMemory
 import Synchronization
 import SystemInterfaces
 
@@ -35,6 +36,9 @@ final class Listener: Sendable {
             whenOver(loop.run())
         }
         guard outcome.started.wait(after: 0, until: .now + timeout) else {
+            // The thread would keep the node's file, and so the process on the DSP, for ever.
+            try? SystemCalls.retire(node.device.descriptor)
+            thread.interrupt(until: .now + .milliseconds(500))
             throw RemoteCallError(
                 .expired, operation: "register the listener on \(node.device.path)",
                 advice: "the process on the DSP does not answer; if that stays so, restart the DSP")
@@ -49,6 +53,11 @@ final class Listener: Sendable {
 
     /// Waits until the thread has ended; false when the deadline passes first.
     func join(until deadline: ContinuousClock.Instant) -> Bool { thread.join(until: deadline) }
+
+    /// Ends the thread's wait for calls; false when the deadline passes first. The node's descriptor must be retired,
+    /// else the thread waits anew.
+    @discardableResult
+    func interrupt(until deadline: ContinuousClock.Instant) -> Bool { thread.interrupt(until: deadline) }
 }
 
 /// What the thread does; used by it alone.

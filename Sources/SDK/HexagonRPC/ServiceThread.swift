@@ -2,11 +2,28 @@ import DSPQueue
 import Glibc
 import RemoteCalls
 import SharedMemory
+import Synchronization
 
 /// A thread of a session, with all signals blocked: handlers belong to the program's own threads, and a wait
 /// in the driver must not end for them.
 final class ServiceThread: Sendable {
     private let finished = SignalGate()
+    private let running = Running()
+
+    /// The thread while it runs.
+    private final class Running: Sendable {
+        private let thread = Mutex<pthread_t?>(nil)
+
+        func begin() { thread.withLock { $0 = pthread_self() } }
+        func end() { thread.withLock { $0 = nil } }
+
+        func signal() {
+            // Under the lock, so that the thread cannot have ended.
+            thread.withLock { thread in
+                if let thread { pthread_kill(thread, Signals.interruption) }
+            }
+        }
+    }
 
     /// Starts the thread.
     ///
@@ -14,16 +31,33 @@ final class ServiceThread: Sendable {
     ///   - name: at most 15 bytes are shown.
     ///   - body: what it does. It should not own what would be ended by waiting for this thread.
     init(_ name: String, _ body: @escaping @Sendable () -> Void) throws(RemoteCallError) {
-        let finished = finished
+        let (finished, running) = (finished, running)
         // A test's tracer is of the thread that set it.
         let tracer = SystemCalls.tracer
-        try Self.start(name, blocking: Signals.all) {
+        try Self.start(name, blocking: Signals.allButInterruption) {
+            running.begin()
             if let tracer {
                 SystemCalls.$tracer.withValue(tracer, operation: body)
             } else {
                 body()
             }
+            running.end()
             finished.open()
+        }
+    }
+
+    /// Ends a wait in the driver, now and again until the thread has ended; false when the deadline passes first.
+    ///
+    /// A signal is the only way: the driver waits for a method as long as it takes, but so that a signal ends the
+    /// wait, and who closes the node's descriptor meanwhile closes nothing, as the waiting thread still has the file.
+    /// Repeated since a signal may come before the wait begins.
+    @discardableResult
+    func interrupt(until deadline: ContinuousClock.Instant) -> Bool {
+        while true {
+            running.signal()
+            let pause = ContinuousClock.now + .milliseconds(10)
+            if join(until: min(pause, deadline)) { return true }
+            if pause >= deadline { return false }
         }
     }
 
@@ -56,6 +90,36 @@ final class ServiceThread: Sendable {
     }
 }
 
+/// The threads that wait in the driver for a session's calls, so that they can be told to leave.
+final class CallsUnderWay: Sendable {
+    private let threads = Mutex<[pthread_t]>([])
+
+    @inline(__always)
+    func during<Result>(_ body: () -> Result) -> Result {
+        let own = pthread_self()
+        threads.withLock { $0.append(own) }
+        defer {
+            threads.withLock { threads in
+                if let index = threads.lastIndex(of: own) { threads.remove(at: index) }
+            }
+        }
+        return body()
+    }
+
+    /// Ends the waits, now and again until there are none or the deadline passes.
+    func interrupt(until deadline: ContinuousClock.Instant) {
+        while true {
+            let isEmpty = threads.withLock { threads in
+                // A thread that is in the list cannot have ended.
+                for thread in threads { pthread_kill(thread, Signals.interruption) }
+                return threads.isEmpty
+            }
+            guard !isEmpty, ContinuousClock.now < deadline else { return }
+            usleep(5000)
+        }
+    }
+}
+
 /// The signals of the threads that call a DSP.
 ///
 /// The kernel waits for a method's end in a way that a signal ends, and then makes the request again where the
@@ -78,7 +142,33 @@ enum Signals {
     static let foreign: sigset_t = {
         var set = all
         for signal in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS] { sigdelset(&set, signal) }
+        sigdelset(&set, interruption)
         return set
+    }()
+
+    /// All but the one by which ``ServiceThread/interrupt(until:)`` ends a wait.
+    static let allButInterruption: sigset_t = {
+        var set = all
+        sigdelset(&set, interruption)
+        return set
+    }()
+
+    /// A real-time signal that nobody else has a handler for. Its own does nothing, and lets no call be made again.
+    static let interruption: CInt = {
+        let (lowest, highest) = (__libc_current_sigrtmin(), __libc_current_sigrtmax())
+        var number = highest
+        for candidate in (lowest...highest).reversed() {
+            var action = sigaction()
+            guard sigaction(candidate, nil, &action) == 0 else { continue }
+            // A null pointer is SIG_DFL.
+            guard action.__sigaction_handler.sa_handler == nil else { continue }
+            number = candidate
+            break
+        }
+        var action = sigaction()
+        action.__sigaction_handler.sa_handler = { _ in }
+        sigaction(number, &action, nil)
+        return number
     }()
 
     /// Starts the thread that takes the process's signals, once.
@@ -90,6 +180,16 @@ enum Signals {
         }
         return status != nil
     }()
+
+    /// Runs `body`, a call that may wait in the driver, with only the signals that end it.
+    @inline(__always)
+    static func calling<Result>(_ body: () -> Result) -> Result {
+        var (signals, before) = (foreign, sigset_t())
+        pthread_sigmask(SIG_SETMASK, &signals, &before)
+        let result = body()
+        pthread_sigmask(SIG_SETMASK, &before, nil)
+        return result
+    }
 
     /// Runs `body` with more signals blocked.
     @inline(__always)

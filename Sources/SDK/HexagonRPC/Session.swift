@@ -28,6 +28,10 @@ public struct Session: ~Copyable, Sendable {
         connection.end()
     }
 
+    /// Gives the session up whose DSP does not answer: later calls fail at once. Calls under way wait on, as their
+    /// threads are in the driver; a signal ends that. The DSP may still use what was shared with it.
+    package func abandon() { connection.abandon() }
+
     /// Ends the process on the DSP and with it whatever it still holds.
     public consuming func close() {}
 

@@ -75,6 +75,10 @@ public protocol TransportSession: AnyObject, Sendable {
         requestByteCount: Int, responseByteCount: Int
     ) throws(DSPQueueError) -> any MessageQueue
 
+    /// Gives the session up while calls of it are under way that do not return: later calls fail at once. What is
+    /// shared with the DSP may still be in use there. Does not wait; ``end()`` comes later.
+    func abandon()
+
     /// Ends the process on the DSP. Called once.
     func end()
 }
@@ -85,6 +89,9 @@ extension TransportSession {
 
     /// Cannot say.
     public func capability(_ attribute: DSPAttribute) throws(RemoteCallError) -> UInt32? { nil }
+
+    /// Does nothing: ``end()`` must do.
+    public func abandon() {}
 
     /// Has none.
     public func makeQueue(

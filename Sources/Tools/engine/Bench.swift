@@ -100,6 +100,7 @@ struct Bench: ParsableCommand {
         (options.threads, options.contextLength, options.batch) = (threads, longest, batch)
         options.placement = place
         options.onNotice = { printError("engine: \($0)") }
+        options.isInterrupted = { Interrupt.isRequested }
         // Every depth has a context of its own size, as its memory is part of the table.
         let model = try device.load(self.model, options, use.use)
         for test in tests {

@@ -68,6 +68,7 @@ enum DeviceList {
     ) throws -> LanguageModel {
         var options = options
         (options.placementFolder, options.measuresAgain) = (DeviceUse.cacheFolder, use.measuresAgain)
+        options.repackCache = use.repackCache
         let simulator = SimulatorTransport(
             VirtualProcessor(
                 sessionByteCount: use.simulatorByteCount ?? SessionMemory.addressSpaceByteCount))
@@ -86,7 +87,9 @@ enum DeviceList {
                 options.opensFewestDevices = true
                 do {
                     return try LanguageModel(path: path, options: options)
-                } catch let error as EngineError where error.kind == .deviceUnavailable {
+                } catch let error as EngineError
+                    where error.kind == .deviceUnavailable || error.kind == .notPermitted
+                {
                     printError("engine: \(error); running on the CPU")
                     options.devices = []
                 }
@@ -101,6 +104,8 @@ enum DeviceList {
         var device = try device(name, simulator, use.transport)
         device.power = use.power
         device.arithmetic = use.arithmetic
+        device.timeout = use.timeout
+        device.messages = use.messages
         return device
     }
 

@@ -9,10 +9,15 @@ struct DeviceUse {
     var transport = TransportChoice.automatic
     var power = PowerLevel.full
     var arithmetic = FloatArithmetic.plain
+    var messages = BatchMessages.call
+    /// Seconds for a call; nil for the device's own.
+    var timeout: Double?
     /// Bytes that a session of the simulator can have mapped; nil for as many as on a DSP.
     var simulatorByteCount: Int?
     /// Does not trust what was measured before.
     var measuresAgain = false
+    /// A folder in which repacked weights are kept.
+    var repackCache: String?
 
     /// Where measurements are remembered: what the XDG specification says; nil without a home.
     static var cacheFolder: String? {
@@ -41,13 +46,33 @@ struct DeviceOptions: ParsableArguments {
             valueName: "bytes"))
     var simulatorMemory: ByteCount?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            How long a DSP may take for a call before a new session repeats the work; 0 for ever. Without it hardware \
+            gets ten times what calls took so far, at least ten seconds.
+            """, valueName: "seconds"))
+    var dspTimeout: Double?
+    @Option(help: "How batches get to a DSP: call, or queue, which is a message queue in shared memory.")
+    var messages = BatchMessages.call
+    @Option(
+        help: ArgumentHelp(
+            "Keep the DSPs' repacked weights in this folder, and load them from there.", valueName: "folder"))
+    var repackCache: String?
     @Flag(help: "Do not trust what an earlier run of --place auto measured.")
     var measureAgain = false
 
+    func validate() throws {
+        guard dspTimeout.map({ $0.isFinite && $0 >= 0 }) ?? true else {
+            throw ValidationError("--dsp-timeout is a number of seconds.")
+        }
+    }
+
     var use: DeviceUse {
         DeviceUse(
-            transport: transport, power: power, arithmetic: arithmetic,
-            simulatorByteCount: simulatorMemory?.bytes, measuresAgain: measureAgain)
+            transport: transport, power: power, arithmetic: arithmetic, messages: messages,
+            timeout: dspTimeout,
+            simulatorByteCount: simulatorMemory?.bytes, measuresAgain: measureAgain, repackCache: repackCache)
     }
 }
 
@@ -79,6 +104,8 @@ extension FloatArithmetic: ExpressibleByArgument {
 }
 
 extension TransportChoice: ExpressibleByArgument {}
+
+extension BatchMessages: ExpressibleByArgument {}
 
 extension Placement: ExpressibleByArgument {}
 

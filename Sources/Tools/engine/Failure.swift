@@ -7,6 +7,7 @@ enum Exit {
     static let failed = ExitCode(1)
     static let usage = ExitCode(64)
     static let unavailable = ExitCode(69)
+    static let notPermitted = ExitCode(77)
     static let interrupted = ExitCode(130)
 }
 
@@ -18,9 +19,15 @@ func reportingFailure(_ body: () throws -> Void) throws {
         throw code
     } catch let error as ValidationError {
         throw error
+    } catch let error as EngineError where error.kind == .interrupted {
+        throw Exit.interrupted
     } catch let error as EngineError {
         printError("engine: \(error)")
-        throw error.kind == .deviceUnavailable ? Exit.unavailable : Exit.failed
+        switch error.kind {
+        case .deviceUnavailable: throw Exit.unavailable
+        case .notPermitted: throw Exit.notPermitted
+        default: throw Exit.failed
+        }
     } catch {
         printError("engine: \(error)")
         throw Exit.failed

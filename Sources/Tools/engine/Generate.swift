@@ -51,10 +51,6 @@ struct Generate: ParsableCommand {
             auto on hardware and all elsewhere.
             """)
     var place: Placement?
-    @Option(
-        help: ArgumentHelp(
-            "Keep the DSPs' repacked weights in this folder, and load them from there.", valueName: "folder"))
-    var repackCache: String?
     @Flag(help: "Print what runs where, and why, before the text.")
     var explainPlan = false
     @Flag(name: .customLong("no-display-prompt"), help: "Do not print the prompt before the text.")
@@ -83,12 +79,13 @@ struct Generate: ParsableCommand {
             var options = LanguageModel.Options()
             (options.threads, options.contextLength, options.batch) = (threads, context, batch)
             options.placement = place
-            options.repackCache = repackCache
             options.onNotice = { printError("engine: \($0)") }
             if explainPlan { options.onPlan = { printError($0) } }
             // Read before loading: a missing prompt should not cost the time.
             let input = try readPrompt()
             if let logits { try LanguageModel.checkLogitsPath(logits) }
+            Interrupt.catchFirst()
+            options.isInterrupted = { Interrupt.isRequested }
             let model = try device.load(model, options, use.use)
             if explainPlan { printError(model.placementDescription) }
             let ids = try promptTokens(input, model)
@@ -99,7 +96,6 @@ struct Generate: ParsableCommand {
                 maxTokens: count < 0 ? nil : count, sampling: sampling.parameters)
             parameters.ignoresEndOfText = ignoreEos
             parameters.keepsPromptLogits = logits != nil
-            Interrupt.catchFirst()
             // Not before there is something to go with it: a model that cannot continue prints nothing.
             var prompt = json || hidesPrompt ? "" : model.tokenizer.decode(ids)
             let generation = try model.generate(

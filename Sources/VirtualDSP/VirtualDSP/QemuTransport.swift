@@ -183,5 +183,8 @@ final class QemuSession: TransportSession {
         SessionMemory(mapped: state.withLock { $0.mappings.values.reduce(0, +) })
     }
 
+    /// Ends qemu, and with it the calls under way.
+    func abandon() { process.end() }
+
     func end() { process.end() }
 }

@@ -57,6 +57,8 @@ package struct Scenario: Hashable, Sendable {
         case outOfMemory = "out-of-memory"
         /// Message queues can be made, but the DSP never looks at them.
         case queueHang = "queue-hang"
+        /// The n-th method call of a process never returns.
+        case hungCall = "hung-call"
         /// Every method call takes n milliseconds longer.
         case slowDSP = "slow-dsp"
         /// The DSP's calls to the host are malformed.

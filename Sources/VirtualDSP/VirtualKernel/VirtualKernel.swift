@@ -247,8 +247,7 @@ extension Scenario.Kind {
     var isOfProcesses: Bool {
         switch self {
         case .skelNotFound, .wrongSymbol, .missingDependency, .processDeath, .outOfMemory, .queueHang,
-            .slowDSP,
-            .malformedReverseCalls:
+            .hungCall, .slowDSP, .malformedReverseCalls:
             true
         case .healthy, .noNode, .noPermission, .dspOffline, .noFreeSession, .plainNodeOnly, .noDMAHeap,
             .noShell, .shellMismatch, .oldCapabilityReply, .unsignedSupportReadsZero, .subsystemRestart:

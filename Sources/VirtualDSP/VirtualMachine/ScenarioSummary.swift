@@ -22,6 +22,7 @@ extension Scenario.Kind {
         case .subsystemRestart: "The DSP restarts at the n-th method call (EPIPE); nodes vanish for a while."
         case .outOfMemory: "The DSP has no memory left for mappings and heaps (0x80000402)."
         case .queueHang: "Message queues can be made, but the DSP never reads them."
+        case .hungCall: "The n-th method call of a process never returns."
         case .slowDSP: "Every method call takes n milliseconds longer."
         case .malformedReverseCalls: "The DSP's calls to the host are malformed."
         }
@@ -30,7 +31,7 @@ extension Scenario.Kind {
     /// Whether it takes a number.
     package var takesNumber: Bool {
         switch self {
-        case .processDeath, .subsystemRestart, .slowDSP: true
+        case .processDeath, .subsystemRestart, .hungCall, .slowDSP: true
         default: false
         }
     }

@@ -11,6 +11,8 @@ enum Behaviour: Hashable, Sendable {
     case processDeath(call: Int64)
     case outOfMemory
     case queueHang
+    /// At which user method call, counted from 1.
+    case hungCall(call: Int64)
     case slowDSP(milliseconds: Int64)
     case malformedReverseCalls
 
@@ -24,6 +26,7 @@ enum Behaviour: Hashable, Sendable {
             case "process-death": .processDeath(call: max(1, number))
             case "out-of-memory": .outOfMemory
             case "queue-hang": .queueHang
+            case "hung-call": .hungCall(call: max(1, number))
             case "slow-dsp": .slowDSP(milliseconds: number > 0 ? min(number, 600_000) : 200)
             case "malformed-reverse-calls": .malformedReverseCalls
             default: .healthy

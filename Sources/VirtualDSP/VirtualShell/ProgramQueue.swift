@@ -103,6 +103,11 @@ final class ProgramQueue: @unchecked Sendable {
                 if lastCount == count { _ = shell.queues.signals.wait(after: signals, timeout: nil) }
                 if isClosed { throw .closed }
                 lastCount = count
+                // In scenarios a packet is as good as a call.
+                guard shell.survivesUserCall() else {
+                    shell.die()
+                    throw .closed
+                }
                 callbacks.packet?(pointer, 0, callbacks.context)
             }
         } catch {

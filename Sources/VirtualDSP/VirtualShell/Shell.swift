@@ -174,6 +174,9 @@ package final class Shell: Sendable {
         }
         switch behaviour {
         case .processDeath(let last): return number < last
+        case .hungCall(let hung):
+            if number == hung { _ = state.waitForever { $0.isEnding ? true : nil } }
+            return true
         case .slowDSP(let milliseconds):
             usleep(UInt32(milliseconds) * 1000)
             return true
@@ -181,7 +184,8 @@ package final class Shell: Sendable {
         }
     }
 
-    private func die() {
+    /// Ends the process without an answer to anything.
+    func die() {
         if ownsProcess { _exit(1) }
         channel.shutDown()
     }

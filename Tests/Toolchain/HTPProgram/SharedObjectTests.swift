@@ -30,6 +30,8 @@ struct SharedObjectTests {
         "compute_resource_acquire", "compute_resource_release",
         // The size of a mapped buffer.
         "adsp_mmap_fd_getinfo",
+        // Message queues.
+        "dspqueue_import", "dspqueue_close", "dspqueue_read_noblock", "dspqueue_write",
         // Clocks and vector units.
         "HAP_power_set",
     ]

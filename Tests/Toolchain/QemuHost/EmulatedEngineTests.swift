@@ -46,6 +46,29 @@ struct EmulatedEngineTests {
         }
     }
 
+    /// The architectures with operations of their own.
+    @Test(arguments: ["bitnet-25", "gemma2", "gemma3", "gpt-oss", "phi3", "qwen3moe"])
+    func architectures(_ name: String) throws {
+        let folder = try TemporaryFolder()
+        let path = try TestModel.model(name).write(to: folder.path("model.gguf"))
+        func logits(_ transport: any Transport) throws -> (bits: [UInt32], offload: OffloadReport) {
+            var options = LanguageModel.Options()
+            options.threads = 2
+            options.devices = [InferenceDevice(name: "dsp0", kind: "test", transport: transport)]
+            let model = try LanguageModel(path: path, options: options)
+            var parameters = GenerationParameters(maxTokens: 3, sampling: .greedy)
+            parameters.keepsPromptLogits = true
+            parameters.ignoresEndOfText = true
+            let generation = try model.generate(from: (0..<20).map { Int32(40 + 11 * $0) }, parameters)
+            return (generation.promptLogits.map(\.bitPattern), model.offload)
+        }
+        let simulated = try logits(SimulatorTransport()), emulated = try logits(try HexagonBuild.transport())
+        #expect(emulated.bits == simulated.bits && emulated.bits.count > 1000)
+        #expect(emulated.offload.offloadedProducts == emulated.offload.products)
+        // The prompt, and each token but the last.
+        #expect(emulated.offload.messages == 3)
+    }
+
     private func report(_ arguments: [String], _ environment: [String: String]) throws -> GenerationReport {
         let options = ["-m", Self.model, "-p", "Once upon a time", "-n", "12", "--temp", "0"]
         return try GenerationReport(

@@ -7,6 +7,8 @@ struct BadModel: Sendable, CustomTestStringConvertible {
     var name: String
     /// Parts of the message.
     var expected: [String]
+    /// The architecture of the model that is changed, one of `TestModel.architectures`; nil for the simplest.
+    var architecture: String?
     var change: @Sendable (inout TestModel) -> Void
 
     var testDescription: String { name }
@@ -28,12 +30,12 @@ struct BadModel: Sendable, CustomTestStringConvertible {
     }
 
     func write(_ folder: TemporaryFolder) throws -> String {
-        var model = TestModel.llama()
+        var model = architecture.map { TestModel.model($0) } ?? TestModel.llama()
         change(&model)
         return try model.write(to: folder.path("bad.gguf"))
     }
 
-    static let all = identity + counts + rotations + tensors + tokenizers
+    static let all = identity + counts + rotations + tensors + tokenizers + architectures
 
     private static let identity = [
         BadModel("general.architecture", nil, "general.architecture", "missing"),
@@ -79,7 +81,7 @@ struct BadModel: Sendable, CustomTestStringConvertible {
             BadModel("llama.attention.key_length", .uint32(0), "llama.attention.key_length"),
             BadModel("llama.attention.key_length", .uint32(4096), "attn_q.weight"),
             BadModel("llama.attention.value_length", .uint32(8), "attn_v.weight", "64 × 32", "64 × 16"),
-            BadModel("llama.expert_count", .uint32(8), "experts"),
+            BadModel("llama.expert_count", .uint32(8), "llama.expert_used_count", "missing"),
         ]
 
     private static let rotations: [BadModel] =
@@ -96,7 +98,20 @@ struct BadModel: Sendable, CustomTestStringConvertible {
             BadModel("llama.rope.dimension_count", .uint32(15), "llama.rope.dimension_count 15", "16"),
             BadModel("llama.rope.dimension_count", .uint32(18), "llama.rope.dimension_count 18", "16"),
             BadModel("llama.rope.dimension_count", .uint32(0), "llama.rope.dimension_count", "is 0"),
-            BadModel("llama.rope.scaling.type", .string("yarn"), "\"yarn\"", "known: linear, none"),
+            BadModel(
+                "llama.rope.scaling.type", .string("ntk"), "\"ntk\"", "known: linear, longrope, none, yarn"),
+            BadModel("llama.rope.scaling.type", .string("yarn"), "llama.rope.scaling.factor", "missing"),
+            BadModel(
+                "llama.rope.scaling.yarn_beta_fast", .float32(0), "YaRN",
+                also: ["llama.rope.scaling.type": .string("yarn"), "llama.rope.scaling.factor": .float32(2)]),
+            BadModel(
+                "llama.rope.scaling.original_context_length", .uint32(0), "original_context_length is 0",
+                also: ["llama.rope.scaling.type": .string("yarn"), "llama.rope.scaling.factor": .float32(2)]),
+            BadModel(
+                "llama.rope.scaling.attn_factor", .float32(.nan), "attn_factor", "expected a finite number"),
+            BadModel(
+                "llama.attention.temperature_scale", .float32(0.1), "temperature_scale", "not computed",
+                also: ["llama.rope.dimension_count": .uint32(8)]),
             BadModel("llama.rope.scaling.type", .string("linear"), "llama.rope.scaling.factor", "missing"),
             BadModel(
                 "llama.rope.scaling.type", .string("linear"), "llama.rope.scaling.factor is 0",
@@ -133,8 +148,14 @@ struct BadModel: Sendable, CustomTestStringConvertible {
                 $0["output.weight"].dimensions = [64, 287]
                 $0["output.weight"].bytes += [UInt8](repeating: 0, count: 256)
             },
-            BadModel("extra tensor", "\"blk.0.attn_q.bias\" is not part of architecture \"llama\"") {
-                $0.addZeros("blk.0.attn_q.bias", 64)
+            BadModel("extra tensor", "\"blk.0.attn_q_norm.weight\" is not part of architecture \"llama\"") {
+                $0.addZeros("blk.0.attn_q_norm.weight", 16)
+            },
+            BadModel("short bias", "\"blk.0.attn_q.bias\" is 32, expected 64") {
+                $0.addZeros("blk.0.attn_q.bias", 32)
+            },
+            BadModel("scale of two numbers", "\"blk.0.ffn_up.scale\" is not 1 numbers of type F32") {
+                $0.addZeros("blk.0.ffn_up.scale", 2)
             },
             BadModel("tensor with a bad name", "\"a?b\" is not part") {
                 $0.addZeros("a\nb", 1)
@@ -142,6 +163,88 @@ struct BadModel: Sendable, CustomTestStringConvertible {
             BadModel("integer weights", "\"blk.1.attn_v.weight\"", "I32", "computed are", "F16") {
                 $0["blk.1.attn_v.weight"].type = .i32
             },
+        ]
+
+    /// A model of an architecture of which one key has a bad value, or none.
+    private init(
+        _ architecture: String, _ key: String, _ value: MetadataValue?, _ expected: String...
+    ) {
+        let key = "\(architecture == "mixtral" ? "llama" : architecture).\(key)"
+        name = "\(key) = \(value.map { "\($0)" } ?? "nothing")"
+        self.expected = expected
+        self.architecture = architecture
+        change = { $0.set(key, value) }
+    }
+
+    /// The same with a tensor whose dimensions are others, and its bytes as many.
+    private init(_ architecture: String, _ tensor: String, _ dimensions: [Int], _ expected: String...) {
+        name = "\(architecture) with \(tensor) \(dimensions)"
+        self.expected = expected
+        self.architecture = architecture
+        change = { model in
+            model[tensor].dimensions = dimensions
+            model[tensor].bytes = [UInt8](repeating: 0, count: 4 * dimensions.reduce(1, *))
+        }
+    }
+
+    /// The same without a tensor.
+    private init(_ architecture: String, without tensor: String) {
+        name = "\(architecture) without \(tensor)"
+        expected = ["tensor \"\(tensor)\" is missing"]
+        self.architecture = architecture
+        change = { $0.remove(tensor: tensor) }
+    }
+
+    private static let architectures: [BadModel] =
+        ["gpt-oss", "qwen3moe", "olmoe", "mixtral"].flatMap { name in
+            [
+                BadModel(
+                    name, "expert_used_count", .uint32(5), "expert_used_count is 5, but there are 4 experts"),
+                BadModel(name, "expert_used_count", .uint32(0), "expert_used_count is 0"),
+                BadModel(name, "expert_used_count", nil, "expert_used_count", "missing"),
+                BadModel(name, "expert_count", .uint32(3), "64 × 4, expected 64 × 3"),
+                BadModel(name, "expert_count", .int32(-1), "expert_count is -1"),
+                BadModel(name, "expert_count", .uint32(1 << 20), "expert_count is 1048576"),
+                BadModel(name, "blk.1.ffn_up_exps.weight", [64, 96, 3], "64 × 96 × 3, expected 64 × 96 × 4"),
+                BadModel(
+                    name, "blk.1.ffn_down_exps.weight", [64, 96, 4], "64 × 96 × 4, expected 96 × 64 × 4"),
+                BadModel(name, "blk.0.ffn_gate_exps.weight", [64, 384], "64 × 384, expected 64 × 96 × 4"),
+                BadModel(name, without: "blk.1.ffn_gate_inp.weight"),
+            ]
+        } + [
+            BadModel("gpt-oss", "expert_count", .uint32(0), "gpt-oss.expert_count is 0"),
+            BadModel("gpt-oss", "expert_feed_forward_length", nil, "expert_feed_forward_length", "missing"),
+            BadModel("gpt-oss", "attention.sliding_window", .uint32(0), "attention.sliding_window is 0"),
+            BadModel("gpt-oss", "attention.sliding_window", nil, "attention.sliding_window", "missing"),
+            BadModel(
+                "gpt-oss", "blk.0.attn_sinks.weight", [3], "\"blk.0.attn_sinks.weight\" is 3, expected 4"),
+            BadModel("gpt-oss", without: "blk.0.attn_sinks.weight"),
+            BadModel("gpt-oss", "blk.0.ffn_up_exps.bias", [96, 3], "96 × 3, expected 96 × 4"),
+            BadModel("gemma3", "attention.sliding_window", .uint32(0), "attention.sliding_window is 0"),
+            BadModel(
+                "gemma3", "attention.sliding_window_pattern", .uint32(0), "sliding_window_pattern is 0"),
+            BadModel(
+                "gemma3", "attention.sliding_window_pattern", .array(MetadataArray([true, false])),
+                "sliding_window_pattern has 2 entries for 7 layers"),
+            BadModel(
+                "gemma3", "attention.sliding_window_pattern", .array(MetadataArray([Int32(1)])),
+                "sliding_window_pattern"),
+            BadModel("gemma3", "rope.freq_base_swa", .float32(0), "freq_base"),
+            BadModel("gemma3", "blk.2.attn_q_norm.weight", [64], "64, expected 32"),
+            BadModel("gemma2", "attn_logit_softcapping", .float32(-1), "attn_logit_softcapping is -1"),
+            BadModel("gemma2", "final_logit_softcapping", .float32(.nan), "final_logit_softcapping"),
+            BadModel("gemma2", without: "blk.1.post_ffw_norm.weight"),
+            BadModel("qwen2", "rope.dimension_count", .uint32(31), "rope.dimension_count 31", "32"),
+            BadModel("qwen3", "attention.key_length", .uint32(33), "attn_q.weight"),
+            BadModel("qwen3", without: "blk.0.attn_k_norm.weight"),
+            BadModel("olmoe", "blk.0.attn_k_norm.weight", [16], "16, expected 32"),
+            BadModel("phi3", "blk.0.attn_qkv.weight", [64, 127], "64 × 127, expected 64 × 128"),
+            BadModel("phi3", "blk.0.ffn_up.weight", [64, 96], "64 × 96, expected 64 × 192"),
+            BadModel(
+                "phi3", "rope_factors_long.weight", [7], "\"rope_factors_long.weight\" is not 8 numbers"),
+            BadModel("phi3", "rope_factors_short.weight", [8], "rope_factors_short.weight", "0.0"),
+            BadModel("bitnet", "hidden_activation", .string("tanh"), "\"tanh\"", "known: gelu, relu2, silu"),
+            BadModel("bitnet", without: "blk.1.ffn_sub_norm.weight"),
         ]
 
     private static let tokenizers: [BadModel] = [

@@ -71,6 +71,23 @@ import Testing
         #expect(TileKind.columnsMax == Int(HTP_COLUMNS_MAX))
     }
 
+    @Test func packets() throws {
+        typealias C = htp_batch_request
+        typealias Swift = BatchLayout.Request
+        #expect(MemoryLayout<C>.size == Swift.byteCount)
+        #expect(MemoryLayout<C>.offset(of: \.number) == Swift.number)
+        #expect(MemoryLayout<C>.offset(of: \.fd) == Swift.descriptor)
+        #expect(MemoryLayout<C>.offset(of: \.offset) == Swift.offset)
+        #expect(MemoryLayout<C>.offset(of: \.size) == Swift.size)
+
+        let response = htp_batch_response(number: 0x0102_0304, status: 0x48)
+        #expect(MemoryLayout<htp_batch_response>.size == BatchLayout.Response.byteCount)
+        let bytes = withUnsafeBytes(of: response) { Array($0) }
+        #expect(BatchLayout.Response.status(in: bytes, number: 0x0102_0304)?.rawValue == 0x48)
+        #expect(BatchLayout.Response.status(in: bytes, number: 0x0102_0305) == nil)
+        #expect(BatchLayout.Response.status(in: Array(bytes.dropLast()), number: 0x0102_0304) == nil)
+    }
+
     @Test(arguments: TileKind.allCases, [32, 64, 96, 2048, 14336])
     func tileSizesMatchC(kind: TileKind, columns: Int) {
         #expect(kind.parts.block == Int(htp_tile_code_bytes(kind.rawValue)))

@@ -145,6 +145,7 @@ import Testing
         let values = fixture.random.normals(tokens * width)
         let source = try fixture.put(values, width: width), ids = try fixture.put(numbers, width: count)
         let result = fixture.room(tokens, count * outputs), again = fixture.room(tokens, count * outputs)
+        let closely = fixture.room(tokens, count * outputs)
         for (device, buffer) in zip(fixture.devices, fixture.buffers) {
             func tensor(_ t: GraphFixture.Tensor) -> DeviceTensor {
                 DeviceTensor(buffer, offset: t.offset, stride: t.stride, isShared: true)
@@ -169,16 +170,30 @@ import Testing
                     device.matrix(first), experts: experts, tensor(ids), count: count, tensor(source),
                     hasOwnSources: false, to: tensor(again), isQuantized: true)
             }
+            builder.matmul(
+                device.matrix(first), experts: experts, tensor(ids), count: count, tensor(source),
+                hasOwnSources: hasOwnSources, to: tensor(closely), precision: .double)
+            if !hasOwnSources {
+                // The first of two quantisations is the only one of other products.
+                builder.matmul(
+                    device.matrix(first), experts: experts, tensor(ids), count: count, tensor(source),
+                    hasOwnSources: false, to: tensor(again), isQuantized: true)
+            }
             let report = try device.submit(try device.prepare(builder), BatchParameters(tokens: tokens))
             #expect(report.multiplyAdds == builder.operationCount * tokens * count * outputs * inputs)
         }
         let found = try fixture.get(result, tokens, count * outputs)
+        let foundClosely = try fixture.get(closely, tokens, count * outputs)
         for pair in 0..<tokens * count {
             let at = hasOwnSources ? pair * inputs : pair / count * inputs
             let error = matrices[Int(numbers[pair])].error(
                 of: Array(found[pair * outputs..<(pair + 1) * outputs]), with: Array(values[at..<at + inputs])
             )
             #expect(error < 3e-4, "\(error)")
+            let close = matrices[Int(numbers[pair])].error(
+                of: Array(foundClosely[pair * outputs..<(pair + 1) * outputs]),
+                with: Array(values[at..<at + inputs]))
+            #expect(close < 1e-6, "\(close)")
         }
         if !hasOwnSources { #expect(try fixture.get(again, tokens, count * outputs) == found) }
     }

@@ -20,7 +20,8 @@ import VirtualDSP
 
     /// Multiplies `rows` rows with each matrix in one batch.
     static func multiply(
-        _ device: HTPDevice, _ matrices: [RandomMatrix], by source: [Float], rows: Int
+        _ device: HTPDevice, _ matrices: [RandomMatrix], by source: [Float], rows: Int,
+        precision: ProductPrecision = .single
     ) throws -> (results: [[Float]], report: BatchReport) {
         var numbers: [Int] = []
         for matrix in matrices {
@@ -39,7 +40,8 @@ import VirtualDSP
         for (index, number) in numbers.enumerated() {
             builder.matmul(
                 device.matrix(number), tensor(0, width: columns),
-                to: tensor(index + 1, width: matrices[index].rows), isQuantized: index > 0)
+                to: tensor(index + 1, width: matrices[index].rows), isQuantized: index > 0,
+                precision: precision)
         }
         let batch = try device.prepare(builder)
         try buffer.withBytes(.write) { bytes in
@@ -80,6 +82,31 @@ import VirtualDSP
             matrix.error(of: results[0], with: source) < (size.rows * size.count > 256 ? 5e-5 : 2e-4))
         #expect(report.operations == 1)
         #expect(report.multiplyAdds == size.rows * columns * size.count)
+    }
+
+    /// Activations quantised twice: what is left is the rounding of the weights' scales.
+    @Test(
+        arguments: WeightMatrix.Format.allCases,
+        [(70, 256, 1), (600, 512, 3), (64, 256, 40), (130, 1024, 200)])
+    func doublePrecisionProducts(
+        format: WeightMatrix.Format, size: (rows: Int, columns: Int, count: Int)
+    ) throws {
+        let columns = Self.columns(size.columns, format)
+        var random = SeededGenerator(UInt64(size.rows + columns))
+        let matrix = try RandomMatrix(format, rows: size.rows, columns: columns, random: &random)
+        var source = random.normals(columns * size.count)
+        // Blocks of zeros, and one that is far below the others.
+        for index in 0..<32 { source[index] = 0 }
+        for index in 32..<64 { source[index] *= 1e-9 }
+        let devices = try [1, 3].map { try Self.device("simulator", threads: $0) }
+        let results = try devices.map {
+            try Self.multiply($0, [matrix, matrix], by: source, rows: size.count, precision: .double)
+        }
+        #expect(results[0].results == results[1].results)
+        #expect(results[0].results[0] == results[0].results[1])
+        #expect(results[0].report.multiplyAdds == 2 * size.rows * columns * size.count)
+        let error = matrix.error(of: results[0].results[0], with: source)
+        #expect(error < 2e-6, "\(error)")
     }
 
     /// The next width that the format has.

@@ -80,7 +80,7 @@ import Testing
 
     @Test func rotation() throws {
         func frequencies(_ change: (inout TestModel) -> Void = { _ in }) throws -> [Double] {
-            try graph(change).shape.rotation.frequencies
+            try graph(change).shape.rotations[0].frequencies
         }
         func expect(_ found: [Double], _ expected: [Double]) {
             #expect(found.count == expected.count)

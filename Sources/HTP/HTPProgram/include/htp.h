@@ -63,6 +63,11 @@ int htp_power(remote_handle64 _h, uint32_t level);
 /// AEE_EBADSTATE before `start`.
 int htp_arithmetic(remote_handle64 _h, uint32_t wanted, uint32_t *used, uint32_t *disagreement);
 
+/// Takes batches from a message queue as well: from the one that the host made under the number `id`, with packets
+/// of `htp_batch.h`. 0 gives the queue back. AEE_EUNSUPPORTED where there are no queues, AEE_EALREADY where the
+/// program has one.
+int htp_queue(remote_handle64 _h, uint64_t id);
+
 /// The skel: unpacks a call and makes it. Returns the method's status.
 int htp_skel_handle_invoke(remote_handle64 _h, uint32_t _sc, remote_arg *_pra);
 

@@ -38,6 +38,19 @@ typedef struct htp_batch_header {
     uint32_t unused[8];
 } htp_batch_header;
 
+// A batch by message queue instead of a call: a packet without buffers, and one that answers it.
+typedef struct htp_batch_request {
+    uint32_t number; // comes back
+    int32_t fd;      // as `htp_submit` has them
+    uint64_t offset;
+    uint64_t size;
+} htp_batch_request;
+
+typedef struct htp_batch_response {
+    uint32_t number;
+    int32_t status; // AEE code
+} htp_batch_response;
+
 // The host wrote to the buffer, other than what operations refresh: the DSP's caches forget all of it.
 #define HTP_BUFFER_REFRESH 1u
 // The host will read the buffer, other than what operations publish.
