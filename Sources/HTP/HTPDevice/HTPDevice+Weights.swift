@@ -11,25 +11,23 @@ extension HTPDevice {
     /// - Parameters:
     ///   - kernels: what the processor does faster than Swift, if somebody above has it.
     ///   - store: may have the tiles already, and gets them where it has not.
-    ///   - repacked: told, on any thread, which bytes of which matrix are not needed any more.
     ///   - parallel: runs a body for each index below a count, on as many threads as it likes.
     /// - Returns: the numbers by which batches name the matrices.
     package func load(
         _ matrices: [WeightMatrix], kernels: RowTileKernels? = nil, store: (any TileStore)? = nil,
-        repacked: @escaping (_ matrix: Int, _ bytes: Range<Int>) -> Void = { _, _ in },
         parallel: (_ count: Int, _ body: (Int) -> Void) -> Void
     ) throws -> [Int] {
         try load(
-            stacks: matrices.map { [$0] }, kernels: kernels, store: store, repacked: repacked,
-            parallel: parallel)
+            stacks: matrices.map { [$0] }, kernels: kernels, store: store, parallel: parallel)
     }
 
     /// The same for stacks of matrices of one kind and size, which follow each other in memory: a mixture's experts.
     ///
-    /// - Returns: the number of each stack's first matrix; `repacked` counts all matrices.
+    /// - Parameter repacked: told, on any thread, which weights are not needed any more.
+    /// - Returns: the number of each stack's first matrix.
     package func load(
         stacks: [[WeightMatrix]], kernels: RowTileKernels? = nil, store: (any TileStore)? = nil,
-        repacked: @escaping (_ matrix: Int, _ bytes: Range<Int>) -> Void = { _, _ in },
+        repacked: @escaping (_ weights: UnsafeRawBufferPointer) -> Void = { _ in },
         parallel: (_ count: Int, _ body: (Int) -> Void) -> Void
     ) throws -> [Int] {
         let first = weights.count, firstBuffer = weightBuffers.count
@@ -91,25 +89,25 @@ extension HTPDevice {
 
     private func repack(
         _ matrices: [WeightMatrix], to places: [UnsafeMutableRawBufferPointer], _ kernels: RowTileKernels?,
-        _ repacked: @escaping (Int, Range<Int>) -> Void, _ parallel: (Int, (Int) -> Void) -> Void
+        _ repacked: @escaping (UnsafeRawBufferPointer) -> Void, _ parallel: (Int, (Int) -> Void) -> Void
     ) throws {
         // Row tiles of all matrices in one list, so that no thread waits between matrices.
-        var pieces: [(matrix: Int, rowTiles: Range<Int>, target: UnsafeMutableRawPointer)] = []
-        for (index, (matrix, place)) in zip(matrices, places).enumerated() {
+        var pieces: [(matrix: WeightMatrix, rowTiles: Range<Int>, target: UnsafeMutableRawPointer)] = []
+        for (matrix, place) in zip(matrices, places) {
             guard let base = place.baseAddress else { continue }
             let rowTileBytes = matrix.kind.rowTileBytes(columns: matrix.columns)
-            pieces += matrix.rowTilePieces.map { (index, $0, base + $0.lowerBound * rowTileBytes) }
+            pieces += matrix.rowTilePieces.map { (matrix, $0, base + $0.lowerBound * rowTileBytes) }
         }
         let firstError = Mutex<HTPError?>(nil)
         parallel(pieces.count) { index in
             guard isInterrupted?() != true else { return }
-            let piece = pieces[index], matrix = matrices[piece.matrix]
+            let piece = pieces[index]
             do throws(HTPError) {
-                try matrix.writeRowTiles(piece.rowTiles, to: piece.target, kernels: kernels)
+                try piece.matrix.writeRowTiles(piece.rowTiles, to: piece.target, kernels: kernels)
             } catch {
                 firstError.withLock { $0 = $0 ?? error }
             }
-            repacked(piece.matrix, matrix.bytes(of: piece.rowTiles))
+            repacked(piece.matrix.bytes(of: piece.rowTiles))
         }
         if let error = firstError.withLock({ $0 }) { throw error }
         if isInterrupted?() == true { throw Interruption() }

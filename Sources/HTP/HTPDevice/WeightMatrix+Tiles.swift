@@ -7,10 +7,10 @@ extension WeightMatrix {
     }
 
     /// The bytes that row tiles are made of.
-    package func bytes(of rowTiles: Range<Int>) -> Range<Int> {
+    func bytes(of rowTiles: Range<Int>) -> UnsafeRawBufferPointer {
         let rowBytes = format.rowBytes(columns: columns)
-        return rowTiles.lowerBound * TileKind.rows * rowBytes..<min(
-            rowTiles.upperBound * TileKind.rows, rows) * rowBytes
+        let end = min(rowTiles.upperBound * TileKind.rows, rows) * rowBytes
+        return UnsafeRawBufferPointer(rebasing: bytes[rowTiles.lowerBound * TileKind.rows * rowBytes..<end])
     }
 
     /// Writes row tiles into `destination`, for each `kind.rowTileBytes(columns:)` bytes of zeros.

@@ -76,8 +76,10 @@ static void twice_part(void *argument, uint32_t part, uint32_t parts) {
         const uint32_t count = job->ends[expert] - first;
         if (count != 0) {
             const matmul_twice m = {
-                .product = {p->kind, p->out, p->in, count, p->weights + expert * bytes,
-                            p->activations + 2 * (size_t)first, p->destination, p->stride},
+                .product = {.kind = p->kind, .out = p->out, .in = p->in, .rows = count,
+                            .weights = p->weights + expert * bytes,
+                            .activations = p->activations + 2 * (size_t)first,
+                            .destination = p->destination, .stride = p->stride},
                 .places = job->list + first,
                 .floats = job->floats,
                 .workspace = job->workspace + part * job->part_bytes,

@@ -70,12 +70,18 @@ public final class GGUFFile: Sendable {
         case doneWith
     }
 
-    /// Tells the kernel what becomes of a tensor's bytes, all or some. A hint: it cannot fail.
+    /// Tells the kernel what becomes of a tensor's bytes. A hint: it cannot fail.
+    public func advise(_ advice: Advice, _ tensor: TensorInfo) {
+        file.advise(advice, tensor.fileOffset..<tensor.fileOffset + tensor.byteCount)
+    }
+
+    /// The same of some of a tensor's bytes.
     ///
-    /// - Precondition: `bytes` is within the tensor.
-    public func advise(_ advice: Advice, _ tensor: TensorInfo, _ bytes: Range<Int>? = nil) {
-        let bytes = bytes ?? 0..<tensor.byteCount
-        precondition(bytes.lowerBound >= 0 && bytes.upperBound <= tensor.byteCount)
-        file.advise(advice, tensor.fileOffset + bytes.lowerBound..<tensor.fileOffset + bytes.upperBound)
+    /// - Precondition: they are a part of what ``bytes(of:)`` gave.
+    package func advise(_ advice: Advice, _ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress, let base = file.bytes.baseAddress else { return }
+        let range = start - base..<start - base + bytes.count
+        precondition(range.lowerBound >= 0 && range.upperBound <= file.bytes.count)
+        file.advise(advice, range)
     }
 }

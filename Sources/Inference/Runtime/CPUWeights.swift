@@ -124,16 +124,6 @@ final class CPUWeights {
         }
     }
 
-    /// Lets memory go that the CPU is done with: bytes of a matrix. Should it read them again, they come from the file.
-    func release(_ weight: Int, _ matrix: WeightMatrix, _ bytes: Range<Int>) {
-        let tensor = matrices[weight].tensor
-        guard let base = file.bytes(of: tensor).baseAddress, let start = matrix.bytes.baseAddress else {
-            return
-        }
-        let offset = start - base
-        file.advise(.doneWith, tensor, offset + bytes.lowerBound..<offset + bytes.upperBound)
-    }
-
     private static func product(_ type: TensorType, _ kernels: cpu_kernels) -> Product {
         switch type {
         case .f32: .float(kernels.matmul_f32)

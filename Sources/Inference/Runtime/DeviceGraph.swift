@@ -154,17 +154,16 @@ package final class DeviceGraph {
                 folder: folder, model: weights.file, matrices: stacks.flatMap { $0 },
                 onNotice: options.onNotice)
         }
-        let owners = zip(needed, stacks).flatMap { weight, stack in stack.map { (weight, $0) } }
-        // Where the CPU computes nothing, it will not read them again.
+        // Where the CPU computes nothing it will not read weights again, or else it takes them from the file.
         let isAlone = options.placement == .all
         let loaded = try device.load(
             stacks: stacks, kernels: .best, store: cache,
-            repacked: { if isAlone { weights.release(owners[$0].0, owners[$0].1, $1) } }
+            repacked: { if isAlone { weights.file.advise(.doneWith, $0) } }
         ) { pool.run(chunks: $0, $1) }
         isFromCache = cache?.wasRead ?? false
         if isFromCache, isAlone {
             // What was looked at to know the model again.
-            for (weight, matrix) in owners { weights.release(weight, matrix, 0..<matrix.bytes.count) }
+            for matrix in stacks.joined() { weights.file.advise(.doneWith, matrix.bytes) }
         }
         for (weight, number) in zip(needed, loaded) { matrices[weight] = device.matrix(number) }
     }
