@@ -128,7 +128,14 @@ import Testing
             environment: ["HEXAGONRPC_LIBRARY": "\(folder)/libcdsprpc.so.1"])
         #expect(WholeLineTests.reference.hasPrefix(report.text) && report.tokens.count == 16)
         #expect((report.offload.recoveries > 0) == (scenario != "queue-hang"))
-        #expect(
-            (report.offload.mul_mat_offloaded == report.offload.mul_mat_total) == (scenario != "hung-call=4"))
+        let goesOn =
+            switch (scenario, messages) {
+            // Every session hangs while the model is loaded.
+            case ("hung-call=4", "call"): true
+            // The library neither closes a queue whose program hangs nor begins its process anew.
+            case ("hung-call=20", "queue"): true
+            default: false
+            }
+        #expect((report.offload.mul_mat_offloaded < report.offload.mul_mat_total) == goesOn)
     }
 }

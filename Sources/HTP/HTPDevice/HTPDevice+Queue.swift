@@ -30,6 +30,8 @@ extension HTPDevice {
             usesQueue = false
             endQueue()
             onRecovery?("\(name): no message queue: \(error); batches go as calls")
+            // Where even that did not return the session was given up.
+            guard self.connection != nil else { throw Self.noAnswer(timeout.forCalls) }
         }
     }
 

@@ -131,7 +131,16 @@ public final class LibrarySession: TransportSession {
     }
 
     /// Later calls are refused here.
-    public func abandon() { isAbandoned.store(true, ordering: .relaxed) }
+    public func abandon() {
+        isAbandoned.store(true, ordering: .relaxed)
+        Self.anyAbandoned.store(true, ordering: .relaxed)
+    }
+
+    private static let anyAbandoned = Atomic(false)
+
+    /// Whether a session was given up. What the library does when a program ends may then wait for a DSP that does not
+    /// answer, for ever: leave with `_exit`.
+    package static var wasAbandoned: Bool { anyAbandoned.load(ordering: .relaxed) }
 
     /// Closes what this session left open. The library ends the process on the DSP with its last handle.
     public func end() {

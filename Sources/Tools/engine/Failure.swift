@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
 import Glibc
+import HexagonRPC
 
 /// Exit codes of the command-line contract; the numbers above 1 are those of `sysexits.h`.
 enum Exit {
@@ -15,23 +16,35 @@ enum Exit {
 func reportingFailure(_ body: () throws -> Void) throws {
     do {
         try body()
+        leaveLibrary(.success)
     } catch let code as ExitCode {
+        leaveLibrary(code)
         throw code
     } catch let error as ValidationError {
         throw error
     } catch let error as EngineError where error.kind == .interrupted {
+        leaveLibrary(Exit.interrupted)
         throw Exit.interrupted
     } catch let error as EngineError {
         printError("engine: \(error)")
-        switch error.kind {
-        case .deviceUnavailable: throw Exit.unavailable
-        case .notPermitted: throw Exit.notPermitted
-        default: throw Exit.failed
-        }
+        let code =
+            switch error.kind {
+            case .deviceUnavailable: Exit.unavailable
+            case .notPermitted: Exit.notPermitted
+            default: Exit.failed
+            }
+        leaveLibrary(code)
+        throw code
     } catch {
         printError("engine: \(error)")
+        leaveLibrary(Exit.failed)
         throw Exit.failed
     }
+}
+
+/// Ends the program where the vendor's library would wait at its end for a DSP that does not answer.
+private func leaveLibrary(_ code: ExitCode) {
+    if LibrarySession.wasAbandoned { _exit(code.rawValue) }
 }
 
 /// The text in a file.

@@ -84,6 +84,9 @@ struct ProbeScenarioTests {
             scenario: "queue-hang", findings: ["queue": "fail"], remedy: ["use plain calls"],
             evidence: ["no packet after 2"]),
         Expectation(
+            scenario: "hung-call", findings: ["round-trip": "fail"], remedy: ["reboot"],
+            evidence: ["no answer within 4 s"], skipped: ["mapping", "queue", "engine"]),
+        Expectation(
             scenario: "slow-dsp", findings: ["call-time": "warn"], remedy: ["fuser"], evidence: ["median 20"]),
         Expectation(
             scenario: "malformed-reverse-calls", findings: ["reverse-calls": "warn"], remedy: ["update"],

@@ -141,7 +141,8 @@ private final class FailingSession: TransportSession {
     private func check(isBatch: Bool = false) throws(RemoteCallError) {
         if isDead.withLock({ $0 }) { throw FailingTransport.dead }
         if state.failure != .noMemory, state.isDue(isBatch: isBatch) { try fail() }
-        if state.hasFailed { state.scribble() }
+        // Not before the next session's first map: what no program writes may be copied until then.
+        if isBatch { state.scribble() }
     }
 
     func abandon() {
@@ -179,6 +180,7 @@ private final class FailingSession: TransportSession {
         if mapsNothing || isRefused {
             throw RemoteCallError(AEEResult(rawValue: 0x8000_0402), operation: "map")
         }
+        state.scribble()
         try session.map(descriptor, address, byteCount)
         mapped.withLock { $0.append((dup(descriptor), byteCount)) }
     }
