@@ -50,8 +50,9 @@ static uint32_t run_twice(call *c) {
         return HTP_FAULT_MEMORY;
     twice_job job = {.part_bytes = matmul_twice_bytes(c->rows)};
     job.product = (matmul_twice){
-        .product = {m->tile_kind, m->out, m->in, c->rows, c->tensors[WEIGHTS].address, p->rows,
-                    destination->address, destination->stride},
+        .product = {.kind = m->tile_kind, .out = m->out, .in = m->in, .rows = c->rows,
+                    .weights = c->tensors[WEIGHTS].address, .activations = p->rows,
+                    .destination = destination->address, .stride = destination->stride},
         .floats = floats_of(c),
         .workspace = program_workspace(p, job.part_bytes * workers_count(p->workers)),
         .tiles_at_once = matmul_twice_tiles(c->rows),
