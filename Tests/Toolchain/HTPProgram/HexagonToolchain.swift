@@ -22,7 +22,7 @@ enum ProgramSources {
     /// The files that make batches run, without the system under them and the calls above.
     static func operations() throws -> [String] {
         try all().map { URL(fileURLWithPath: $0).lastPathComponent }.filter { name in
-            !["workers.c", "resources.c", "methods.c", "htp_skel.c"].contains(name)
+            !["workers.c", "resources.c", "submit.c", "queue.c", "methods.c", "htp_skel.c"].contains(name)
                 && (!name.hasPrefix("platform_") || name == "platform_dma.c")
         }
     }
