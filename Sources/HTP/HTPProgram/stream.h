@@ -43,7 +43,7 @@ typedef struct near_memory {
 
 // The share of worker `part`, from that of worker 0.
 static inline near_memory near_memory_of(near_memory first, uint32_t part) {
-    first.address += (uint64_t)part * first.bytes;
+    if (first.address) first.address += (uint64_t)part * first.bytes;
     return first;
 }
 

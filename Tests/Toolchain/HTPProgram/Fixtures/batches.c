@@ -256,7 +256,7 @@ static void refuse_fields(void) {
         FIELD(buffers[0].size, HTP_FAULT_BUFFER, BUFFER_BYTES + 1, 1ull << 32, 1ull << 63, MAX64),
         FIELD(buffers[0].size, HTP_FAULT_RANGE, 0, 1, WEIGHTS_AT, WEIGHTS_AT + weights_bytes - 1),
         FIELD(operations[0].opcode, HTP_FAULT_OPCODE, 0, 200, 0x100, 0x80000001, MAX32),
-        FIELD(operations[0].flags, HTP_FAULT_SHAPE, HTP_MATMUL_SAME_SOURCE, 2, 0x80000000, MAX32),
+        FIELD(operations[0].flags, HTP_FAULT_SHAPE, HTP_MATMUL_SAME_SOURCE, 4, 0x80000000, MAX32),
         // Fields without a meaning.
         FIELD(header.outputs, HTP_FAULT_HEADER, HTP_BATCH_ROWS_MAX + 1, MAX32),
         FIELD(header.position, HTP_FAULT_HEADER, HTP_BATCH_POSITIONS_MAX, HTP_BATCH_POSITIONS_MAX - 2, MAX32,
