@@ -380,8 +380,9 @@ static void refuse_calls(void) {
         for (size_t in = 1; in < 4; in++)
             expect("short request", call(method, bytes, in, NULL, 0) != AEE_SUCCESS);
         expect("short reply", call(method, NULL, 0, bytes, 15) != AEE_SUCCESS);
-        // `arithmetic` and `near_memory` have less of both.
-        const size_t in = method == 10 ? 3 : method == 11 ? 11 : 23, out = method == 10 ? 7 : method == 11 ? 3 : 15;
+        // `arithmetic`, `queue` and `near_memory` have less of both.
+        const size_t in = method == 10 ? 3 : method == 11 ? 7 : method == 12 ? 11 : 23;
+        const size_t out = method == 10 ? 7 : method == 12 ? 3 : 15;
         expect("short request and reply", call(method, bytes, in, bytes, out) != AEE_SUCCESS);
     }
     check_good("refused calls", 0);
