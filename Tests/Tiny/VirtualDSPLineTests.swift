@@ -45,6 +45,33 @@ struct VirtualDSPLineTests {
     }
 }
 
+/// Every architecture, counted where it passes the driver.
+extension VirtualDSPLineTests {
+    @Test(arguments: TestModel.architectures) func oneMessageForATokenOfEveryArchitecture(name: String) throws
+    {
+        let folder = try TemporaryFolder()
+        let trace = folder.path("trace")
+        let options = [
+            "generate", "--json", "-m", try TestModel.model(name).write(to: folder.path("model.gguf")),
+            "--tokens",
+            "1,260,261", "-n", "7", "--temp", "0", "--ignore-eos", "--device",
+        ]
+        let result = try Tool.run(
+            "virtual-dsp",
+            ["run", "--trace", trace, "--", "\(Tool.folder)/engine"] + options
+                + ["htp0", "--place", "all", "--transport", "kernel"])
+        #expect(result.errors == "")
+        let report = try JSONDecoder().decode(GenerationReport.self, from: Data(result.output.utf8))
+        let simulated = try GenerationReport(options.dropFirst(2) + ["sim0"])
+        #expect(report.tokens == simulated.tokens && report.tokens.count == 7)
+        #expect(report.offload.mul_mat_offloaded == report.offload.mul_mat_total)
+        #expect(report.offload.messages == 7 && report.offload.recoveries == 0)
+        // `submit` is method 7, with an in and an out buffer.
+        let lines = try String(contentsOfFile: trace, encoding: .utf8).split(separator: "\n")
+        #expect(lines.count { $0.contains("\"scalars\":\"0x7010100\"") } == 7)
+    }
+}
+
 /// Batches as packets in shared memory.
 extension VirtualDSPLineTests {
     private static let queueOptions = [
