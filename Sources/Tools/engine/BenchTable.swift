@@ -127,6 +127,7 @@ struct BenchTable {
     mutating func add(_ row: BenchRow) throws {
         let isFirst = rows == 0
         rows += 1
+        hasSimulated = hasSimulated || row.is_simulated
         switch format {
         case .md:
             if isFirst {
@@ -137,7 +138,6 @@ struct BenchTable {
                 printNow(
                     Self.line(titles) + Self.line(titles.map { String(repeating: "-", count: $0.count) }))
             }
-            hasSimulated = hasSimulated || row.is_simulated
             func megabytes(_ bytes: Int) -> String { String(format: "%.2f", Double(bytes) / 1e6) }
             printNow(
                 Self.line([
