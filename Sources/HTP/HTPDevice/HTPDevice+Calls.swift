@@ -69,6 +69,7 @@ extension HTPDevice {
         session = nil
     }
 
+    /// The last references to a session's program and queue. Only the one thread that closes them uses them.
     private final class Last: @unchecked Sendable {
         private var connection: ProgramConnection?
         private var queue: (any MessageQueue)?

@@ -12,8 +12,13 @@ extension LanguageModel {
         var devices = devices
         var failures = 0
         while true {
+            let planned = planner.plan(on: devices)
+            if failures == 0 {
+                options.onPlan?(
+                    describe(planned.plan, planned.memory, planner.graph, devices.map(\.name)))
+            }
             do {
-                let executor = try Executor(planner, devices: devices)
+                let executor = try Executor(planner, planned, devices: devices)
                 executor.noteRecoveries(failures)
                 if planner.options.placement == .auto { try chooseSides(executor, file, options) }
                 return executor

@@ -93,10 +93,6 @@ public final class LanguageModel {
         executorOptions.isInterrupted = options.isInterrupted
         let planner = try Planner(graph, file: file, options: executorOptions)
         let devices = try Self.open(options, planner)
-        if let onPlan = options.onPlan {
-            let (plan, memory) = planner.plan(for: placement == .none ? [] : devices.map(\.memory))
-            onPlan(Self.describe(plan, memory, graph, devices.map(\.name)))
-        }
         executor = try Self.place(planner, file, on: devices, options)
         loadSeconds = (ContinuousClock.now - start).seconds
     }

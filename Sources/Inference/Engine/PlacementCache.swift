@@ -14,9 +14,7 @@ struct PlacementCache {
 
     /// - Parameter folder: is made where it is missing.
     init(folder: String, _ file: GGUFFile, _ devices: [HTPDevice], _ options: Executor.Options) {
-        var status = stat()
-        _ = stat(file.path, &status)
-        let model = "\(file.byteCount) bytes of \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+        let model = "\(file.byteCount) bytes of \(file.modificationTime)"
         let sessions = devices.map {
             "\($0.name) \($0.kind) v\(String($0.hardware.architecture, radix: 16)) \($0.hardware.threads) threads "
                 + "\($0.power) \($0.floatArithmetic)"
@@ -24,12 +22,11 @@ struct PlacementCache {
         circumstances =
             "model \(model); \(options.threads) CPU threads, batch \(options.batch); "
             + sessions.joined(separator: ", ")
-        // FNV-1a: names files, and the text in them decides.
-        let hash = circumstances.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
-            ($0 ^ UInt64($1)) &* 0x100_0000_01b3
-        }
+        // It names files; the text in them decides.
+        var digest = Digest()
+        digest.add(circumstances)
         self.folder = folder
-        path = folder + "/placement-" + String(hash, radix: 16)
+        path = folder + "/placement-" + String(digest.value, radix: 16)
     }
 
     private static let title = "hexagonrpc placement 1"

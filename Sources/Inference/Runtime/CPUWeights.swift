@@ -108,6 +108,13 @@ final class CPUWeights {
         return values
     }
 
+    /// Bytes of a matrix, or those of several experts, as a DSP takes them; 0 where it has no such tiles.
+    func tiledByteCount(_ weight: Int) -> Int {
+        let shape = graph.weights[weight]
+        guard let format = WeightMatrix.format(of: matrices[weight].tensor.type) else { return 0 }
+        return shape.experts * format.kind.byteCount(rows: shape.rows, columns: shape.columns)
+    }
+
     /// A matrix as a DSP takes it, or those of several experts.
     func repackable(_ weight: Int) throws -> [WeightMatrix] {
         let (shape, matrix) = (graph.weights[weight], matrices[weight])

@@ -100,13 +100,18 @@ package final class Executor {
     /// The tensor whose rows `quantized` holds, until one is overwritten.
     var quantizedTensor: Int?
 
-    /// Places a model, see ``init(_:devices:)``.
+    /// Places a model, see ``init(_:_:devices:)``.
     package convenience init(_ graph: Graph, file: GGUFFile, devices: [HTPDevice], options: Options) throws {
-        try self.init(Planner(graph, file: file, options: options), devices: devices)
+        let planner = try Planner(graph, file: file, options: options)
+        try self.init(planner, planner.plan(on: devices), devices: devices)
     }
 
     /// Places a model: loads the weights of offloaded products into the DSPs' memory and reserves the cache.
-    package init(_ planner: Planner, devices: [HTPDevice]) throws {
+    ///
+    /// - Parameter planned: the planner's plan on these devices.
+    package init(
+        _ planner: Planner, _ planned: (plan: Plan, memory: MemoryPlan), devices: [HTPDevice]
+    ) throws {
         let (graph, options, kernels, weights) = (
             planner.graph, planner.options, planner.kernels, planner.weights
         )
@@ -116,9 +121,8 @@ package final class Executor {
             promptOnDevices: options.placement != .none,
             generationOnDevices: options.placement == .all || options.placement == .auto)
         pool = ThreadPool(threads: options.threads)
-        let plan: Plan
-        (plan, memoryPlan) = planner.plan(for: options.placement == .none ? [] : devices.map(\.memory))
-        self.plan = plan
+        let plan = planned.plan
+        (self.plan, memoryPlan) = planned
         memory = ActivationMemory(graph, rows: options.batch, outputRows: options.outputRows)
         guard PhysicalMemory.bytes(MemoryLayout<Float>.size, memory.count) != nil else {
             throw RuntimeError(

@@ -71,10 +71,15 @@ package final class Planner {
             if let vector = weights.vectors[weight] {
                 parts[part].otherBytes += vector.count * MemoryLayout<Float>.size + TileKind.vectorBytes
             } else {
-                parts[part].modelBytes += try weights.repackable(weight).reduce(0) { $0 + $1.tiledByteCount }
+                parts[part].modelBytes += weights.tiledByteCount(weight)
             }
         }
         return parts
+    }
+
+    /// Divides the model among devices, as far as the placement leaves anything to them.
+    package func plan(on devices: [HTPDevice]) -> (plan: Plan, memory: MemoryPlan) {
+        plan(for: options.placement == .none ? [] : devices.map(\.memory))
     }
 
     /// Divides the model among sessions.

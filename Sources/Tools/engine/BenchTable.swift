@@ -34,8 +34,6 @@ struct BenchRow: Encodable {
     var context_bytes: Int
     var compute_bytes: Int
     var load_ms: Double
-    /// As in tables: `pp512 @ d2048`.
-    let test: String
 
     init(
         _ path: String, _ model: LanguageModel, _ benchmark: BenchmarkTest, batch: Int, place: Placement,
@@ -54,7 +52,6 @@ struct BenchRow: Encodable {
         (n_batch, n_threads) = (batch, model.threads)
         self.place = place.rawValue
         (n_prompt, n_gen, n_depth) = (benchmark.promptTokens, benchmark.generatedTokens, benchmark.depth)
-        test = benchmark.name
         test_time = start.formatted(.iso8601)
         let tokens = Double(benchmark.promptTokens + benchmark.generatedTokens)
         samples_ns = seconds.map { Int($0 * 1e9) }
@@ -68,12 +65,9 @@ struct BenchRow: Encodable {
         load_ms = model.loadSeconds * 1000
     }
 
-    private enum CodingKeys: String, CodingKey, CaseIterable {
-        case version, cpu_info, backends, devices, is_simulated, model_filename, model_type, model_size,
-            model_n_params
-        case n_batch, n_threads, type_k, type_v, place, n_prompt, n_gen, n_depth, test_time, avg_ns,
-            stddev_ns, avg_ts
-        case stddev_ts, samples_ns, samples_ts, model_bytes, context_bytes, compute_bytes, load_ms
+    /// As in tables: `pp512 @ d2048`.
+    var test: String {
+        BenchmarkTest(promptTokens: n_prompt, generatedTokens: n_gen, depth: n_depth).name
     }
 
     /// What the processor calls itself, where it does.
@@ -86,20 +80,12 @@ struct BenchRow: Encodable {
         return name ?? String(cString: cpu_kernels_name(cpu_kernels_best()))
     }()
 
-    /// Name and text of each field without the samples, for CSV.
+    /// Name and text of each field, for CSV; without the version of the object and the samples.
     var fields: [(name: String, text: String)] {
-        [
-            ("cpu_info", cpu_info), ("backends", backends), ("devices", devices),
-            ("is_simulated", "\(is_simulated)"), ("model_filename", model_filename),
-            ("model_type", model_type), ("model_size", "\(model_size)"),
-            ("model_n_params", "\(model_n_params)"), ("n_batch", "\(n_batch)"),
-            ("n_threads", "\(n_threads)"), ("type_k", type_k), ("type_v", type_v), ("place", place),
-            ("n_prompt", "\(n_prompt)"), ("n_gen", "\(n_gen)"), ("n_depth", "\(n_depth)"),
-            ("test_time", test_time), ("avg_ns", "\(avg_ns)"), ("stddev_ns", "\(stddev_ns)"),
-            ("avg_ts", "\(avg_ts)"), ("stddev_ts", "\(stddev_ts)"), ("model_bytes", "\(model_bytes)"),
-            ("context_bytes", "\(context_bytes)"), ("compute_bytes", "\(compute_bytes)"),
-            ("load_ms", "\(load_ms)"),
-        ]
+        Mirror(reflecting: self).children.compactMap { name, value in
+            guard let name, name != "version", !(value is [Any]) else { return nil }
+            return (name, "\(value)")
+        }
     }
 }
 

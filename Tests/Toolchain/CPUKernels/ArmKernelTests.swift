@@ -150,7 +150,7 @@ struct ArmKernelTests {
         """#
 }
 
-private enum ArmTools {
+enum ArmTools {
     static let missing: Comment = "needs aarch64-linux-gnu-gcc and qemu-aarch64"
 
     static var areInstalled: Bool {

@@ -17,7 +17,7 @@ struct RepackKernelTests {
         try Self.source.write(toFile: main, atomically: true, encoding: .utf8)
         func compile(_ name: String, _ options: [String]) throws -> String {
             let program = folder.appendingPathComponent(name).path
-            let result = try RepackTools.run(
+            let result = try ArmTools.run(
                 [RepackTools.clang] + options
                     + ["-std=c11", "-O2", "-I", kernels + "/include", "-o", program, main] + sources
                     + ["-lm"])
@@ -25,11 +25,11 @@ struct RepackKernelTests {
             return program
         }
         let host = try compile("host", [])
-        let expected = try RepackTools.run([host, "0"])
+        let expected = try ArmTools.run([host, "0"])
         #expect(expected.status == 0, "\(expected.output)")
         #expect(expected.output.split(separator: "\n").count == 23)
         for level in 1..<4 {
-            let found = try RepackTools.run([host, "\(level)"])
+            let found = try ArmTools.run([host, "\(level)"])
             // 2: this processor has no such level.
             if found.status != 2 {
                 #expect(found.status == 0 && found.output == expected.output, "level \(level)")
@@ -37,7 +37,7 @@ struct RepackKernelTests {
         }
         let arm = try compile("arm", ["--target=aarch64-linux-gnu", "-static"])
         for processor in ["max", "cortex-a53"] {
-            let found = try RepackTools.run(["qemu-aarch64", "-cpu", processor, arm])
+            let found = try ArmTools.run(["qemu-aarch64", "-cpu", processor, arm])
             #expect(found.status == 0 && found.output == expected.output, "\(processor)")
         }
     }
@@ -130,19 +130,6 @@ private enum RepackTools {
 
     static var areInstalled: Bool {
         [[clang, "--version"], ["aarch64-linux-gnu-gcc", "--version"], ["qemu-aarch64", "--version"]]
-            .allSatisfy { (try? run($0))?.status == 0 }
-    }
-
-    static func run(_ command: [String]) throws -> (status: Int32, output: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = command
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+            .allSatisfy { (try? ArmTools.run($0))?.status == 0 }
     }
 }

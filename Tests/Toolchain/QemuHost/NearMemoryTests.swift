@@ -14,30 +14,11 @@ import VirtualDSP
     .enabled(if: FixtureBuild.canRunHexagon, FixtureBuild.hexagonMissing), .serialized)
 struct EmulatedNearMemoryTests {
     /// A product of 24 rows, which is worth copying the weights for.
-    private static func product(_ program: borrowing HTP<RemoteHandle>, _ session: borrowing Session) throws
-        -> [UInt32]
-    {
-        let (rows, columns, count) = (300, 512, 24)
-        let kind = UInt32(HTP_TILES_4BIT)
-        let buffer = try session.allocator.allocate(byteCount: 1 << 20)
-        try session.map(buffer)
-        try program.map(fd: buffer.descriptor, size: UInt64(buffer.byteCount))
-        var generator = SeededGenerator(9)
-        let bytes = UnsafeMutableRawBufferPointer(start: buffer.address, count: buffer.byteCount)
-        for index in bytes.indices { bytes[index] = UInt8.random(in: 0...255, using: &generator) }
-        for tile in 0..<5 {
-            let start = tile * Int(htp_row_tile_bytes(kind, UInt32(columns)))
-            for row in 0..<64 {
-                bytes.storeBytes(of: Int32(row - 40), toByteOffset: start + 4 * row, as: Int32.self)
-            }
-        }
-        let source = (0..<count * columns).map { _ in Float.random(in: -3...3, using: &generator) }
-        let result = try program.matmul(
-            fd: buffer.descriptor, offset: 0, type: kind, rows: UInt32(rows), columns: UInt32(columns),
-            count: UInt32(count), src: source, dstCount: count * rows)
-        try program.unmap(fd: buffer.descriptor)
-        try session.unmap(buffer)
-        return result.map(\.bitPattern)
+    private static func product(
+        _ program: borrowing HTP<RemoteHandle>, _ session: borrowing Session
+    ) throws -> [UInt32] {
+        try exampleProduct(
+            program, session, kind: UInt32(HTP_TILES_4BIT), rows: 300, columns: 512, count: 24, seed: 9)
     }
 
     private static let expected = Result {

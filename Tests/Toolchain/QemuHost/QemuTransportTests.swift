@@ -114,27 +114,9 @@ struct QemuTransportTests {
             let program = try program(
                 in: session, file: transport is SimulatorTransport ? "libhtp_skel.so" : file)
             try program.start(threads: 3)
-            let (rows, columns, count) = (96, 512, 3)
-            let buffer = try session.allocator.allocate(byteCount: 1 << 20)
-            try session.map(buffer)
-            try program.map(fd: buffer.descriptor, size: UInt64(buffer.byteCount))
-            var generator = SeededGenerator(7)
-            let bytes = UnsafeMutableRawBufferPointer(start: buffer.address, count: buffer.byteCount)
-            for index in bytes.indices { bytes[index] = UInt8.random(in: 0...255, using: &generator) }
-            // Exponents within the range of floats.
-            for tile in 0..<2 {
-                let start = tile * Int(htp_row_tile_bytes(kind, UInt32(columns)))
-                for row in 0..<64 {
-                    bytes.storeBytes(of: Int32(row - 40), toByteOffset: start + 4 * row, as: Int32.self)
-                }
-            }
-            let source = (0..<count * columns).map { _ in Float.random(in: -3...3, using: &generator) }
-            let result = try program.matmul(
-                fd: buffer.descriptor, offset: 0, type: kind, rows: UInt32(rows), columns: UInt32(columns),
-                count: UInt32(count), src: source, dstCount: count * rows)
-            results.append(result.map(\.bitPattern))
-            try program.unmap(fd: buffer.descriptor)
-            try session.unmap(buffer)
+            results.append(
+                try exampleProduct(
+                    program, session, kind: kind, rows: 96, columns: 512, count: 3, seed: 7))
         }
         #expect(results[0].count == 288 && Set(results[0]).count > 200)
         #expect(results[0] == results[1])

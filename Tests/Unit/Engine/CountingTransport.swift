@@ -17,39 +17,18 @@ final class CountingTransport: Transport {
     }
 }
 
-private final class CountingSession: TransportSession {
+private final class CountingSession: ForwardingSession, @unchecked Sendable {
     private let transport: CountingTransport
-    private let session: any TransportSession
 
     init(_ transport: CountingTransport, _ session: any TransportSession) {
-        (self.transport, self.session) = (transport, session)
+        self.transport = transport
+        super.init(session)
     }
 
-    func open(_ uri: ModuleURI) throws(RemoteCallError) -> UInt64 { try session.open(uri) }
-
-    func invoke(
+    override func invoke(
         _ handle: UInt64, _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
     ) throws(RemoteCallError) {
-        // `submit` of htp.idl.
-        if scalars.method == 7 { transport.count.add(1, ordering: .relaxed) }
-        try session.invoke(handle, scalars, arguments)
+        if scalars.isBatch { transport.count.add(1, ordering: .relaxed) }
+        try super.invoke(handle, scalars, arguments)
     }
-
-    func close(_ handle: UInt64) throws(RemoteCallError) { try session.close(handle) }
-
-    var allocator: any SharedMemoryAllocator { session.allocator }
-
-    func map(
-        _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
-    ) throws(RemoteCallError) {
-        try session.map(descriptor, address, byteCount)
-    }
-
-    func unmap(
-        _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
-    ) throws(RemoteCallError) {
-        try session.unmap(descriptor, address, byteCount)
-    }
-
-    func end() { session.end() }
 }

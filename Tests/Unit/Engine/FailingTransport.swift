@@ -106,9 +106,8 @@ struct FailingTransport: Transport {
     }
 }
 
-private final class FailingSession: TransportSession {
+private final class FailingSession: ForwardingSession, @unchecked Sendable {
     private let state: FailingTransport.State
-    private let session: any TransportSession
     private let mapsNothing: Bool
     private let isDead = Mutex(false)
     private let isAbandoned = Mutex(false)
@@ -116,7 +115,8 @@ private final class FailingSession: TransportSession {
     private let mapped = Mutex<[(descriptor: CInt, byteCount: Int)]>([])
 
     init(_ state: FailingTransport.State, _ session: any TransportSession, mapsNothing: Bool) {
-        (self.state, self.session, self.mapsNothing) = (state, session, mapsNothing)
+        (self.state, self.mapsNothing) = (state, mapsNothing)
+        super.init(session)
     }
 
     deinit { for (descriptor, _) in mapped.withLock({ $0 }) { Glibc.close(descriptor) } }
@@ -145,34 +145,29 @@ private final class FailingSession: TransportSession {
         if isBatch { state.scribble() }
     }
 
-    func abandon() {
-        session.abandon()
+    override func abandon() {
+        super.abandon()
         isAbandoned.withLock { $0 = true }
     }
 
-    func open(_ uri: ModuleURI) throws(RemoteCallError) -> UInt64 {
+    override func open(_ uri: ModuleURI) throws(RemoteCallError) -> UInt64 {
         try check()
-        return try session.open(uri)
+        return try super.open(uri)
     }
 
-    func invoke(
+    override func invoke(
         _ handle: UInt64, _ scalars: Scalars, _ arguments: UnsafeMutableBufferPointer<RemoteArgument>
     ) throws(RemoteCallError) {
-        // `submit` of htp.idl.
-        let isBatch = scalars.method == 7
+        let isBatch = scalars.isBatch
         if state.failure == .lie {
             if state.isDue(isBatch: isBatch) { return }
         } else {
             try check(isBatch: isBatch)
         }
-        try session.invoke(handle, scalars, arguments)
+        try super.invoke(handle, scalars, arguments)
     }
 
-    func close(_ handle: UInt64) throws(RemoteCallError) { try session.close(handle) }
-
-    var allocator: any SharedMemoryAllocator { session.allocator }
-
-    func map(
+    override func map(
         _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
     ) throws(RemoteCallError) {
         try check()
@@ -181,15 +176,7 @@ private final class FailingSession: TransportSession {
             throw RemoteCallError(AEEResult(rawValue: 0x8000_0402), operation: "map")
         }
         state.scribble()
-        try session.map(descriptor, address, byteCount)
+        try super.map(descriptor, address, byteCount)
         mapped.withLock { $0.append((dup(descriptor), byteCount)) }
     }
-
-    func unmap(
-        _ descriptor: CInt, _ address: UnsafeMutableRawPointer, _ byteCount: Int
-    ) throws(RemoteCallError) {
-        try session.unmap(descriptor, address, byteCount)
-    }
-
-    func end() { session.end() }
 }
