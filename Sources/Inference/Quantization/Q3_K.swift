@@ -61,8 +61,8 @@ package enum Q3_K: QuantizableFormat {
         if largest != 0 {
             for s in 0..<16 {
                 let scale = s < 8 ? scales.0[s] : scales.1[s - 8]
-                let factor = UInt8(truncatingIfNeeded: min(max(nearestInteger(inverse * scale), -32), 31) + 32)
-                storeFactor(factor, block + 96, s)
+                let factor = min(max(nearestInteger(inverse * scale), -32), 31) + 32
+                storeFactor(UInt8(truncatingIfNeeded: factor), block + 96, s)
             }
         }
         block.storeHalf(largest == 0 ? 0 : 1 / inverse, at: 108)
