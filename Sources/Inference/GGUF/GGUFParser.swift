@@ -7,8 +7,12 @@ struct GGUFParser {
     /// Arrays inside arrays go no deeper than this; nobody writes even two.
     private static let deepestNesting = 4
 
-    init(file: MappedFile) {
+    /// Which file of a split model this is, from 0.
+    private let part: Int
+
+    init(file: MappedFile, part: Int) {
         self.file = file
+        self.part = part
         bytes = file.bytes
     }
 
@@ -66,15 +70,13 @@ struct GGUFParser {
         return alignment
     }
 
-    /// The tensors' entries, and where each name is among them.
-    mutating func readTensors(
-        count: Int, alignment: Int
-    ) throws(GGUFError) -> ([TensorInfo], [String: Int]) {
+    /// The tensors' entries.
+    mutating func readTensors(count: Int, alignment: Int) throws(GGUFError) -> [TensorInfo] {
         var entries: [TensorEntry] = []
-        var indices: [String: Int] = [:]
+        var names: Set<String> = []
         for index in 0..<count {
             let entry = try readTensorEntry(index)
-            guard indices.updateValue(index, forKey: entry.name) == nil else {
+            guard names.insert(entry.name).inserted else {
                 throw error(.malformed, at: entry.start, "tensor \(quoted(entry.name)) appears twice")
             }
             entries.append(entry)
@@ -86,7 +88,7 @@ struct GGUFParser {
         for entry in entries {
             tensors.append(try place(entry, dataStart: dataStart, alignment: alignment))
         }
-        return (tensors, indices)
+        return tensors
     }
 }
 
@@ -227,7 +229,8 @@ extension GGUFParser {
         }
         return TensorInfo(
             name: entry.name, dimensions: entry.dimensions, type: entry.type,
-            fileOffset: fileOffset.partialValue, byteCount: byteCount, rowByteCount: rowByteCount)
+            fileOffset: fileOffset.partialValue, byteCount: byteCount, rowByteCount: rowByteCount,
+            part: part)
     }
 
     private func elementCount(_ dimensions: [Int]) -> Int? {

@@ -11,8 +11,11 @@ public struct GGUFWriter {
         let name: String
         let dimensions: [Int]
         let type: TensorType
-        let contents: () throws -> [UInt8]
+        let contents: (Append) throws -> Void
     }
+
+    /// Takes the next bytes of a tensor.
+    public typealias Append = (UnsafeRawBufferPointer) throws -> Void
 
     /// An empty file.
     public init() {}
@@ -28,6 +31,17 @@ public struct GGUFWriter {
     ///   in memory. What it throws, ``write(to:)`` throws.
     public mutating func addTensor(
         _ name: String, dimensions: [Int], type: TensorType, contents: @escaping () throws -> [UInt8]
+    ) {
+        addTensor(name, dimensions: dimensions, type: type) { append in
+            try contents().withUnsafeBytes(append)
+        }
+    }
+
+    /// Adds a tensor that is written piece by piece, so that no tensor needs to be in memory.
+    ///
+    /// - Parameter contents: gives the tensor's bytes, in order, to the function that it is called with.
+    public mutating func addTensor(
+        _ name: String, dimensions: [Int], type: TensorType, contents: @escaping (Append) throws -> Void
     ) {
         tensors.append(Tensor(name: name, dimensions: dimensions, type: type, contents: contents))
     }
@@ -83,14 +97,19 @@ public struct GGUFWriter {
         }
 
         let file = try ReplacementFile(for: path)
+        try file.reserve(header.count + padding(header.count) + offset)
         try file.append(header)
         try file.append([UInt8](repeating: 0, count: padding(header.count)))
         for (tensor, size) in zip(tensors, sizes) {
-            let bytes = try tensor.contents()
-            guard bytes.count == size else {
-                throw malformed("tensor \(quoted(tensor.name)) takes \(size) bytes, but \(bytes.count) came")
+            var count = 0
+            try tensor.contents { bytes in
+                count += bytes.count
+                guard count <= size else { return }
+                try file.append(bytes)
             }
-            try file.append(bytes)
+            guard count == size else {
+                throw malformed("tensor \(quoted(tensor.name)) takes \(size) bytes, but \(count) came")
+            }
             try file.append([UInt8](repeating: 0, count: padding(size)))
         }
         try file.commit()

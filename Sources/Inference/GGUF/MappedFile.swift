@@ -14,6 +14,7 @@ package final class MappedFile: @unchecked Sendable {
     package let bytes: UnsafeRawBufferPointer
     /// When it was last changed before it was opened, in nanoseconds since 1970.
     package let modificationTime: Int
+    private let (device, number): (dev_t, ino_t)
 
     package init(path: String) throws(GGUFError) {
         func fail(_ what: String) -> GGUFError {
@@ -34,6 +35,7 @@ package final class MappedFile: @unchecked Sendable {
         default: throw GGUFError(.unreadable, path: path, "is not a regular file")
         }
         self.path = path
+        (device, number) = (status.st_dev, status.st_ino)
         modificationTime = status.st_mtim.tv_sec &* 1_000_000_000 &+ status.st_mtim.tv_nsec
         let size = Int(status.st_size)
         guard size > 0 else {
@@ -43,6 +45,12 @@ package final class MappedFile: @unchecked Sendable {
             throw fail("cannot map \(size) bytes")
         }
         bytes = UnsafeRawBufferPointer(start: start, count: size)
+    }
+
+    /// Whether that path leads to this file, by whatever name.
+    package func isStored(at path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_dev == device && status.st_ino == number
     }
 
     deinit {

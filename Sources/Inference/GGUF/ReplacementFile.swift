@@ -4,25 +4,44 @@
     import Musl
 #endif
 
-/// A file that takes another's place when it is complete, and leaves nothing behind when it is not.
+/// A file that takes another's place when it is complete, and leaves nothing behind when it is not: until then it has no
+/// name, so that it goes with the process, however that ends. Where the file system has no such files, it has another name,
+/// which only a killed process leaves.
 package struct ReplacementFile: ~Copyable {
     private let path: String
     private let temporaryPath: String
     private let descriptor: CInt
+    private let hasName: Bool
     private var isCommitted = false
 
     package init(for path: String) throws(GGUFError) {
         self.path = path
         let suffix = String(UInt64.random(in: 0...UInt64.max), radix: 36)
         temporaryPath = "\(path).\(suffix).part"
-        descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        let nameless = Self.openNameless(beside: path)
+        hasName = nameless < 0
+        descriptor =
+            hasName ? open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) : nameless
         guard descriptor >= 0 else { throw Self.failure(path, "cannot create the file") }
     }
 
     deinit {
         guard descriptor >= 0 else { return }
         close(descriptor)
-        if !isCommitted { unlink(temporaryPath) }
+        if hasName && !isCommitted { unlink(temporaryPath) }
+    }
+
+    /// A file without a name in the folder of `path`, or -1.
+    private static func openNameless(beside path: String) -> CInt {
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        // O_TMPFILE, which includes O_DIRECTORY; a file is given a name through /proc.
+        let descriptor = open(folder, 0o20_000_000 | O_DIRECTORY | O_WRONLY | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { return -1 }
+        guard access("/proc/self/fd/\(descriptor)", F_OK) == 0 else {
+            close(descriptor)
+            return -1
+        }
+        return descriptor
     }
 
     /// Has the disk set aside room for the whole file, where the file system can, so that a full disk is noticed
@@ -59,7 +78,16 @@ package struct ReplacementFile: ~Copyable {
         guard !isFlushed || fsync(descriptor) == 0 else {
             throw Self.failure(path, "cannot flush to the disk")
         }
-        guard rename(temporaryPath, path) == 0 else { throw Self.failure(path, "cannot put in place") }
+        if !hasName {
+            let code = linkat(
+                AT_FDCWD, "/proc/self/fd/\(descriptor)", AT_FDCWD, temporaryPath, AT_SYMLINK_FOLLOW)
+            guard code == 0 else { throw Self.failure(path, "cannot name the file") }
+        }
+        guard rename(temporaryPath, path) == 0 else {
+            let error = Self.failure(path, "cannot put in place")
+            if !hasName { unlink(temporaryPath) }
+            throw error
+        }
         isCommitted = true
     }
 

@@ -6,7 +6,7 @@ public struct TensorInfo: Hashable, Sendable {
     public let dimensions: [Int]
     /// How the elements are stored.
     public let type: TensorType
-    /// Where the tensor's bytes begin in the file.
+    /// Where the tensor's bytes begin in its file.
     public let fileOffset: Int
     /// How many they are.
     public let byteCount: Int
@@ -19,4 +19,6 @@ public struct TensorInfo: Hashable, Sendable {
     public var elementCount: Int { rowLength * rowCount }
     /// Bytes from one row to the next.
     public let rowByteCount: Int
+    /// Which file of a split model holds it, from 0.
+    public let part: Int
 }

@@ -1,7 +1,7 @@
 import GGUF
 
 /// The upper half of IEEE single precision.
-package enum BF16: QuantizableFormat {
+package enum BF16: BlockwiseFormat {
     package static let type = TensorType.bf16
     package static let blockSize = 1
     package static let bytesPerBlock = 2

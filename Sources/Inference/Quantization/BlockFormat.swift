@@ -21,8 +21,25 @@ package protocol BlockFormat {
 
 /// A format that can be written, too.
 package protocol QuantizableFormat: BlockFormat {
-    /// Writes `bytesPerBlock` bytes from `blockSize` floats. Any floats are valid.
+    /// Writes consecutive blocks. Any floats are valid, and the same floats give the same bytes on every machine.
+    static func quantize(
+        blocks: Int, from values: UnsafePointer<Float>, into bytes: UnsafeMutableRawPointer)
+}
+
+/// A format whose blocks are written one at a time.
+package protocol BlockwiseFormat: QuantizableFormat {
+    /// Writes `bytesPerBlock` bytes from `blockSize` floats.
     static func quantizeBlock(_ values: UnsafePointer<Float>, into block: UnsafeMutableRawPointer)
+}
+
+extension BlockwiseFormat {
+    package static func quantize(
+        blocks: Int, from values: UnsafePointer<Float>, into bytes: UnsafeMutableRawPointer
+    ) {
+        for b in 0..<blocks {
+            quantizeBlock(values + b * blockSize, into: bytes + b * bytesPerBlock)
+        }
+    }
 }
 
 extension BlockFormat {
@@ -45,5 +62,17 @@ extension UnsafeRawPointer {
     @inline(__always)
     func half(_ offset: Int) -> Float {
         Float(halfBits: UInt16(littleEndian: loadUnaligned(fromByteOffset: offset, as: UInt16.self)))
+    }
+}
+
+extension UnsafeMutableRawPointer {
+    @inline(__always)
+    func store(_ byte: UInt8, at offset: Int) {
+        storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
+    }
+
+    @inline(__always)
+    func storeHalf(_ number: Float, at offset: Int) {
+        storeBytes(of: number.halfBits.littleEndian, toByteOffset: offset, as: UInt16.self)
     }
 }

@@ -1,7 +1,7 @@
 import GGUF
 
 /// IEEE half precision.
-package enum F16: QuantizableFormat {
+package enum F16: BlockwiseFormat {
     package static let type = TensorType.f16
     package static let blockSize = 1
     package static let bytesPerBlock = 2

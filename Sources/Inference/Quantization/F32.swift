@@ -1,7 +1,7 @@
 import GGUF
 
 /// IEEE single precision.
-package enum F32: QuantizableFormat {
+package enum F32: BlockwiseFormat {
     package static let type = TensorType.f32
     package static let blockSize = 1
     package static let bytesPerBlock = 4

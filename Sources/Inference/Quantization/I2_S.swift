@@ -24,4 +24,24 @@ package enum I2_S {
             }
         }
     }
+
+    /// What is not above it is 0, as in Microsoft's tool.
+    private static let tiny: Float = 1e-6
+
+    /// Writes a block. Only signs are carried, as the scale is that of the whole tensor, its largest magnitude.
+    @inline(__always)
+    package static func quantizeBlock(
+        _ values: UnsafePointer<Float>, into block: UnsafeMutableRawPointer
+    ) {
+        for byte in stride(from: 0, to: 32, by: 8) {
+            var codes = Lanes.zero
+            for digit in 0..<4 {
+                let values = Lanes(at: values + 32 * digit + byte)
+                var digits = Lanes(repeating: 1).replacing(with: 2, where: values .> tiny)
+                digits.replace(with: 0, where: values .< -tiny)
+                codes = codes * 4 + digits
+            }
+            block.storeBytes(of: codes.bytes, toByteOffset: byte, as: SIMD8<UInt8>.self)
+        }
+    }
 }

@@ -21,4 +21,26 @@ package enum IQ2_BN {
             }
         }
     }
+
+    /// Writes a row: its scale is the largest magnitude, and what is less than half of it becomes 0.
+    package static func quantizeRow(
+        _ values: UnsafePointer<Float>, count: Int, into row: UnsafeMutableRawPointer
+    ) {
+        let scale = extreme(values, count: count).magnitude
+        row.storeBytes(of: scale.bitPattern.littleEndian, as: UInt32.self)
+        let half = Lanes(repeating: 0.5 * scale)
+        for block in 0..<count / blockSize {
+            let (values, bytes) = (values + block * blockSize, row + rowHeaderBytes + block * bytesPerBlock)
+            for byte in stride(from: 0, to: 16, by: 8) {
+                var codes = Lanes.zero
+                for digit in (0..<4).reversed() {
+                    let values = Lanes(at: values + 16 * digit + byte)
+                    var digits = Lanes(repeating: 2).replacing(with: 0, where: values .< 0)
+                    digits.replace(with: 1, where: values.magnitudes .< half)
+                    codes = codes * 4 + digits
+                }
+                bytes.storeBytes(of: codes.bytes, toByteOffset: byte, as: SIMD8<UInt8>.self)
+            }
+        }
+    }
 }

@@ -14,7 +14,8 @@ package enum QuantizationError: Error, Equatable, CustomStringConvertible {
         case .cannotDequantize(let type):
             "tensors of type \(type) cannot be read; convert the model to another type, such as Q4_0 or Q8_0"
         case .cannotQuantize(let type):
-            "tensors cannot be written as \(type); choose F32, F16, BF16, Q8_0 or Q4_0"
+            "tensors cannot be written as \(type); choose one of "
+                + TensorType.writableRows.map(\.name).joined(separator: ", ")
         case .sizeMismatch(let type, let bytes, let values):
             "\(bytes) bytes of type \(type) do not hold \(values) numbers"
         }

@@ -46,8 +46,7 @@ extension TensorType {
         format.dequantize(blocks: blocks, from: source, into: destination)
     }
 
-    /// Converts floats to this type, with the bits llama.cpp's reference code gives. Only for F32, F16, BF16,
-    /// Q4_0 and Q8_0.
+    /// Converts floats to this type, with the bits llama.cpp's reference code gives.
     ///
     /// - Parameters:
     ///   - values: a whole number of blocks.
@@ -58,10 +57,7 @@ extension TensorType {
         guard let format = blockFormat as? any QuantizableFormat.Type else { throw .cannotQuantize(self) }
         let blocks = try blockCount(format, bytes: bytes.count, values: values.count)
         guard let source = values.baseAddress, let destination = bytes.baseAddress else { return }
-        for b in 0..<blocks {
-            format.quantizeBlock(
-                source + b * format.blockSize, into: destination + b * format.bytesPerBlock)
-        }
+        format.quantize(blocks: blocks, from: source, into: destination)
     }
 
     private func blockCount(

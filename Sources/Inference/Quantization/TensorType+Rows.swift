@@ -47,4 +47,70 @@ extension TensorType {
             }
         }
     }
+
+    /// Whether ``quantizeRow(_:into:)`` writes this type.
+    package var hasWritableRows: Bool {
+        blockFormat is any QuantizableFormat.Type || self == .i2_S || self == .iq2_BN
+    }
+
+    /// The types that it writes, by number.
+    package static var writableRows: [TensorType] { allKnown.filter(\.hasWritableRows) }
+
+    /// Weights that a row must be a multiple of to be written.
+    package var rowMultiple: Int { self == .i2_S ? I2_S.blockSize : layout?.blockSize ?? 1 }
+
+    /// Converts floats to a row, what stands before its blocks included. What stands behind the last row of a tensor is
+    /// ``tensorTrailer(_:)``.
+    package func quantizeRow(
+        _ values: UnsafeBufferPointer<Float>, into row: UnsafeMutableRawBufferPointer
+    ) throws(QuantizationError) {
+        guard self == .i2_S || self == .iq2_BN else { return try quantize(values, into: row) }
+        guard
+            values.count % rowMultiple == 0, row.count == layout?.rowByteCount(values.count),
+            let source = values.baseAddress, let target = row.baseAddress
+        else { throw .sizeMismatch(self, bytes: row.count, values: values.count) }
+        if self == .iq2_BN {
+            IQ2_BN.quantizeRow(source, count: values.count, into: target)
+        } else {
+            for block in 0..<values.count / I2_S.blockSize {
+                I2_S.quantizeBlock(
+                    source + block * I2_S.blockSize, into: target + block * I2_S.bytesPerBlock)
+            }
+        }
+    }
+
+    /// What stands behind the last row: for I2_S the largest magnitude in the tensor, which is its scale.
+    package func tensorTrailer(largest: Float) -> [UInt8] {
+        guard let count = layout?.tensorTrailerBytes, count >= 4 else { return [] }
+        var bytes = [UInt8](repeating: 0, count: count)
+        bytes.withUnsafeMutableBytes { $0.storeBytes(of: largest.bitPattern.littleEndian, as: UInt32.self) }
+        return bytes
+    }
+}
+
+/// What must be known of weights before they are written.
+package struct WeightRange: Sendable {
+    /// The largest magnitude.
+    package var largest: Float
+    /// Whether there is neither an infinity nor a NaN.
+    package var isFinite: Bool
+
+    package init(_ values: UnsafeBufferPointer<Float>) {
+        var (largest, isFinite) = (Lanes.zero, true)
+        let whole = values.count / 8 * 8
+        if let base = values.baseAddress {
+            for i in stride(from: 0, to: whole, by: 8) {
+                let magnitudes = Lanes(at: base + i).magnitudes
+                // A NaN is not below infinity either.
+                isFinite = isFinite && all(magnitudes .< Lanes(repeating: .infinity))
+                largest.replace(with: magnitudes, where: magnitudes .> largest)
+            }
+        }
+        self.largest = largest.largest
+        for value in values[whole...] {
+            isFinite = isFinite && value.isFinite
+            if value.magnitude > self.largest { self.largest = value.magnitude }
+        }
+        self.isFinite = isFinite
+    }
 }

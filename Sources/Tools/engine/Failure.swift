@@ -71,6 +71,11 @@ func printError(_ line: String) {
     writeAll(line + "\n", to: STDERR_FILENO)
 }
 
+/// Writes text to standard error as it is.
+func printErrorText(_ text: String) {
+    writeAll(text, to: STDERR_FILENO)
+}
+
 /// Writes text to standard output at once; ends the program where that fails, as nobody would see the rest.
 func printNow(_ text: String) {
     guard !writeAll(text, to: STDOUT_FILENO) else { return }

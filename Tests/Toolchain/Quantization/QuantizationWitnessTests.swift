@@ -30,7 +30,11 @@ struct QuantizationWitnessTests {
         #expect(ours.contains { $0.isFinite && $0 != 0 })
     }
 
-    @Test("quantised floats have the witness's bits", arguments: [TensorType.q4_0, .q8_0, .f16, .bf16])
+    @Test(
+        "quantised floats have the witness's bits",
+        arguments: [
+            TensorType.f16, .bf16, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .tq1_0, .tq2_0, .mxfp4,
+        ])
     func quantize(_ type: TensorType) throws {
         let format = try #require(type.blockFormat)
         var generator = SeededGenerator(UInt64(type.rawValue) + 100)

@@ -53,32 +53,11 @@ struct QuantizationTests {
         #expect(throws: QuantizationError.cannotDequantize(.iq2_XXS)) {
             try TensorType.iq2_XXS.dequantize(UnsafeRawBufferPointer(none), into: floats)
         }
-        #expect(throws: QuantizationError.cannotQuantize(.q4_K)) {
-            try TensorType.q4_K.quantize(UnsafeBufferPointer(floats), into: none)
+        #expect(throws: QuantizationError.cannotQuantize(.iq2_XS)) {
+            try TensorType.iq2_XS.quantize(UnsafeBufferPointer(floats), into: none)
         }
         #expect(throws: Never.self) {
             try TensorType.q4_0.dequantize(UnsafeRawBufferPointer(none), into: floats)
-        }
-    }
-
-    @Test("any floats can be written", arguments: [TensorType.q4_0, .q8_0, .f16, .bf16, .f32])
-    func anyFloats(type: TensorType) throws {
-        let format = try #require(type.blockFormat)
-        let specials: [Float] = [
-            .nan, .infinity, -.infinity, .greatestFiniteMagnitude, .leastNonzeroMagnitude, -0.0,
-            .leastNonzeroMagnitude * 700_000, -3,
-        ]
-        for special in specials {
-            var values = [Float](repeating: 0.25, count: 32)
-            values[7] = special
-            var bytes = [UInt8](repeating: 0, count: 32 / format.blockSize * format.bytesPerBlock)
-            try values.withUnsafeBufferPointer { values in
-                try bytes.withUnsafeMutableBytes { try type.quantize(values, into: $0) }
-            }
-            values = [Float](repeating: special, count: 32)
-            try values.withUnsafeBufferPointer { values in
-                try bytes.withUnsafeMutableBytes { try type.quantize(values, into: $0) }
-            }
         }
     }
 
