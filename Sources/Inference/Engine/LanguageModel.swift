@@ -73,6 +73,7 @@ public final class LanguageModel {
         file = try GGUFFile(path: path)
         let graph = try Architecture.graph(of: file)
         tokenizer = try Tokenizer(file)
+        if let notice = tokenizer.notice { options.onNotice?(notice) }
         guard tokenizer.vocabularySize <= graph.shape.vocabulary else {
             throw EngineError(
                 .badInput,

@@ -11,11 +11,13 @@ struct PatternScanner {
     func match(_ pattern: PreTokenizer.Pattern, _ offset: Int, _ end: Int) -> Int {
         switch pattern {
         case .gpt2: matchGPT2(offset, end)
-        case .words(let digits, let marks): matchWord(offset, end, digits: digits, marks: marks)
+        case .words(let digits, let marks, let lineEnds):
+            matchWord(offset, end, digits: digits, marks: marks, lineEnds: lineEnds)
         case .casedWords(let digits, let contractions):
             matchCasedWord(offset, end, digits: digits, contractions: contractions)
         case .eachNumber: run(.number, offset, end, atMost: 1)
-        case .numbers: run(.number, offset, end)
+        case .prefixedWords: matchPrefixedWord(offset, end)
+        case .numbers(let limit): run(.number, offset, end, atMost: limit)
         case .threeDigits: matchThreeDigits(offset, end)
         case .punctuation(let backtick): matchPunctuation(offset, end, backtick: backtick)
         case .eachNewline: run(.newline, offset, end, atMost: 1)
@@ -25,6 +27,7 @@ struct PatternScanner {
         case .listedPunctuation: afterSpace(offset, end) { run(in: ScalarRanges.punctuation, $0, end) }
         case .trailingSpace: run(.space, offset, end) == end ? end : offset
         case .eastAsian: run(in: ScalarRanges.eastAsian, offset, end)
+        case .chineseAndKana: run(in: ScalarRanges.chineseAndKana, offset, end)
         }
     }
 }
@@ -111,6 +114,12 @@ extension PatternScanner {
         }
     }
 
+    /// `\s*[\r\n]+|\s+(?!\S)|\s+`
+    private func lineEndsOrSpaces(_ offset: Int, _ end: Int) -> Int {
+        let matched = spacesThroughNewline(offset, end)
+        return matched > offset ? matched : spaces(offset, end)
+    }
+
     /// ` ?[^\s\p{L}\p{N}]+`, where `words` are the classes excluded beside space.
     private func symbols(_ offset: Int, _ end: Int, notIn words: ScalarClass) -> Int {
         let start = byte(offset, end) == UInt8(ascii: " ") ? offset + 1 : offset
@@ -136,7 +145,7 @@ extension PatternScanner {
         return matched > offset ? matched : spaces(offset, end)
     }
 
-    private func matchWord(_ offset: Int, _ end: Int, digits: Int, marks: Bool) -> Int {
+    private func matchWord(_ offset: Int, _ end: Int, digits: Int, marks: Bool, lineEnds: Bool) -> Int {
         let contracted = contraction(offset, end, ignoringCase: true)
         if contracted > offset { return contracted }
         let letters: ScalarClass = marks ? [.upper, .lower, .caseless, .mark] : .letter
@@ -148,9 +157,30 @@ extension PatternScanner {
             if matched > next { return matched }
         }
         let matched = symbols(offset, end, notIn: letters.union(.number))
-        if matched > offset { return run(.newline, matched, end) }
-        let broken = spacesThroughNewline(offset, end)
-        return broken > offset ? broken : spaces(offset, end)
+        if matched > offset { return lineEnds ? run(.newline, matched, end) : matched }
+        return lineEndsOrSpaces(offset, end)
+    }
+
+    private func matchPrefixedWord(_ offset: Int, _ end: Int) -> Int {
+        func isASCIILetter(_ offset: Int) -> Bool {
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte(offset, end) | 0x20)
+        }
+        let (found, next) = reader.character(at: offset, end)
+        let isSymbol = found.intersects([.punctuation, .symbol])
+        if isSymbol, byte(offset, end) < 0x80, isASCIILetter(next) {
+            var matched = next + 1
+            while isASCIILetter(matched) { matched += 1 }
+            return matched
+        }
+        let words: ScalarClass = [.upper, .lower, .caseless, .mark]
+        if !found.isEmpty, !isSymbol, !found.intersects(.newline) {
+            let matched = run(words, next, end)
+            if matched > next || found.intersects(words) { return matched }
+        }
+        let start = byte(offset, end) == UInt8(ascii: " ") ? next : offset
+        let matched = run([.punctuation, .symbol], start, end)
+        if matched > start { return run(.newline, matched, end) }
+        return lineEndsOrSpaces(offset, end)
     }
 
     private func matchCasedWord(_ offset: Int, _ end: Int, digits: Int, contractions: Bool) -> Int {
@@ -177,8 +207,7 @@ extension PatternScanner {
             }
             return offset
         }
-        let broken = spacesThroughNewline(offset, end)
-        return broken > offset ? broken : spaces(offset, end)
+        return lineEndsOrSpaces(offset, end)
     }
 
     /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+`: caseless letters are in both sets, so the
@@ -238,6 +267,9 @@ struct ScalarRanges: Sendable {
 
     /// `[ࠀ-一一-龥가-퟿]`
     static let eastAsian = ScalarRanges(ranges: [0x800...0x9fa5, 0xac00...0xd7ff])
+
+    /// `[一-龥぀-ゟ゠-ヿ]`
+    static let chineseAndKana = ScalarRanges(ranges: [0x3040...0x30ff, 0x4e00...0x9fa5])
 
     /// ``[!-/:-~！-／：-～‘-‟　-。]``
     static let punctuation = ScalarRanges(ranges: [

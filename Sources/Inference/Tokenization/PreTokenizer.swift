@@ -17,17 +17,21 @@ package struct PreTokenizer: Sendable {
         /// GPT-2: `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
         case gpt2
         /// Llama 3 and Qwen: `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,digits}|`
-        /// ` ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`; with `marks`, `\p{M}` counts as a letter.
-        case words(digits: Int, marks: Bool = false)
+        /// ` ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`; with `marks`, `\p{M}` counts as a letter, and
+        /// without `lineEnds` symbols do not take the line ends behind them.
+        case words(digits: Int, marks: Bool = false, lineEnds: Bool = true)
         /// GPT-4o: words begin where lower case turns to upper, and carry their contraction:
         /// `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|…)?|`
         /// `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|…)?|`
         /// `\p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
         case casedWords(digits: Int, contractions: Bool)
+        /// DeepSeek V3: ``[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|``
+        /// ` ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+        case prefixedWords
         /// `\p{N}`, each by itself.
         case eachNumber
-        /// `\p{N}+`
-        case numbers
+        /// `\p{N}{1,atMost}`
+        case numbers(atMost: Int = .max)
         /// `[0-9][0-9][0-9]`
         case threeDigits
         /// ``[\p{P}\$\+<=>\^~\|`]+``; without `backtick`, not that one.
@@ -46,6 +50,8 @@ package struct PreTokenizer: Sendable {
         case trailingSpace
         /// `[一-龥ࠀ-一가-퟿]+`
         case eastAsian
+        /// `[一-龥぀-ゟ゠-ヿ]+`
+        case chineseAndKana
     }
 
     /// The pre-tokenizer of that name, or nil.
@@ -68,19 +74,34 @@ package struct PreTokenizer: Sendable {
 
     private static let table: [(names: [String], make: @Sendable (String) -> PreTokenizer)] = [
         (
-            ["llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"],
+            [
+                "llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
+                "jina-v5-nano",
+            ],
             { PreTokenizer(name: $0, [.words(digits: 3)], takesWholeWords: true, addsBOS: true) }
         ),
-        (["dbrx", "smaug-bpe", "glm4", "chatglm-bpe"], { PreTokenizer(name: $0, [.words(digits: 3)]) }),
+        (["dbrx", "smaug-bpe", "chatglm-bpe"], { PreTokenizer(name: $0, [.words(digits: 3)]) }),
+        (["glm4", "glm5"], { PreTokenizer(name: $0, [.words(digits: 3)], takesWholeWords: true) }),
         (
-            ["qwen2", "deepseek-r1-qwen", "megrez", "hunyuan", "solar-open", "stablelm2"],
+            ["minicpm5"],
+            {
+                PreTokenizer(name: $0, [.numbers(atMost: 3), .words(digits: .max)], takesWholeWords: true)
+            }
+        ),
+        (
+            [
+                "qwen2", "deepseek-r1-qwen", "megrez", "hunyuan", "solar-open", "stablelm2", "grok-2",
+                "kormo",
+                "f2llmv2", "bailingmoe", "bailingmoe2", "llada-moe",
+            ],
             { PreTokenizer(name: $0, [.words(digits: 1)]) }
         ),
+        (["seed-coder"], { PreTokenizer(name: $0, [.words(digits: 1, lineEnds: false)]) }),
         (["qwen35"], { PreTokenizer(name: $0, [.words(digits: 1, marks: true)]) }),
         (
             [
                 "gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "granite-docling", "exaone4", "mellum",
-                "gigachat", "a.x-4.0",
+                "gigachat", "a.x-4.0", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "modern-bert",
             ],
             { PreTokenizer(name: $0, [.gpt2]) }
         ),
@@ -91,8 +112,15 @@ package struct PreTokenizer: Sendable {
             { PreTokenizer(name: $0, [.eachNumber, .gpt2]) }
         ),
         (
-            ["gpt-4o", "llama4", "kanana2"],
+            ["gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"],
             { PreTokenizer(name: $0, [.casedWords(digits: 3, contractions: true)]) }
+        ),
+        (
+            ["granite-embed-multi-97m"],
+            {
+                PreTokenizer(
+                    name: $0, [.casedWords(digits: 3, contractions: true)], takesWholeWords: true)
+            }
         ),
         (
             ["tekken"],
@@ -105,15 +133,19 @@ package struct PreTokenizer: Sendable {
         (["falcon"], { PreTokenizer(name: $0, [.punctuation(backtick: true), .gpt2, .threeDigits]) }),
         (
             ["default"],
-            { PreTokenizer(name: $0, [.punctuation(backtick: false), .gpt2, .numbers, .threeDigits]) }
+            { PreTokenizer(name: $0, [.punctuation(backtick: false), .gpt2, .numbers(), .threeDigits]) }
         ),
         (
             ["deepseek-llm"],
             {
                 PreTokenizer(
                     name: $0,
-                    [.eachNewline, .casedLetters, .listedPunctuation, .trailingSpace, .eastAsian, .numbers])
+                    [.eachNewline, .casedLetters, .listedPunctuation, .trailingSpace, .eastAsian, .numbers()])
             }
+        ),
+        (
+            ["deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"],
+            { PreTokenizer(name: $0, [.numbers(atMost: 3), .chineseAndKana, .prefixedWords]) }
         ),
         (
             ["deepseek-coder"],

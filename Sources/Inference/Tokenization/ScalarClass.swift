@@ -23,6 +23,9 @@ struct ScalarClass: OptionSet, Sendable {
     /// Everything else, bytes that are no UTF-8 included.
     static let other = ScalarClass(rawValue: 512)
 
+    /// The classes of ASCII.
+    static let ascii = (0..<128).map { ScalarClass(Unicode.Scalar(UInt8($0))) }
+
     /// L.
     static let letter: ScalarClass = [.upper, .lower, .caseless]
 
@@ -58,8 +61,7 @@ struct ScalarClass: OptionSet, Sendable {
 /// UTF-8 read scalar by scalar, from any bytes.
 struct ScalarReader {
     let text: UnsafeBufferPointer<UInt8>
-    private static let ascii = (0..<128).map { ScalarClass(Unicode.Scalar(UInt8($0))) }
-    private let ascii = Self.ascii
+    private let ascii = ScalarClass.ascii
 
     init(_ text: UnsafeBufferPointer<UInt8>) {
         self.text = text

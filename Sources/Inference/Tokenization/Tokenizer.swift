@@ -39,6 +39,10 @@ public final class Tokenizer: Sendable {
     public let addsSpacePrefix: Bool
     /// Every token at which generation ends.
     public let endOfGenerationTokens: Set<Int32>
+    /// How byte-level BPE cuts text into words before merging, by its name in the file (`tokenizer.ggml.pre`).
+    public let preTokenizer: String?
+    /// What a user should know before trusting the tokens, a line: the file does not name its pre-tokenizer.
+    public let notice: String?
 
     let vocabulary: Vocabulary
     let model: Model
@@ -79,6 +83,7 @@ public final class Tokenizer: Sendable {
         }
         switch kind {
         case .sentencePiece:
+            (preTokenizer, notice) = (nil, nil)
             let unknown = orDefault(metadata.unknown, 0)
             bosToken = orDefault(metadata.bos, 1)
             eosToken = orDefault(metadata.eos, 2)
@@ -96,7 +101,12 @@ public final class Tokenizer: Sendable {
         case .bytePair:
             // A file without the name is from before there were any.
             let name = metadata.preTokenizer ?? "default"
-            guard let preTokenizer = PreTokenizer(name: name) else {
+            notice =
+                metadata.preTokenizer != nil
+                ? nil
+                : "\(metadata.path): key \"tokenizer.ggml.pre\" is missing, so text may be cut into other tokens than "
+                    + "the model was trained with; convert the model anew"
+            guard let rules = PreTokenizer(name: name) else {
                 throw TokenizerError(
                     metadata.path,
                     "pre-tokenizer \(quoted(name)) is not supported; supported: "
@@ -105,19 +115,21 @@ public final class Tokenizer: Sendable {
             guard let merges = metadata.merges, merges.elementType == .string else {
                 throw TokenizerError(metadata.path, "tokenizer.ggml.merges is missing or no array of strings")
             }
+            preTokenizer = name
             let unknown = token(metadata.unknown)
             bosToken = token(metadata.bos)
             eosToken = token(metadata.eos)
             unknownToken = unknown
             separator = token(metadata.separator)
-            addsBOS = metadata.addsBOS ?? preTokenizer.addsBOS
+            addsBOS = metadata.addsBOS ?? rules.addsBOS
             addsEOS = metadata.addsEOS ?? false
             addsSpacePrefix = false
             model = .bytePair(
                 try BytePairModel(
-                    merges, vocabulary: builder.vocabulary, preTokenizer: preTokenizer, unknown: unknown,
+                    merges, vocabulary: builder.vocabulary, preTokenizer: rules, unknown: unknown,
                     path: metadata.path))
         case .wordPiece:
+            (preTokenizer, notice) = (nil, nil)
             let unknown = orDefault(metadata.unknown, 100)
             bosToken = orDefault(metadata.bos, 101)
             separator = orDefault(metadata.separator, 102)

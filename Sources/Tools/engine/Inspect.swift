@@ -3,34 +3,40 @@ import Foundation
 import GGUF
 
 struct Inspect: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Shows what a GGUF file holds.")
+    static let configuration = CommandConfiguration(
+        abstract: "Shows what a GGUF file holds, and what the engine would do with it.",
+        discussion: "No weights are loaded and no device is opened.")
 
     @Argument(help: "A GGUF file.")
     var file: String
     @Flag(help: "List the tensors.")
     var tensors = false
+    @Flag(help: "List every key of the metadata.")
+    var metadata = false
+    @Option(
+        name: [.short, .customLong("ctx-size")], parsing: .unconditional,
+        help: "The context whose memory is estimated; 0 for the model's, at most 4096.")
+    var context = 0
     @Flag(help: "Print one JSON object.")
     var json = false
+
+    func validate() throws {
+        guard (0...1 << 30).contains(context) else { throw ValidationError("-c is a number of tokens.") }
+    }
 
     func run() throws {
         try reportingFailure {
             let file = try GGUFFile(path: file)
-            if json {
-                try printJSON(FileDescription(file, withTensors: tensors))
-                return
+            let description = FileDescription(file, contextLength: context, withTensors: tensors)
+            if json { return try printJSON(description) }
+            printNow(description.text)
+            if metadata {
+                printNow("\nmetadata\n")
+                for key in file.metadata.keys {
+                    if let value = file.metadata[key] { printNow("  \(key) = \(Self.text(of: value))\n") }
+                }
             }
-            let total = file.tensors.reduce(0) { $0 + $1.byteCount }
-            printNow(
-                "GGUF version \(file.version), \(file.tensors.count) tensors, \(total) bytes of weights\n\n")
-            for key in file.metadata.keys {
-                if let value = file.metadata[key] { printNow("\(key) = \(Self.text(of: value))\n") }
-            }
-            guard tensors else { return }
-            printNow("\n")
-            for tensor in file.tensors {
-                let shape = tensor.dimensions.map(String.init).joined(separator: " × ")
-                printNow("\(tensor.name)  \(tensor.type)  \(shape)  \(tensor.byteCount) bytes\n")
-            }
+            if let tensors = description.tensors { printNow("\n" + FileDescription.table(tensors)) }
         }
     }
 
@@ -48,37 +54,5 @@ struct Inspect: ParsableCommand {
         if let integer = value.integer { return "\(integer)" }
         if let float = value.float { return "\(float)" }
         return "?"
-    }
-}
-
-/// What `engine inspect --json` prints.
-private struct FileDescription: Encodable {
-    struct Tensor: Encodable {
-        var name: String
-        var type: String
-        var dimensions: [Int]
-        var bytes: Int
-    }
-
-    var version = 1
-    var gguf_version: Int
-    var metadata: [String: String]
-    var tensor_count: Int
-    var tensor_bytes: Int
-    var tensors: [Tensor]?
-
-    init(_ file: GGUFFile, withTensors: Bool) {
-        gguf_version = file.version
-        metadata = Dictionary(
-            uniqueKeysWithValues: file.metadata.keys.compactMap { key in
-                file.metadata[key].map { (key, Inspect.text(of: $0)) }
-            })
-        tensor_count = file.tensors.count
-        tensor_bytes = file.tensors.reduce(0) { $0 + $1.byteCount }
-        tensors =
-            withTensors
-            ? file.tensors.map {
-                Tensor(name: $0.name, type: $0.type.name, dimensions: $0.dimensions, bytes: $0.byteCount)
-            } : nil
     }
 }

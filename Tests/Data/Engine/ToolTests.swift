@@ -24,7 +24,17 @@ import Testing
             let object = try json(["tokenize", "-m", model, "--json", reference.prompt])
             #expect(object["version"] is Int)
             #expect((object["tokens"] as? [Int])?.map(Int32.init) == reference.promptIDs)
+            let bare = try Tool.run(
+                "engine", ["tokenize", "-m", model, "--ids", "--no-bos", reference.prompt])
+            #expect(bare.output == ids.output.split(separator: ",").dropFirst().joined(separator: ","))
         }
+        let file = SharedData.path("text/alice29.txt")
+        let timing = try json(["tokenize", "-m", model, "-f", file, "--time", "--json"])
+        #expect(timing["bytes"] as? Int == 152_089 && (timing["tokens"] as? Int ?? 0) > 50_000)
+        #expect((timing["ms"] as? Double ?? 0) > 0)
+        let text = ["tokenize", "-m", model, "--ids", "--no-bos", "</s>"]
+        #expect(try Tool.run("engine", text).output == "2\n")
+        #expect(try Tool.run("engine", text + ["--no-parse-special"]).output.contains(","))
     }
 
     @Test func inspect() throws {

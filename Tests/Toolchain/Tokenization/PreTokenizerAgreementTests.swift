@@ -19,6 +19,13 @@ struct PreTokenizerAgreementTests {
             + "|" + digits + #"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
     }
 
+    /// The letters of alphabets with case that DeepSeek LLM's `tokenizer.json` lists.
+    private static let casedLetters =
+        "A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫ"
+        + "ᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-"
+        + "ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-"
+        + "𞥃"
+
     /// The patterns of a name, each applied to what the one before has left.
     private static let patterns: [String: [String]] = [
         "llama-bpe": [words(#"\p{N}{1,3}"#)],
@@ -26,6 +33,24 @@ struct PreTokenizerAgreementTests {
         "qwen35": [
             contractions + #"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*"#
                 + #"|\s*[\r\n]+|\s+(?!\S)|\s+"#
+        ],
+        "bailingmoe": [
+            #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]"#
+                + #"|\s+(?!\S)|\s+"#
+        ],
+        "seed-coder": [
+            #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+"#
+                + #"|\s*[\r\n]+|\s+(?!\S)|\s+"#
+        ],
+        "minicpm5": [#"\p{N}{1,3}"#, words(#"\p{N}+"#)],
+        "deepseek-v3": [
+            #"\p{N}{1,3}"#, "[一-龥぀-ゟ゠-ヿ]+",
+            ##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"##
+                + #"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#,
+        ],
+        "deepseek-llm": [
+            #"[\r\n]"#, #"\s?["# + casedLetters + "]+", #"\s?[!-/:-~！-／：-～‘-‟　-。]+"#, #"\s+$"#,
+            "[一-龥ࠀ-一가-\u{d7ff}]+", #"\p{N}+"#,
         ],
         "gpt-2": [gpt2],
         "starcoder": [#"\p{N}"#, gpt2],
@@ -104,9 +129,23 @@ struct PreTokenizerAgreementTests {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return Int(state >> 33) % count
         }
-        return (0..<3000).map { _ in
+        /// Any character that was assigned in a version of Unicode that both sides know.
+        func anyScalar() -> Unicode.Scalar {
+            while true {
+                let plane = random(4) == 0 ? 0x10000 + random(0x20000) : random(0x10000)
+                if let scalar = Unicode.Scalar(UInt32(plane)), let age = scalar.properties.age,
+                    age.major <= 12,
+                    scalar.properties.generalCategory != .privateUse
+                {
+                    return scalar
+                }
+            }
+        }
+        return (0..<4000).map { number in
             var text = String.UnicodeScalarView()
-            for _ in 0...random(16) { text.append(pool[random(pool.count)]) }
+            for _ in 0...random(16) {
+                text.append(number >= 3000 && random(2) == 0 ? anyScalar() : pool[random(pool.count)])
+            }
             return String(text)
         }
     }()
