@@ -71,6 +71,7 @@ let package = Package(
         swiftTarget("Quantization", floor: "Inference", ["GGUF"]),
         .target(name: "CPUKernels", path: "Sources/Inference/CPUKernels"),
         swiftTarget("Tokenization", floor: "Inference", ["GGUF"]),
+        swiftTarget("ChatTemplate", floor: "Inference", []),
         swiftTarget("Models", floor: "Inference", ["GGUF"]),
         swiftTarget(
             "Runtime", floor: "Inference",
@@ -78,8 +79,9 @@ let package = Package(
         swiftTarget(
             "Engine", floor: "Inference",
             [
-                "Runtime", "Models", "Tokenization", "Quantization", "CPUKernels", "HTPDevice", "HexagonRPC",
-                "GGUF",
+                "Runtime", "Models", "Tokenization", "ChatTemplate", "Quantization", "CPUKernels",
+                "HTPDevice",
+                "HexagonRPC", "GGUF",
             ]),
 
         // Beside the floors: tools and tests may use it, no floor above Driver does.
@@ -184,7 +186,7 @@ let package = Package(
                 "SystemInterfaces", "ReverseTunnel", "DSPQueue",
                 "HexagonIDL",
                 "HexagonRPC", "HTPInterface", "HTPProgram", "HTPDevice", "GGUF", "Quantization", "CPUKernels",
-                "Tokenization", "ErrorCodes", "Diagnosis",
+                "Tokenization", "ChatTemplate", "ErrorCodes", "Diagnosis",
                 "Models", "Runtime", "Engine", "VirtualDSP", "CRemote", "engine-tool",
                 "VirtualChannel", "VirtualShell", "VirtualKernel", "VirtualMachine", "virtual-dsp", "CLinux",
             ],
@@ -202,7 +204,8 @@ let package = Package(
             dependencies: [
                 "TestSupport", "SharedMemory", "FastRPCLibrary", "FastRPCKernel", "RemoteCalls",
                 "ReverseTunnel", "DSPQueue", "HexagonIDL", "HexagonRPC", "HTPProgram", "GGUF", "Quantization",
-                "CPUKernels", "Tokenization", "Engine", "VirtualDSP", "VirtualChannel", "VirtualShell",
+                "CPUKernels", "Tokenization", "ChatTemplate", "Engine", "VirtualDSP", "VirtualChannel",
+                "VirtualShell",
                 "VirtualKernel", "VirtualMachine", "QemuHost", "HTPInterface", "HTPDevice", "engine-tool",
                 "virtual-dsp", "fastrpc-probe", "ErrorCodes", "Diagnosis", "dsp-client",
             ],

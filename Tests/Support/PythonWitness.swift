@@ -8,6 +8,9 @@ package enum PythonWitness {
     /// Whether there is one with both packages.
     package static let isAvailable = (try? run(["-c", "import numpy, gguf"])) != nil
 
+    /// Whether there is one with another module.
+    package static func has(_ module: String) -> Bool { (try? run(["-c", "import \(module)"])) != nil }
+
     /// Runs a script of the witness folder and returns what it prints.
     @discardableResult
     package static func runWitness(_ script: String, _ arguments: [String]) throws -> String {
