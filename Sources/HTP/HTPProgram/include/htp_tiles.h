@@ -76,24 +76,22 @@ typedef struct htp_tile_parts {
 } htp_tile_parts;
 
 static inline htp_tile_parts htp_tile_parts_of(uint32_t kind) {
-    htp_tile_parts parts = {2 * HTP_VECTOR_BYTES, 0, 0, 0, 0};
-    switch (kind) {
-    case HTP_TILES_TERNARY: parts.row += HTP_VECTOR_BYTES; parts.block = 512; break;
-    case HTP_TILES_TERNARY_GROUPS: parts.block = 512; parts.group = HTP_VECTOR_BYTES; break;
-    case HTP_TILES_2BIT_FACTORS: parts.block = 512; parts.chunk = 512; parts.group = 2 * HTP_VECTOR_BYTES; break;
-    case HTP_TILES_3BIT_FACTORS: parts.block = 768; parts.chunk = 384; parts.group = HTP_VECTOR_BYTES; break;
-    case HTP_TILES_4BIT:
-    case HTP_TILES_IQ4NL: parts.block = 128 + 1024; break;
-    case HTP_TILES_FP4: parts.block = 1024; parts.pair = HTP_VECTOR_BYTES; break;
-    case HTP_TILES_4BIT_MINIMA: parts.block = 256 + 1024; break;
-    case HTP_TILES_5BIT: parts.block = 128 + 1024 + 256; break;
-    case HTP_TILES_5BIT_MINIMA: parts.block = 256 + 1024 + 256; break;
-    case HTP_TILES_6BIT_HALVES: parts.block = 256 + 1024 + 512; break;
-    case HTP_TILES_8BIT: parts.block = 128 + 2048; break;
-    case HTP_TILES_12BIT: parts.block = 128 + 2048 + 1024; break;
-    default: break;
-    }
-    return parts;
+    static const htp_tile_parts parts[HTP_TILES_KINDS_END] = {
+        [HTP_TILES_TERNARY] = {.row = 384, .block = 512},
+        [HTP_TILES_TERNARY_GROUPS] = {.row = 256, .block = 512, .group = 128},
+        [HTP_TILES_2BIT_FACTORS] = {.row = 256, .block = 512, .chunk = 512, .group = 256},
+        [HTP_TILES_3BIT_FACTORS] = {.row = 256, .block = 768, .chunk = 384, .group = 128},
+        [HTP_TILES_4BIT] = {.row = 256, .block = 128 + 1024},
+        [HTP_TILES_IQ4NL] = {.row = 256, .block = 128 + 1024},
+        [HTP_TILES_FP4] = {.row = 256, .block = 1024, .pair = 128},
+        [HTP_TILES_4BIT_MINIMA] = {.row = 256, .block = 256 + 1024},
+        [HTP_TILES_5BIT] = {.row = 256, .block = 128 + 1024 + 256},
+        [HTP_TILES_5BIT_MINIMA] = {.row = 256, .block = 256 + 1024 + 256},
+        [HTP_TILES_6BIT_HALVES] = {.row = 256, .block = 256 + 1024 + 512},
+        [HTP_TILES_8BIT] = {.row = 256, .block = 128 + 2048},
+        [HTP_TILES_12BIT] = {.row = 256, .block = 128 + 2048 + 1024},
+    };
+    return parts[kind < HTP_TILES_KINDS_END ? kind : 0];
 }
 
 // Blocks of a row of at most HTP_COLUMNS_MAX inputs.
