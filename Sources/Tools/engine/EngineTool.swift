@@ -7,5 +7,7 @@ struct EngineTool: ParsableCommand {
         abstract: "Runs language models in GGUF files on the CPU and on Hexagon DSPs.",
         discussion: "Text goes to standard output, everything else to standard error.",
         version: "0.1.0",
-        subcommands: [Generate.self, Bench.self, Quantize.self, Inspect.self, Tokenize.self, Devices.self])
+        subcommands: [
+            Generate.self, Chat.self, Bench.self, Quantize.self, Inspect.self, Tokenize.self, Devices.self,
+        ])
 }
