@@ -8,7 +8,7 @@ struct EngineTool: ParsableCommand {
         discussion: "Text goes to standard output, everything else to standard error.",
         version: "0.1.0",
         subcommands: [
-            Generate.self, Bench.self, PerplexityCommand.self, Quantize.self, Inspect.self, Tokenize.self,
-            Devices.self,
+            Generate.self, Chat.self, Bench.self, PerplexityCommand.self, Quantize.self, Inspect.self,
+            Tokenize.self, Devices.self,
         ])
 }

@@ -84,7 +84,7 @@ func printNow(_ text: String) {
 }
 
 @discardableResult
-private func writeAll(_ text: String, to descriptor: CInt) -> Bool {
+func writeAll(_ text: String, to descriptor: CInt) -> Bool {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
         let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }

@@ -15,8 +15,7 @@ struct Generate: ParsableCommand {
               engine generate -m model.gguf -f story.txt --device sim0 --json
             """)
 
-    @Option(name: [.short, .long], help: "The model, a GGUF file.")
-    var model: String
+    @OptionGroup var model: ModelOptions
     @Option(name: [.short, .long], parsing: .unconditional, help: "The prompt.")
     var prompt: String?
     @Option(name: [.short, .long], help: "A file with the prompt.")
@@ -29,30 +28,9 @@ struct Generate: ParsableCommand {
         name: [.customShort("n"), .customLong("predict")], parsing: .unconditional,
         help: "Tokens to generate; -1 until the end.")
     var count = -1
-    @Option(
-        name: [.short, .customLong("ctx-size")], parsing: .unconditional,
-        help: "Context in tokens; 0 for the model's, at most 4096.")
-    var context = 0
-    @Option(
-        name: [.customShort("b"), .customLong("batch-size")], parsing: .unconditional,
-        help: "Prompt tokens computed at once.")
-    var batch = 512
-    @Option(name: [.short, .long], parsing: .unconditional, help: "CPU threads; 0 for one per core.")
-    var threads = 0
     @OptionGroup var sampling: SamplingOptions
     @Flag(help: "Go on after the model has ended its text.")
     var ignoreEos = false
-    @Option(help: DeviceList.help, transform: DeviceList.init(argument:))
-    var device = DeviceList.automatic
-    @OptionGroup var use: DeviceOptions
-    @Option(
-        help: """
-            Which phases run on the DSP: auto (measured when the model is loaded), all, prompt or none; without it \
-            auto on hardware and all elsewhere.
-            """)
-    var place: Placement?
-    @Flag(help: "Print what runs where, and why, before the text.")
-    var explainPlan = false
     @Flag(name: .customLong("no-display-prompt"), help: "Do not print the prompt before the text.")
     var hidesPrompt = false
     @Flag(help: "Print one JSON object instead of text.")
@@ -69,25 +47,14 @@ struct Generate: ParsableCommand {
         }
         if let tokens { _ = try Self.ids(in: tokens) }
         guard count >= -1 else { throw ValidationError("-n is a number of tokens, or -1.") }
-        guard context >= 0 else { throw ValidationError("-c is a number of tokens.") }
-        guard (1...4096).contains(batch) else { throw ValidationError("-b is a number from 1 to 4096.") }
-        guard (0...1024).contains(threads) else { throw ValidationError("-t is a number from 0 to 1024.") }
     }
 
     func run() throws {
         try reportingFailure {
-            var options = LanguageModel.Options()
-            (options.threads, options.contextLength, options.batch) = (threads, context, batch)
-            options.placement = place
-            options.onNotice = { printError("engine: \($0)") }
-            if explainPlan { options.onPlan = { printError($0) } }
             // Read before loading: a missing prompt should not cost the time.
             let input = try readPrompt()
             if let logits { try LanguageModel.checkLogitsPath(logits) }
-            Interrupt.catchFirst()
-            options.isInterrupted = { Interrupt.isRequested }
-            let model = try device.load(model, options, use.use)
-            if explainPlan { printError(model.placementDescription) }
+            let model = try self.model.load()
             let ids = try promptTokens(input, model)
             // Before any output.
             try model.check(ids)

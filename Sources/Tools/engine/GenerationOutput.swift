@@ -91,7 +91,7 @@ func printJSON(_ value: some Encodable) throws {
 }
 
 extension Generation {
-    var promptTokensPerSecond: Double { rate(promptTokens, promptSeconds) }
+    var promptTokensPerSecond: Double { rate(promptTokens - reusedTokens, promptSeconds) }
     var generatedTokensPerSecond: Double { rate(tokens.count, generateSeconds) }
 
     private func rate(_ count: Int, _ seconds: Double) -> Double { seconds > 0 ? Double(count) / seconds : 0 }

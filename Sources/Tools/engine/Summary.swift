@@ -10,7 +10,9 @@ func printSummary(_ model: LanguageModel, _ generation: Generation) {
     }
     printError("")
     printError(String(format: "load %30.1f ms", model.loadSeconds * 1000))
-    line("prompt", generation.promptTokens, generation.promptSeconds, generation.promptTokensPerSecond)
+    line(
+        "prompt", generation.promptTokens - generation.reusedTokens, generation.promptSeconds,
+        generation.promptTokensPerSecond)
     line(
         "generation", generation.tokens.count, generation.generateSeconds, generation.generatedTokensPerSecond
     )

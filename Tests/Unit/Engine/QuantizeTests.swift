@@ -98,8 +98,8 @@ import Testing
             (["Q4_0", "--tensor-type", "=Q8_0"], "REGEX=TYPE"),
             (["Q4_0", "--tensor-type", "(=Q8_0"], "'(' is no regular expression"),
             (["Q4_0", "--tensor-type", "x=Q8_1"], "Unknown tensor type 'Q8_1'; known: F32"),
-            (["Q4_0", "--output-tensor-type", "IQ2_XS"], "known: F32"), (["Q4_0", "-1"], "Unknown option '-1'"),
-            (["Q4_0", "1025"], "THREADS"), ([], "Missing"),
+            (["Q4_0", "--output-tensor-type", "IQ2_XS"], "known: F32"),
+            (["Q4_0", "-1"], "Unknown option '-1'"), (["Q4_0", "1025"], "THREADS"), ([], "Missing"),
         ] as [([String], String)])
     func usage(_ arguments: [String], _ message: String) throws {
         let result = try Tool.run("engine", ["quantize", model, output] + arguments)

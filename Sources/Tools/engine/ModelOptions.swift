@@ -1,0 +1,50 @@
+import ArgumentParser
+import Engine
+import Runtime
+
+/// The options that say which model runs, where, and how much room it has.
+struct ModelOptions: ParsableArguments {
+    @Option(name: [.short, .long], help: "The model, a GGUF file.")
+    var model: String
+    @Option(
+        name: [.short, .customLong("ctx-size")], parsing: .unconditional,
+        help: "Context in tokens; 0 for the model's, at most 4096.")
+    var context = 0
+    @Option(
+        name: [.customShort("b"), .customLong("batch-size")], parsing: .unconditional,
+        help: "Prompt tokens computed at once.")
+    var batch = 512
+    @Option(name: [.short, .long], parsing: .unconditional, help: "CPU threads; 0 for one per core.")
+    var threads = 0
+    @Option(help: DeviceList.help, transform: DeviceList.init(argument:))
+    var device = DeviceList.automatic
+    @OptionGroup var use: DeviceOptions
+    @Option(
+        help: """
+            Which phases run on the DSP: auto (measured when the model is loaded), all, prompt or none; without it \
+            auto on hardware and all elsewhere.
+            """)
+    var place: Placement?
+    @Flag(help: "Print what runs where, and why, before the text.")
+    var explainPlan = false
+
+    func validate() throws {
+        guard context >= 0 else { throw ValidationError("-c is a number of tokens.") }
+        guard (1...4096).contains(batch) else { throw ValidationError("-b is a number from 1 to 4096.") }
+        guard (0...1024).contains(threads) else { throw ValidationError("-t is a number from 0 to 1024.") }
+    }
+
+    /// Loads the model; Ctrl-C ends that, and what is done with the model later.
+    func load() throws -> LanguageModel {
+        var options = LanguageModel.Options()
+        (options.threads, options.contextLength, options.batch) = (threads, context, batch)
+        options.placement = place
+        options.onNotice = { printError("engine: \($0)") }
+        if explainPlan { options.onPlan = { printError($0) } }
+        Interrupt.catchFirst()
+        options.isInterrupted = { Interrupt.isRequested }
+        let model = try device.load(model, options, use.use)
+        if explainPlan { printError(model.placementDescription) }
+        return model
+    }
+}
