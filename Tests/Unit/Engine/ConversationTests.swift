@@ -3,6 +3,7 @@ import Engine
 import GGUF
 import TestSupport
 import Testing
+import Tokenization
 
 @Suite("Conversation") struct ConversationTests {
     private let folder: TemporaryFolder
