@@ -46,7 +46,7 @@ enum Attributes {
             guard let method = StringMethods.all[name] else { return nil }
             return .function(
                 try Function(name, holding: [object]) { interpreter, arguments in
-                    try interpreter.charge(text.count / 8)
+                    try interpreter.charge(text.count / 2)
                     return try method(interpreter, text, arguments)
                 })
         case .dictionary(let dictionary): return try method(name, of: dictionary, object)

@@ -29,7 +29,7 @@ public struct ChatTemplate: Sendable {
     }
 
     /// How much a template may do; see ``Interpreter/charge(_:)``.
-    static let greatestWork = 1 << 26
+    static let greatestWork = 1 << 24
 
     /// Renders a chat.
     ///

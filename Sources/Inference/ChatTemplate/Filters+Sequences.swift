@@ -167,7 +167,7 @@ extension Filters {
         var result: [CodePoint] = []
         for (index, element) in try value.elements().enumerated() {
             let text = try interpreter.string(of: try path.value(of: element))
-            try interpreter.charge((text.count + separator.count) / 4 + 1)
+            try interpreter.charge((text.count + separator.count) / 2 + 1)
             if index > 0 { result += separator.points }
             result += text.points
         }

@@ -101,7 +101,7 @@ enum Filters {
         text += "\n"
         var result: [CodePoint] = []
         for (index, line) in text.lines().enumerated() {
-            try interpreter.charge((line.count + indention.count) / 4 + 1)
+            try interpreter.charge((line.count + indention.count) / 2 + 1)
             if index > 0 { result.append(CodePoint("\n")) }
             if index == 0 ? indentsFirst : indentsBlank || !line.isEmpty { result += indention.points }
             result += line.points

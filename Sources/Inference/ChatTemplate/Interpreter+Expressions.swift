@@ -134,7 +134,7 @@ extension Interpreter {
     private func concatenation(_ parts: [Expression], _ scope: Scope) throws -> Value {
         var text = Text("")
         for part in parts { text += try string(of: try value(of: part, scope)) }
-        try charge(text.count / 8)
+        try charge(text.count / 2)
         return .string(text)
     }
 

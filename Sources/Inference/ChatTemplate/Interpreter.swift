@@ -62,7 +62,7 @@ final class Interpreter {
 
     // MARK: Bounds
 
-    /// Counts work: about one for each element or eight characters made, eight for each step.
+    /// Counts work: about one for each element or two characters made, eight for each step.
     func charge(_ amount: Int) throws {
         workLeft -= amount
         guard workLeft >= 0, amount >= 0 else {
@@ -203,6 +203,7 @@ final class Interpreter {
         try charge(elements.count)
         if let test = loop.test {
             elements = try elements.filter { element in
+                try charge(16)
                 let inner = Scope(scope)
                 try assign(element, to: loop.target, inner)
                 return try value(of: test, inner).isTrue
@@ -212,6 +213,7 @@ final class Interpreter {
         // A round that `continue` or `break` ends does not count for `else`.
         var isCompleted = false
         for (index, element) in elements.enumerated() {
+            try charge(16)
             state.index = index
             let inner = Scope(scope, ["loop": .loop(state)])
             line = loop.items.line

@@ -82,7 +82,7 @@ struct JSONRepresentation {
     private mutating func writeLine(_ level: Int) throws {
         guard let indent else { return }
         write("\n")
-        try interpreter.charge(level * indent.count / 4)
+        try interpreter.charge(level * indent.count / 2)
         for _ in 0..<level { write(indent) }
     }
 
@@ -104,7 +104,7 @@ struct JSONRepresentation {
     }
 
     private mutating func write(quoted text: Text) throws {
-        try interpreter.charge(text.count / 4)
+        try interpreter.charge(text.count / 2)
         result.append(CodePoint("\""))
         for point in text.points {
             func append(_ string: String) {

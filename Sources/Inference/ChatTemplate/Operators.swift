@@ -19,7 +19,7 @@ enum Operators {
         }
         switch (operation, left, right) {
         case (.add, .string(let a), .string(let b)):
-            try interpreter.charge((a.count + b.count) / 8 + 1)
+            try interpreter.charge((a.count + b.count) / 2 + 1)
             return .string(join(a, b))
         case (.add, .list(let a), .list(let b)):
             try interpreter.charge(a.elements.count + b.elements.count)
@@ -61,7 +61,7 @@ enum Operators {
         guard !overflow else { throw Failure.limit("the template does too much: a value is too long") }
         switch value {
         case .string(let text):
-            try interpreter.charge(total / 8 + 1)
+            try interpreter.charge(total / 2 + 1)
             return .string(
                 Text(repeatElement(text.points, count: length == 0 ? 0 : count).joined(), isSafe: text.isSafe)
             )

@@ -42,7 +42,7 @@ struct Representation {
         case .integer(let value): write(String(value))
         case .float(let value): write(Self.text(of: value))
         case .string(let text):
-            try interpreter.charge(text.count / 4)
+            try interpreter.charge(text.count / 2)
             if text.isSafe { write("Markup(") }
             write(text)
             if text.isSafe { write(")") }

@@ -105,7 +105,7 @@ enum StringFormat {
             result += try percent(value, type, specification, interpreter).points
         }
         if used < values.count, !isMapping(value) { throw Failure("not all values were used by the format") }
-        try interpreter.charge(result.count / 8 + 1)
+        try interpreter.charge(result.count / 2 + 1)
         return Text(result, isSafe: format.isSafe)
     }
 
@@ -167,7 +167,7 @@ enum StringFormat {
     static func braces(_ format: Text, _ arguments: Arguments, _ interpreter: Interpreter) throws -> Text {
         var automatic = 0
         let result = try braces(format.points[...], arguments, interpreter, &automatic, level: 0)
-        try interpreter.charge(result.count / 8 + 1)
+        try interpreter.charge(result.count / 2 + 1)
         return Text(result, isSafe: format.isSafe)
     }
 

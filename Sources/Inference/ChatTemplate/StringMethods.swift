@@ -36,7 +36,7 @@ enum StringMethods {
             let values = try arguments.bind("count", "sub", "start", "end", required: 1)
             let part = try string(values[0], "the part")
             guard let range = try range(values[1], values[2], text) else { return .integer(0) }
-            try interpreter.charge(text.count / 4)
+            try interpreter.charge(text.count / 2)
             return .integer(Text(text.points[range]).occurrences(of: part).count)
         },
         "replace": { interpreter, text, arguments in
@@ -72,7 +72,7 @@ enum StringMethods {
             for (index, element) in elements.enumerated() {
                 var part = try string(element, "an element")
                 if text.isSafe, !part.isSafe { part = part.escaped }
-                try interpreter.charge((part.count + text.count) / 4 + 1)
+                try interpreter.charge((part.count + text.count) / 2 + 1)
                 if index > 0 { result += text.points }
                 result += part.points
             }
@@ -97,7 +97,7 @@ enum StringMethods {
             let width = try (try arguments.bind("zfill", "width", required: 1)[0] ?? .none)
                 .integer(for: "the width")
             guard width > text.count else { return .string(text) }
-            try interpreter.charge(width / 4)
+            try interpreter.charge(width / 2)
             let hasSign = text.points.first.map { $0.scalar == "+" || $0.scalar == "-" } ?? false
             let sign = text.points.prefix(hasSign ? 1 : 0)
             return .string(
@@ -112,7 +112,7 @@ enum StringMethods {
             for point in text.points {
                 if point.scalar == "\t" {
                     let width = size > 0 ? size - column % size : 0
-                    try interpreter.charge(width / 4)
+                    try interpreter.charge(width / 2)
                     result += repeatElement(point.replaced(by: " "), count: width)
                     column += width
                 } else {
@@ -217,7 +217,7 @@ enum StringMethods {
         { interpreter, text, arguments in
             let values = try arguments.bind(name, "sub", "start", "end", required: 1)
             let part = try string(values[0], "the part")
-            try interpreter.charge(text.count / 4)
+            try interpreter.charge(text.count / 2)
             var found: Int?
             if let range = try range(values[1], values[2], text) {
                 let slice = Text(text.points[range])
@@ -240,7 +240,7 @@ enum StringMethods {
         let places = text.occurrences(of: old, limit: count < 0 ? .max : count)
         let (added, overflow) = places.count.multipliedReportingOverflow(by: new.count)
         guard !overflow else { throw Failure.limit("the template does too much: a text is too long") }
-        try interpreter.charge((text.count + added) / 4 + 1)
+        try interpreter.charge((text.count + added) / 2 + 1)
         var result: [CodePoint] = []
         result.reserveCapacity(text.count + added)
         var start = 0
@@ -321,7 +321,7 @@ enum StringMethods {
         let fill = try arguments[1].map { try string($0, "the fill character") } ?? " "
         guard fill.count == 1 else { throw Failure("the fill character must be one character") }
         guard width > text.count else { return text }
-        try interpreter.charge(width / 4)
+        try interpreter.charge(width / 2)
         let space = width - text.count
         // Python puts the odd one left where the width is odd.
         let left = name == "ljust" ? 0 : name == "rjust" ? space : space / 2 + (space & width & 1)

@@ -113,9 +113,15 @@ import Testing
     }
 
     @Test func controlCEndsTheAnswer() throws {
+        // A model that never ends a text: that token's logit is 0, and others are above.
+        var endless = TestModel.llama()
+        endless["output.weight"].bytes.replaceSubrange(
+            2 * 64 * 4..<3 * 64 * 4, with: repeatElement(0, count: 64 * 4))
+        let path = try endless.write(to: folder.path("endless.gguf"))
+        let template = try folder.write(Array("{{ bos_token ~ messages | length }}".utf8), to: "short.jinja")
         let session = try TerminalSession(
             "engine",
-            ["chat", "-m", model, "-t", "1", "-c", "1000000", "--temp", "0", "--chat-template", endless()],
+            ["chat", "-m", path, "-t", "1", "-c", "1000000", "--temp", "0", "--chat-template", template],
             environment: ["NO_COLOR": "1"])
         try session.wait(for: "prompt") { $0.screen.contains("> ") }
         for turn in 1...2 {
@@ -144,10 +150,5 @@ import Testing
         #expect(session.screen.contains("\u{1b}[1m"))
         try session.type("\u{4}")
         #expect(try session.exitCode() == 0)
-    }
-
-    /// A template after which the model does not come to an end: it never says the end of a text itself.
-    private func endless() throws -> String {
-        try folder.write(Array("{{ bos_token ~ messages | length }}".utf8), to: "endless.jinja")
     }
 }
