@@ -85,7 +85,7 @@ struct PerplexityCommand: ParsableCommand {
             let model = try device.load(self.model, options, use.use)
             let maximum = chunks > 0 ? chunks : nil
             if let base {
-                try compare(model, base, PerplexityText(base, atMost: maximum))
+                try compare(model, base, try PerplexityText(base, for: model, atMost: maximum))
             } else {
                 try measure(
                     model,
