@@ -75,6 +75,7 @@ struct PerplexityCommand: ParsableCommand {
             // Read before loading: a missing text should not cost the time.
             let base = klDivergence ? try klDivergenceBase.map(LogProbabilityFile.init) : nil
             let text = try file.map(contents) ?? ""
+            if !klDivergence, let klDivergenceBase { try LogProbabilityFile.checkPath(klDivergenceBase) }
             var options = LanguageModel.Options()
             (options.threads, options.batch) = (threads, batch)
             options.contextLength = base?.contextLength ?? context
