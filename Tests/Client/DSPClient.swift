@@ -138,7 +138,7 @@ struct ScenarioCommand: ParsableCommand {
     /// Tries again, as a program would that has lost its DSP: in the same session, then in another, since
     /// libcdsprpc keeps a process in which nothing could be opened.
     private func recover() -> String? {
-        let deadline = ContinuousClock.now + .seconds(5)
+        let deadline = ContinuousClock.now + .seconds(30)
         for attempt in 0... {
             do {
                 try options.tour.run(SessionConfiguration(index: (options.session + attempt) % 2))

@@ -21,7 +21,7 @@ package final class LeftBehind {
 
     /// What is left after at most five seconds.
     package func list() -> [String] {
-        for _ in 0..<500 where !found.isEmpty { usleep(10_000) }
+        for _ in 0..<3000 where !found.isEmpty { usleep(10_000) }
         return found
     }
 

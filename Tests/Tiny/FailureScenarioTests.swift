@@ -62,7 +62,7 @@ import Testing
         let result = try Tool.run(
             "virtual-dsp",
             ["run", "--scenario", scenario, "--", "\(Tool.folder)/engine"] + Self.arguments + arguments)
-        #expect(start.duration(to: .now) < .seconds(60))
+        #expect(start.duration(to: .now) < .seconds(120))
         let report = try? JSONDecoder().decode(GenerationReport.self, from: Data(result.output.utf8))
         return (result, report)
     }

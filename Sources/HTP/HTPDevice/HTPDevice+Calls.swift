@@ -32,7 +32,7 @@ extension HTPDevice {
         guard limit != nil || isInterrupted != nil else { return try body() }
         let caller = try caller ?? CallerThread("htp-calls")
         self.caller = caller
-        var patience = Patience(limit, isInterrupted)
+        var patience = Patience(limit, clock, isInterrupted)
         let result = caller.run({ Swift.Result { try body() } }) { patience.remains }
         if let result { return try result.get() }
         abandon()

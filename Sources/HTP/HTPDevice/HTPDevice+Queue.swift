@@ -76,7 +76,7 @@ extension HTPDevice {
             fields.store(byteCount, at: BatchLayout.Request.size)
         }
         guard try queue.write(request) else { throw DSPQueueError.expired("no room for a packet") }
-        var patience = Patience(limit, isInterrupted)
+        var patience = Patience(limit, clock, isInterrupted)
         while true {
             do throws(DSPQueueError) {
                 let answer = try queue.read(deadline: .now + Patience.interval).message

@@ -39,6 +39,8 @@ package final class HTPDevice {
     package internal(set) var power: PowerLevel
     /// How long calls may take.
     let timeout: CallTimeout
+    /// By which that is measured.
+    let clock: CallClock
     /// Whether nobody wants the results of calls any more.
     let isInterrupted: (@Sendable () -> Bool)?
     /// Is told of a session that was lost and replaced, and of queues that do not work.
@@ -81,6 +83,7 @@ package final class HTPDevice {
     ///   - threads: worker threads on the DSP, 0 for one per vector unit.
     ///   - messages: how batches get there.
     ///   - timeout: how long the DSP may take for a call.
+    ///   - clock: by which that is measured.
     ///   - isInterrupted: is asked, while a call is under way, whether to give it up; the call then throws
     ///     ``Interruption``.
     ///   - onRecovery: is told of a session that was lost and replaced, and of queues that do not work.
@@ -88,11 +91,13 @@ package final class HTPDevice {
         name: String, kind: String, transport: any Transport,
         configuration: SessionConfiguration = SessionConfiguration(), threads: Int = 0,
         power: PowerLevel = .full, messages: BatchMessages = .call, timeout: CallTimeout = .none,
+        clock: CallClock = .suspending,
         isInterrupted: (@Sendable () -> Bool)? = nil, onRecovery: (@Sendable (String) -> Void)? = nil
     ) throws {
         (self.name, self.kind, self.threads, self.power) = (name, kind, threads, power)
         (self.transport, self.configuration) = (transport, configuration)
-        (self.timeout, self.isInterrupted, self.onRecovery) = (timeout, isInterrupted, onRecovery)
+        (self.timeout, self.clock) = (timeout, clock)
+        (self.isInterrupted, self.onRecovery) = (isInterrupted, onRecovery)
         usesQueue = messages == .queue
         try recovering {}
     }

@@ -5,14 +5,15 @@ struct Patience {
     /// How long work may go on once nobody wants its result.
     private static let grace = Duration.milliseconds(300)
 
-    // It does not go on while the machine sleeps.
-    private let start = SuspendingClock.now
+    private let clock: CallClock
+    private let start: Duration
     private let limit: Duration?
     private let isUnwanted: (@Sendable () -> Bool)?
-    private var interruption: SuspendingClock.Instant?
+    private var interruption: Duration?
 
-    init(_ limit: Duration?, _ isUnwanted: (@Sendable () -> Bool)?) {
-        (self.limit, self.isUnwanted) = (limit, isUnwanted)
+    init(_ limit: Duration?, _ clock: CallClock, _ isUnwanted: (@Sendable () -> Bool)?) {
+        (self.limit, self.clock, self.isUnwanted) = (limit, clock, isUnwanted)
+        start = clock.now()
     }
 
     /// Whether nobody wants the result any more.
@@ -21,10 +22,10 @@ struct Patience {
     /// Whether to wait on.
     var remains: Bool {
         mutating get {
-            let now = SuspendingClock.now
-            if let limit, start.duration(to: now) > limit { return false }
+            let now = clock.now()
+            if let limit, now - start > limit { return false }
             if interruption == nil, isUnwanted?() == true { interruption = now }
-            return interruption.map { $0.duration(to: now) < Self.grace } ?? true
+            return interruption.map { now - $0 < Self.grace } ?? true
         }
     }
 }

@@ -36,6 +36,9 @@ package enum TileKind: UInt32, Sendable, CaseIterable {
     /// The widest matrix whose sums cannot overflow on the DSP.
     package static let columnsMax = 1023 * columns
 
+    /// Blocks of a row; what the last one lacks in inputs may be anything.
+    package static func blocks(columns: Int) -> Int { (columns + Self.columns - 1) / Self.columns }
+
     /// Bytes of what a kind keeps once for a row tile, a block of 32 inputs, two blocks, four (a chunk) and eight (a
     /// group).
     package var parts: (row: Int, block: Int, pair: Int, chunk: Int, group: Int) {
@@ -57,7 +60,7 @@ package enum TileKind: UInt32, Sendable, CaseIterable {
 
     /// Where the parts of a row tile begin: those of groups, of chunks and of pairs of blocks, then the blocks.
     package func offsets(columns: Int) -> (groups: Int, chunks: Int, pairs: Int, blocks: Int) {
-        let parts = parts, blocks = columns / Self.columns
+        let parts = parts, blocks = Self.blocks(columns: columns)
         let chunks = parts.row + (blocks + 7) / 8 * parts.group
         let pairs = chunks + (blocks + 3) / 4 * parts.chunk
         return (parts.row, chunks, pairs, pairs + (blocks + 1) / 2 * parts.pair)
@@ -65,7 +68,7 @@ package enum TileKind: UInt32, Sendable, CaseIterable {
 
     /// Bytes of one row tile of a matrix with `columns` columns.
     package func rowTileBytes(columns: Int) -> Int {
-        offsets(columns: columns).blocks + columns / Self.columns * parts.block
+        offsets(columns: columns).blocks + Self.blocks(columns: columns) * parts.block
     }
 
     /// Bytes of a whole matrix.

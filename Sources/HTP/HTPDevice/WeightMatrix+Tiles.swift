@@ -23,7 +23,7 @@ extension WeightMatrix {
     ) throws(HTPError) {
         let tileBytes = kind.rowTileBytes(columns: columns)
         let whole = min(range.upperBound, rows / TileKind.rows)
-        if range.lowerBound < whole, WholeRowTile.supports(format, kernels) {
+        if range.lowerBound < whole, WholeRowTile.supports(self, kernels) {
             var tile = WholeRowTile(self, kernels)
             for index in range {
                 let target = destination + (index - range.lowerBound) * tileBytes

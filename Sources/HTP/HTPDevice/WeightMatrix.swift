@@ -44,10 +44,10 @@ package struct WeightMatrix: @unchecked Sendable {
         self.bytes = bytes
     }
 
-    /// Whether the DSP program multiplies matrices of this size.
+    /// Whether the DSP program multiplies matrices of this size. Inputs of float formats may be of any number, those of
+    /// the others come in whole blocks.
     package static func supports(rows: Int, columns: Int) -> Bool {
-        rows > 0 && rows <= 1 << 24 && columns > 0 && columns % TileKind.columns == 0
-            && columns <= TileKind.columnsMax
+        rows > 0 && rows <= 1 << 24 && columns > 0 && columns <= TileKind.columnsMax
     }
 
     /// The tiles it is repacked into.

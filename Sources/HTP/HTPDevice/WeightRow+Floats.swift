@@ -8,10 +8,12 @@ extension WeightRow {
     borrowing func decodeFloats(_ format: WeightMatrix.Format, from row: UnsafeRawPointer) -> Bool {
         var largest: Float = 0
         for block in 0..<blocks {
+            let source = floats(of: block, format, row)
             // Magnitudes of floats are ordered as their bits.
             var found = SIMD8<Int32>(repeating: 0)
-            for first in stride(from: 32 * block, to: 32 * block + 32, by: 8) {
-                let bits = unsafeBitCast(Self.values(format, row, first), to: SIMD8<Int32>.self) & 0x7fff_ffff
+            for first in stride(from: 0, to: 32, by: 8) {
+                let bits =
+                    unsafeBitCast(Self.values(format, source, first), to: SIMD8<Int32>.self) & 0x7fff_ffff
                 let difference = bits &- found
                 found = found &+ (difference & ~(difference &>> 31))
             }
@@ -25,7 +27,7 @@ extension WeightRow {
         }
         // The smallest normal number's mantissas are still whole; below, weights are as good as zero.
         guard largest >= .leastNormalMagnitude else {
-            for i in 0..<columns { codes[i] = 2048 }
+            for i in 0..<32 * blocks { codes[i] = 2048 }
             for block in 0..<blocks { scales[block] = 0 }
             return true
         }
@@ -34,9 +36,10 @@ extension WeightRow {
             let scale = (scales[block] / unit).rounded(.up) * unit
             scales[block] = scale
             let inverse = scale > 0 ? 1 / scale : 0
-            for first in stride(from: 32 * block, to: 32 * block + 32, by: 8) {
+            let source = floats(of: block, format, row), codes = codes + 32 * block
+            for first in stride(from: 0, to: 32, by: 8) {
                 // Adding 1.5 · 2^23 rounds to an integer, ties to even.
-                let value = Self.values(format, row, first) * inverse + 12_582_912
+                let value = Self.values(format, source, first) * inverse + 12_582_912
                 let code = unsafeBitCast(value, to: SIMD8<Int32>.self) &- (0x4b40_0000 - 2048)
                 // In 1…4095.
                 let below = code &- 1, above = 4095 &- code
@@ -46,6 +49,19 @@ extension WeightRow {
             }
         }
         return true
+    }
+
+    /// A block of 32 floats: in the row, or filled up with zeros where the row ends within it.
+    @inline(__always)
+    private borrowing func floats(
+        of block: Int, _ format: WeightMatrix.Format, _ row: UnsafeRawPointer
+    ) -> UnsafeRawPointer {
+        let first = row + TileKind.columns * block * format.blockBytes
+        let left = columns - TileKind.columns * block
+        guard left < TileKind.columns else { return first }
+        lastBlock.initializeMemory(as: UInt8.self, repeating: 0, count: TileKind.columns * format.blockBytes)
+        lastBlock.copyMemory(from: first, byteCount: left * format.blockBytes)
+        return UnsafeRawPointer(lastBlock)
     }
 
     /// Eight weights.

@@ -13,14 +13,18 @@ struct WeightRow: ~Copyable {
     let factors: UnsafeMutablePointer<UInt8>
     let minimumFactors: UnsafeMutablePointer<UInt8>
     let columns: Int
+    /// Floats of a block that the row does not fill.
+    let lastBlock: UnsafeMutableRawPointer
 
     init(columns: Int) {
         self.columns = columns
-        codes = .allocate(capacity: columns)
-        scales = .allocate(capacity: columns / 16)
-        minima = .allocate(capacity: columns / 16)
-        factors = .allocate(capacity: columns / 16)
-        minimumFactors = .allocate(capacity: columns / 16)
+        let halves = 2 * TileKind.blocks(columns: columns)
+        codes = .allocate(capacity: 16 * halves)
+        scales = .allocate(capacity: halves)
+        minima = .allocate(capacity: halves)
+        factors = .allocate(capacity: halves)
+        minimumFactors = .allocate(capacity: halves)
+        lastBlock = .allocate(byteCount: 4 * TileKind.columns, alignment: 16)
     }
 
     deinit {
@@ -29,9 +33,10 @@ struct WeightRow: ~Copyable {
         minima.deallocate()
         factors.deallocate()
         minimumFactors.deallocate()
+        lastBlock.deallocate()
     }
 
-    var blocks: Int { columns / TileKind.columns }
+    var blocks: Int { TileKind.blocks(columns: columns) }
 
     /// How many scales a row of a kind has.
     static func scaleCount(_ kind: TileKind, columns: Int) -> Int {
@@ -39,7 +44,7 @@ struct WeightRow: ~Copyable {
         case .ternary: 1
         case .ternaryGroups, .twoBitFactors, .threeBitFactors: columns / 256
         case .sixBitHalves: columns / 16
-        default: columns / 32
+        default: TileKind.blocks(columns: columns)
         }
     }
 

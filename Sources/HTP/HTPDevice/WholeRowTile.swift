@@ -39,9 +39,10 @@ struct WholeRowTile: ~Copyable {
 
     private let memory: UnsafeMutableRawPointer
 
-    static func supports(_ format: WeightMatrix.Format, _ kernels: RowTileKernels?) -> Bool {
-        switch format {
-        case .tq1_0, .f32, .f16, .bf16: kernels != nil
+    static func supports(_ matrix: WeightMatrix, _ kernels: RowTileKernels?) -> Bool {
+        switch matrix.format {
+        case .tq1_0: kernels != nil
+        case .f32, .f16, .bf16: kernels != nil && matrix.columns % TileKind.columns == 0
         default: true
         }
     }

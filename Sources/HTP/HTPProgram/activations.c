@@ -1,6 +1,6 @@
 #include "activations.h"
 
-#include "hvx.h"
+#include "hvx_rows.h"
 
 // What one row's memory begins with; the arrays follow.
 typedef struct row_header {
@@ -9,7 +9,8 @@ typedef struct row_header {
     int32_t ternary_start;
 } row_header;
 
-static size_t padded_blocks(uint32_t columns) { return ((size_t)columns / BLOCK + 3) / 4 * 4; }
+static size_t blocks_of(uint32_t columns) { return ((size_t)columns + BLOCK - 1) / BLOCK; }
+static size_t padded_blocks(uint32_t columns) { return (blocks_of(columns) + 3) / 4 * 4; }
 
 size_t activation_row_bytes(uint32_t columns) {
     const size_t starts = padded_blocks(columns) / 8 + 1;
@@ -124,14 +125,16 @@ static inline void order_codes(const uint32_t *words, activation_block *block) {
 
 void activation_row_quantize(activation_row *row, void *memory, const float *source, uint32_t columns) {
     *row = activation_row_at(memory, columns);
-    const size_t count = columns / BLOCK, padded = padded_blocks(columns);
+    const size_t count = blocks_of(columns), padded = padded_blocks(columns);
     int32_t largest = 0, not_zero = 0;
     for (size_t first = 0; first < padded; first += 4) {
         activation_block *blocks = row->blocks + first;
         HVX_Vector codes[4];
         for (size_t i = 0; i < 4; i++) {
             block b = {Q6_V_vzero(), 0, 0};
-            if (first + i < count) b = quantize_block(hvx_load_unaligned(source + (first + i) * BLOCK));
+            const size_t at = (first + i) * BLOCK;
+            if (first + i < count)
+                b = quantize_block(hvx_load_part(source + at, (uint32_t)(columns - at) * sizeof(float), Q6_V_vzero()));
             codes[i] = b.codes;
             blocks[i].mantissa = twice(b.mantissa);
             blocks[i].shift = b.exponent; // until the row's is known
@@ -181,7 +184,7 @@ void activation_row_remainder(const activation_row *row, const float *source, ui
         const int32_t mantissa = (int16_t)block->mantissa;
         // A block shifted this far adds nothing to a product: all of it is left.
         const float unit = block->shift >= 31 ? 0.0f : power_of_two(row->exponent + 10 - block->shift);
-        for (uint32_t j = 0; j < BLOCK; j++) {
+        for (uint32_t j = 0; j < BLOCK && first + j < columns; j++) {
             // The codes' order: 0, 1, 16, 17, 2, 3, 18, 19 and so on. Code times mantissa is a float without rounding.
             const uint32_t place = j % 16 / 2 * 4 + j / 16 * 2 + j % 2;
             remainder[first + j] = source[first + j] - (float)(block->codes[place] * mantissa) * unit;

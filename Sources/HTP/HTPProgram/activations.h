@@ -44,7 +44,7 @@ size_t activation_row_bytes(uint32_t columns);
 // Lays a row out in `memory`, which is aligned to 128 bytes.
 activation_row activation_row_at(void *memory, uint32_t columns);
 
-// Quantises `columns` floats (a multiple of 32) into the row's memory.
+// Quantises `columns` floats into the row's memory; what the last block lacks counts as zeros.
 void activation_row_quantize(activation_row *row, void *memory, const float *source, uint32_t columns);
 
 // What a quantised row leaves of its source: source − code · step.

@@ -199,7 +199,7 @@ static product product_of(const matmul *m) {
         .of = m,
         .tile_bytes = htp_row_tile_bytes(m->kind, m->in),
         .parts = parts_at(bytes, m->weights, m->in),
-        .blocks = m->in / HTP_TILE_COLUMNS,
+        .blocks = htp_tile_blocks(m->in),
         .head_bytes = head_bytes,
         .opening_bytes = head_bytes + stretch_of(m->kind) * bytes.block,
         .exponent = exponent_of(m->kind),

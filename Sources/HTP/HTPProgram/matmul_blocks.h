@@ -11,7 +11,7 @@ typedef struct row_tile_parts {
 } row_tile_parts;
 
 ALWAYS row_tile_parts parts_at(htp_tile_parts bytes, const uint8_t *tile, uint32_t columns) {
-    const uint32_t blocks = columns / HTP_TILE_COLUMNS;
+    const uint32_t blocks = htp_tile_blocks(columns);
     row_tile_parts parts = {.groups = tile + bytes.row};
     parts.chunks = parts.groups + (uint64_t)((blocks + 7) / 8) * bytes.group;
     parts.pairs = parts.chunks + (uint64_t)((blocks + 3) / 4) * bytes.chunk;

@@ -197,8 +197,8 @@ int htp_matmul(
     program *p = program_of(handle);
     if (!p) return AEE_EINVHANDLE;
     if (!p->workers) return AEE_EBADSTATE;
-    if (columns == 0 || columns % HTP_TILE_COLUMNS != 0 || columns > HTP_COLUMNS_MAX || rows == 0
-        || count == 0 || count > HTP_BATCH_ROWS_MAX || htp_tile_code_bytes(type) == 0)
+    if (columns == 0 || columns > HTP_COLUMNS_MAX || rows == 0 || count == 0 || count > HTP_BATCH_ROWS_MAX
+        || htp_tile_code_bytes(type) == 0)
         return AEE_EBADPARM;
     if ((uint64_t)srcLen != (uint64_t)count * columns || (uint64_t)dstLen != (uint64_t)count * rows)
         return AEE_EBADPARM;

@@ -8,7 +8,7 @@ enum { SOURCE = HTP_INPUT_0, WEIGHTS };
 
 static uint32_t check(call *c) {
     const htp_matmul_parameters *m = &c->op.parameters.matmul;
-    if (m->in == 0 || m->in % HTP_TILE_COLUMNS != 0 || m->in > HTP_COLUMNS_MAX || m->out == 0
+    if (m->in == 0 || m->in > HTP_COLUMNS_MAX || m->out == 0
         || m->out > UINT32_MAX / sizeof(float) || htp_tile_code_bytes(m->tile_kind) == 0)
         return HTP_FAULT_SHAPE;
     const uint64_t weight_bytes = htp_tiles_bytes(m->tile_kind, m->out, m->in);

@@ -9,7 +9,7 @@ enum { SOURCE = HTP_INPUT_0, WEIGHTS, NUMBERS };
 
 static uint32_t check(call *c) {
     const htp_matmul_indexed_parameters *m = &c->op.parameters.matmul_indexed;
-    if (m->in == 0 || m->in % HTP_TILE_COLUMNS != 0 || m->in > HTP_COLUMNS_MAX || m->out == 0
+    if (m->in == 0 || m->in > HTP_COLUMNS_MAX || m->out == 0
         || m->out > UINT32_MAX / sizeof(float) / HTP_ROUTE_CHOSEN_MAX
         || htp_tile_code_bytes(m->tile_kind) == 0)
         return HTP_FAULT_SHAPE;

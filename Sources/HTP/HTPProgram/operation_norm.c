@@ -21,7 +21,7 @@ static uint32_t check(call *c) {
     TRY(call_tensor(c, HTP_DESTINATION, c->rows, bytes, sizeof(float)));
     TRY(call_tensor(c, HTP_DESTINATION_2, c->rows, bytes, sizeof(float)));
     if ((c->op.flags & HTP_NORM_QUANTIZE) != 0) {
-        if (columns % HTP_TILE_COLUMNS != 0 || columns > HTP_COLUMNS_MAX) return HTP_FAULT_SHAPE;
+        if (columns > HTP_COLUMNS_MAX) return HTP_FAULT_SHAPE;
         c->batch->quantized = (quantized_source){c->tensors[HTP_DESTINATION], columns, c->op.rows, 0};
     }
     return HTP_FAULT_NONE;

@@ -79,9 +79,12 @@ int program_quantize(program *p, const uint8_t *source, uint64_t stride, uint32_
     return AEE_SUCCESS;
 }
 
+// No two workers' remainders share a vector.
+static size_t remainder_columns(uint32_t columns) { return (size_t)htp_tile_blocks(columns) * HTP_TILE_COLUMNS; }
+
 static void quantize_twice_part(void *argument, uint32_t part, uint32_t parts) {
     const quantize_job *job = argument;
-    float *remainder = job->remainders + (size_t)part * job->columns;
+    float *remainder = job->remainders + (size_t)part * remainder_columns(job->columns);
     for (uint32_t i = part; i < job->count; i += parts) {
         const float *source = (const float *)(const void *)(job->source + i * job->stride);
         const uint32_t second = job->count + i;
@@ -95,8 +98,8 @@ static void quantize_twice_part(void *argument, uint32_t part, uint32_t parts) {
 
 int program_quantize_twice(program *p, const uint8_t *source, uint64_t stride, uint32_t columns, uint32_t count) {
     quantize_job job = {p, source, stride, columns, count, activation_row_bytes(columns), NULL};
-    // The columns are a multiple of 32: rows stay aligned.
-    job.remainders = program_workspace(p, (size_t)columns * sizeof(float) * workers_count(p->workers));
+    job.remainders =
+        program_workspace(p, remainder_columns(columns) * sizeof(float) * workers_count(p->workers));
     const int status = reserve(p, 2 * (size_t)count, job.row_bytes);
     if (status != AEE_SUCCESS || !job.remainders) return AEE_ENOMEMORY;
     workers_run(p->workers, quantize_twice_part, &job);

@@ -21,6 +21,8 @@ public struct InferenceDevice: Sendable {
     /// Seconds that it may take for a call, 0 for ever; nil for a time that depends on what calls took so far on hardware,
     /// and for ever elsewhere. A call that takes longer is repeated in a new session.
     public var timeout: Double?
+    /// By which that is measured; tests have others.
+    package var clock = CallClock.suspending
 
     /// Describes a device.
     public init(

@@ -74,7 +74,8 @@ extension LanguageModel {
         let opened = try HTPDevice(
             name: device.name, kind: device.kind, transport: device.transport,
             configuration: device.configuration, power: device.power, messages: device.messages,
-            timeout: device.callTimeout, isInterrupted: options.isInterrupted, onRecovery: options.onNotice)
+            timeout: device.callTimeout, clock: device.clock, isInterrupted: options.isInterrupted,
+            onRecovery: options.onNotice)
         if device.arithmetic != .plain, let operation = try opened.setFloatArithmetic(device.arithmetic) {
             options.onNotice?(
                 "device \(device.name): \(device.arithmetic) floats disagree with plain ones in operation "

@@ -20,7 +20,7 @@ import Tokenization
         }
         print("\(name): opened in \(opening), built in \(building)")
         print("\(name): \(text.count) bytes to \(tokens.count) tokens in \(encoding)")
-        #expect(encoding < .seconds(5) && building < .seconds(5))
+        #expect(encoding < .seconds(30) && building < .seconds(30))
         if tokenizer.kind != .wordPiece {
             #expect(
                 tokens.flatMap { tokenizer.bytes(of: $0) }.drop { $0 == 0x20 } == text.drop { $0 == 0x20 })
@@ -37,6 +37,6 @@ import Tokenization
             #expect(tokenizer.decode(tokens) == text)
         }
         print("\(name), \(text.utf8.count) bytes of \(unit.debugDescription): there and back in \(time)")
-        #expect(time < .seconds(10), "\(name), \(unit): \(time)")
+        #expect(time < .seconds(60), "\(name), \(unit): \(time)")
     }
 }

@@ -101,7 +101,7 @@ import Testing
             _ = try queue.read(deadline: start + .milliseconds(400))
         }
         let elapsed = ContinuousClock.now - start
-        #expect(elapsed >= .milliseconds(400) && elapsed < .seconds(10))
+        #expect(elapsed >= .milliseconds(400) && elapsed < .seconds(60))
         for error in [full, empty] {
             #expect(error?.result == .expired && error?.description.contains("plain calls") == true)
         }

@@ -121,6 +121,8 @@ struct ProductCase: CustomStringConvertible {
         let shapes = [
             (32, 32, 1), (65, 96, 2), (100, 64, 3), (1, 160, 4), (64, 1056, 5), (70, 2080, 6), (31, 4096, 1),
             (64, 256, 9), (33, 768, 33),
+            // Blocks that are not full: the only one, one after a whole row of vectors, one after a group.
+            (65, 1, 2), (40, 31, 1), (64, 129, 5), (70, 1055, 6), (33, 257, 33),
         ]
         var generator = SeededGenerator(7)
         var cases: [ProductCase] = []
@@ -152,9 +154,12 @@ struct ProductCase: CustomStringConvertible {
             cases.append(ProductCase(kind, 70, 96, 64, 0, .ordinary, .ordinary, &generator))
             cases.append(ProductCase(kind, 3, 32, 512, 0, .ordinary, .ordinary, &generator))
             // Tightly coupled memory: too little, room for small pieces, for large ones; with several row tiles.
-            for (rows, bytes) in [(16, 4096), (19, 40 << 10), (16, 512 << 10)] {
+            for (rows, columns, bytes) in [
+                (16, 1056, 4096), (19, 1056, 40 << 10), (16, 1056, 512 << 10), (17, 1030, 40 << 10),
+            ] {
                 cases.append(
-                    ProductCase(kind, 200, 1056, rows, 0, .ordinary, .ordinary, &generator, nearBytes: bytes))
+                    ProductCase(
+                        kind, 200, columns, rows, 0, .ordinary, .ordinary, &generator, nearBytes: bytes))
             }
             for (rows, bytes) in [(1, 8192), (3, 40 << 10), (1, 512 << 10), (21, 90 << 10)] {
                 cases.append(
@@ -182,7 +187,7 @@ struct ProductCase: CustomStringConvertible {
     /// What is compared with double precision, of every kind: enough outputs for a mean.
     static let measuredShapes: [(out: Int, columns: Int, rows: Int, ActivationKind)] = [
         (64, 256, 33, .normal), (128, 1056, 9, .normal), (256, 4096, 4, .normal), (256, 14336, 2, .normal),
-        (128, 2048, 8, .outlierHeavy),
+        (128, 2048, 8, .outlierHeavy), (256, 1001, 9, .normal),
     ]
 
     static func isZeroRow(_ output: Int) -> Bool { output % 3 == 0 }
@@ -259,7 +264,7 @@ struct ProductCase: CustomStringConvertible {
 
     /// Bytes of the quantised rows, as `activation_row_bytes` has them.
     var quantizedBytes: Int {
-        let blocks = (columns / 32 + 3) / 4 * 4
+        let blocks = (Int(htp_tile_blocks(UInt32(columns))) + 3) / 4 * 4
         let starts = (blocks / 8 + 1) * 4
         return rows * (128 + blocks * (32 + 32) + (starts + 127) / 128 * 128)
     }

@@ -23,7 +23,7 @@ struct TileWeights {
         let tile = output / 64 * Int(htp_row_tile_bytes(kind, UInt32(columns)))
         let row = output % 64, lane = 2 * (row % 32 * 2 + row / 32)
         let parts = htp_tile_parts_of(kind)
-        let blocks = columns / 32
+        let blocks = Int(htp_tile_blocks(UInt32(columns)))
         let groups = tile + Int(parts.row)
         let chunks = groups + (blocks + 7) / 8 * Int(parts.group)
         let pairs = chunks + (blocks + 3) / 4 * Int(parts.chunk)

@@ -17,7 +17,7 @@ struct ProbeScenarioTests {
         /// Checks that are skipped for its sake.
         var skipped: [String] = []
         /// Seconds that the probe may take.
-        var limit = 20.0
+        var limit = 60.0
 
         var kind: Scenario.Kind? { Scenario(scenario)?.kind }
     }

@@ -88,7 +88,7 @@ struct ProbeToolTests {
     @Test func thisMachineIsLookedAtWithinSeconds() throws {
         let start = ContinuousClock.now
         let result = try probe(["--json"], root: nil)
-        #expect(ContinuousClock.now - start < .seconds(40))
+        #expect(ContinuousClock.now - start < .seconds(120))
         let output = try JSONDecoder().decode(ProbeOutput.self, from: Data(result.output.utf8))
         #expect(result.exitCode == (output.checks.contains { $0.status == "fail" } ? 1 : 0))
     }

@@ -44,7 +44,7 @@ struct EmulatedNearMemoryTests {
             .count
         }
         func waitForEnd(_ number: Int) {
-            for _ in 0..<300 where count("given back") < number { usleep(10_000) }
+            for _ in 0..<3000 where count("given back") < number { usleep(10_000) }
         }
         let program = HTP(try session.open(ModuleURI(interface: "htp", file: "libhtp-\(architecture).so")))
         try program.start(threads: 3)

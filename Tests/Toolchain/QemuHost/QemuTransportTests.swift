@@ -212,7 +212,7 @@ struct QemuTransportTests {
             #expect(emulators().count == 1)
             session.close()
         }
-        for _ in 0..<500 where !emulators().isEmpty { usleep(10_000) }
+        for _ in 0..<3000 where !emulators().isEmpty { usleep(10_000) }
         #expect(emulators().isEmpty)
     }
 
@@ -238,11 +238,11 @@ struct QemuTransportTests {
         func emulators() -> [pid_t] {
             processes().filter { commandLine($0).contains(folder.path("hexagon-process")) }
         }
-        for _ in 0..<500 where emulators().isEmpty { usleep(10_000) }
+        for _ in 0..<3000 where emulators().isEmpty { usleep(10_000) }
         #expect(!emulators().isEmpty)
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
-        for _ in 0..<500 where !emulators().isEmpty { usleep(10_000) }
+        for _ in 0..<3000 where !emulators().isEmpty { usleep(10_000) }
         #expect(emulators().isEmpty)
     }
 
@@ -260,7 +260,7 @@ struct QemuTransportTests {
             }
         }
         func waitForRelease() -> [PowerRequest.Kind] {
-            for _ in 0..<300 where requests.withLock({ $0.isEmpty }) { usleep(10_000) }
+            for _ in 0..<3000 where requests.withLock({ $0.isEmpty }) { usleep(10_000) }
             usleep(50_000)
             return taken()
         }
@@ -288,12 +288,19 @@ struct QemuTransportTests {
                 fd: buffer.descriptor, offset: 0, type: 4, rows: 32, columns: 32, count: 1,
                 src: [Float](repeating: 1, count: 32), dstCount: 32)
         }
-        // Work that goes on asks once.
+        // Work that goes on asks once; work after a pause, which a busy machine may make, asks again.
+        var longest = Duration.zero
         for _ in 0..<30 {
+            let start = ContinuousClock.now
             try work()
             usleep(10_000)
+            longest = max(longest, ContinuousClock.now - start)
         }
-        #expect(taken() == full)
+        var found = taken()
+        while longest > .milliseconds(80), found.count > full.count, found.starts(with: full + release) {
+            found.removeFirst(full.count + release.count)
+        }
+        #expect(found == full)
         #expect(waitForRelease() == release)
 
         try program.power(level: 2)

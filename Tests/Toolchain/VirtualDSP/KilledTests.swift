@@ -68,7 +68,7 @@ struct KilledTests {
 
         /// Waits for the end of everything, and looks for what is left.
         func expectNothing() {
-            for _ in 0..<1000 where !processes().isEmpty { usleep(10_000) }
+            for _ in 0..<3000 where !processes().isEmpty { usleep(10_000) }
             #expect(processes().map(\.command) == [])
             #expect(Self.list(temporary.path) == [])
             #expect(Set(Self.list("/dev/shm")).subtracting(sharedBefore).filter { $0.contains("dsp") } == [])

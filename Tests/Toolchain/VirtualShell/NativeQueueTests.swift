@@ -86,7 +86,7 @@ struct NativeQueueTests {
             try queue.write([UInt8(number), 0], deadline: Self.deadline())
             #expect(try queue.read(deadline: Self.deadline()).message == [UInt8(number) + 1, 1])
         }
-        #expect(group.wait(timeout: .now() + 10) == .success)
+        #expect(group.wait(timeout: .now() + 60) == .success)
         #expect(status == 0)
         #expect(kernel.exit() == 0)
         #expect(kernel.ends())
@@ -137,7 +137,7 @@ struct NativeQueueTests {
         }
         memory.bytes.storeBytes(of: position, toByteOffset: layout.request.writeState, as: UInt32.self)
         #expect(kernel.invoke(rpc, 0x0800_0000).status == 0)
-        usleep(20_000)
+        usleep(150_000)
         // AEE_EBADSTATE came to the error callback.
         let stopped = kernel.invoke(echo, 0x0900_0100, [], [4])
         #expect(stopped.status == 0)

@@ -197,7 +197,7 @@ import DSPQueue
         let start = ContinuousClock.now
         #expect(try reader.skipWakeups() == false)
         let waited = ContinuousClock.now - start
-        #expect(waited >= .microseconds(2500) && waited < .seconds(1))
+        #expect(waited >= .microseconds(2500) && waited < .seconds(20))
         #expect(reader.wakeupMisses == 2 && reader.packetCount == 4)
     }
 }

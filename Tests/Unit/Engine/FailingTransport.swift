@@ -1,4 +1,5 @@
 import Glibc
+import HTPDevice
 import HexagonRPC
 import Synchronization
 import VirtualDSP
@@ -36,6 +37,9 @@ struct FailingTransport: Transport {
         /// Calls that are still good, once they are counted.
         private let remaining = Mutex<Int?>(nil)
         fileprivate let isOver = Mutex(false)
+        /// Whether a call is under way that does not return.
+        fileprivate let isHanging = Mutex(false)
+        private let time = Mutex(Duration.zero)
         /// Own descriptors of what a session had mapped that was given up.
         private let lost = Mutex<[(descriptor: CInt, byteCount: Int)]>([])
         let failure: Failure
@@ -43,6 +47,17 @@ struct FailingTransport: Transport {
         init(_ failure: Failure) { self.failure = failure }
 
         deinit { for (descriptor, _) in lost.withLock({ $0 }) { Glibc.close(descriptor) } }
+
+        /// Stands still until a call hangs, then half a second passes from one look at it to the next: a call that is
+        /// just slow is none that hangs.
+        var clock: CallClock {
+            CallClock { [self] in
+                time.withLock { time in
+                    if isHanging.withLock({ $0 }) { time += .milliseconds(500) }
+                    return time
+                }
+            }
+        }
 
         /// Takes over what an abandoned session had mapped.
         fileprivate func lose(_ buffers: [(descriptor: CInt, byteCount: Int)]) {
@@ -94,6 +109,7 @@ struct FailingTransport: Transport {
 
     func connect(_ configuration: SessionConfiguration) throws(RemoteCallError) -> any TransportSession {
         let isOver = state.hasFailed
+        state.isHanging.withLock { $0 = false }
         if isOver, [.deathOfAll, .endlessHang].contains(state.failure) {
             throw RemoteCallError(AEEResult(rawValue: 0x72), operation: "begin a session")
         }
@@ -123,6 +139,7 @@ private final class FailingSession: ForwardingSession, @unchecked Sendable {
 
     /// What the failure does to a call.
     func fail() throws(RemoteCallError) {
+        if [.hang, .endlessHang].contains(state.failure) { state.isHanging.withLock { $0 = true } }
         switch state.failure {
         case .hang:
             while !isAbandoned.withLock({ $0 }) { usleep(1000) }
@@ -148,6 +165,7 @@ private final class FailingSession: ForwardingSession, @unchecked Sendable {
     override func abandon() {
         super.abandon()
         isAbandoned.withLock { $0 = true }
+        state.isHanging.withLock { $0 = false }
     }
 
     override func open(_ uri: ModuleURI) throws(RemoteCallError) -> UInt64 {

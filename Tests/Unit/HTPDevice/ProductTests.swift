@@ -65,7 +65,7 @@ import VirtualDSP
             (1, 32, 1), (32, 64, 1), (33, 96, 2), (65, 256, 3), (100, 512, 4), (40, 1056, 7), (256, 2048, 5),
             (96, 800, 6), (31, 224, 8), (130, 256, 9), (63, 512, 31), (33, 288, 32), (64, 96, 33),
             (70, 544, 64),
-            (97, 256, 512),
+            (97, 256, 512), (65, 1, 2), (40, 31, 40), (100, 172, 1), (70, 1055, 9),
         ])
     func productsAreCloseToDoublePrecision(
         format: WeightMatrix.Format, size: (rows: Int, columns: Int, count: Int)
@@ -87,7 +87,7 @@ import VirtualDSP
     /// Activations quantised twice: what is left is the rounding of the weights' scales.
     @Test(
         arguments: WeightMatrix.Format.allCases,
-        [(70, 256, 1), (600, 512, 3), (64, 256, 40), (130, 1024, 200)])
+        [(70, 256, 1), (600, 512, 3), (64, 256, 40), (130, 1024, 200), (130, 1000, 7)])
     func doublePrecisionProducts(
         format: WeightMatrix.Format, size: (rows: Int, columns: Int, count: Int)
     ) throws {
@@ -111,7 +111,7 @@ import VirtualDSP
 
     /// The next width that the format has.
     static func columns(_ columns: Int, _ format: WeightMatrix.Format) -> Int {
-        let unit = max(format.blockSize, 32)
+        let unit = format.blockSize
         return (columns + unit - 1) / unit * unit
     }
 

@@ -12,7 +12,7 @@ struct TileReader {
         let block = column / 32, half = column % 32 / 16, input = column % 32
         let lane = row % 32 * 2 + row / 32
         let word = input % 16 / 2, odd = input % 2
-        let blocks = columns / 32, parts = kind.parts
+        let blocks = TileKind.blocks(columns: columns), parts = kind.parts
         let chunks = parts.row + (blocks + 7) / 8 * parts.group
         let pairs = chunks + (blocks + 3) / 4 * parts.chunk
         let start = pairs + (blocks + 1) / 2 * parts.pair + block * parts.block

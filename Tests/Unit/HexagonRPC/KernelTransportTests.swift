@@ -199,7 +199,7 @@ struct KernelTransportTests {
             session.close()
 
             isDead.store(false, ordering: .relaxed)
-            try kernel.transport().waitForNode(deadline: .now + .seconds(1))
+            try kernel.transport().waitForNode(deadline: .now + .seconds(20))
             let again = try Session(kernel.transport())
             let other = try again.open(ModuleURI(interface: "calculator"))
             try other.invoke(Scalars(method: 2), none)
@@ -215,7 +215,7 @@ struct KernelTransportTests {
             // It still serves: an unknown handle is refused.
             #expect(kernel.ask(9999, 0x0000_0000, [])?.result == 0x2c)
             kernel.state.withLock { $0.listenerFailures = [.value(0x51), .value(0x51)] }
-            for _ in 0..<2000 {
+            for _ in 0..<40_000 {
                 if failure({ _ = try session.capability(.hvx128) }) != nil { break }
                 usleep(500)
             }
@@ -250,7 +250,7 @@ struct KernelTransportTests {
             }
             let start = ContinuousClock.now
             session.close()
-            #expect(ContinuousClock.now - start < .seconds(2))
+            #expect(ContinuousClock.now - start < .seconds(30))
             isOver.store(true, ordering: .relaxed)
             kernel.state.withLock { $0.hasExited = true }
         }

@@ -259,7 +259,7 @@ final class ScriptedKernel: Sendable {
         state.withLock {
             $0.requests.append(Request(handle: handle, scalars: scalars, bytes: bytes))
         }
-        for _ in 0..<4000 {
+        for _ in 0..<40_000 {
             if let reply = replies.dropFirst(count).first { return reply }
             usleep(500)
         }

@@ -63,7 +63,7 @@ import VirtualShell
         #expect(kernel.close(handle) == 0)
         #expect(kernel.exit() == 0)
         #expect(kernel.ends())
-        #expect(ended.wait(timeout: .now() + 10) == .success)
+        #expect(ended.wait(timeout: .now() + 60) == .success)
     }
 
     @Test(.enabled(if: isBuilt, "the dynamic libraries are not beside the tests")) func multiplies() throws {
@@ -94,6 +94,6 @@ import VirtualShell
         #expect(matrix.error(of: results, with: source) < 2e-4)
         #expect(kernel.close(handle) == 0)
         #expect(kernel.exit() == 0)
-        #expect(ended.wait(timeout: .now() + 10) == .success)
+        #expect(ended.wait(timeout: .now() + 60) == .success)
     }
 }

@@ -18,7 +18,8 @@ import VirtualShell
         files: [String: [UInt8]]? = nil, capacity: Int = 4096, memory: HeapPages? = nil
     ) throws -> TestKernel {
         let (end, other) = try ChannelEndpoint.pair()
-        let shell = Shell(other, listenerTimeout: .milliseconds(200))
+        // Only a process that gets no listener has to find that out.
+        let shell = Shell(other, listenerTimeout: files == nil ? .milliseconds(200) : .seconds(60))
         Thread.detachNewThread { shell.run() }
         let kernel = TestKernel(end)
         #expect(
@@ -173,7 +174,7 @@ import VirtualShell
         }
         usleep(50_000)
         #expect(kernel.exit() == 0)
-        #expect(group.wait(timeout: .now() + 10) == .success)
+        #expect(group.wait(timeout: .now() + 60) == .success)
         #expect(listener?.status == 0x8000_040d)
         #expect(signal?.status == 0)
         #expect(signal?.word(0, 0) == .max)

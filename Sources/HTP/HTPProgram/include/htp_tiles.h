@@ -21,7 +21,8 @@
 //   4 bits   4 vectors of rows 0 … 31: vector i, low nibbles word 2i, high nibbles word 2i + 1; then 4 more
 //
 // A weight is scale · 2^exponent · (code − zero), less 2^exponent · step · minimum in the kinds with minima.
-// Rows beyond the last have scales of zero.
+// Rows beyond the last have scales of zero. Inputs beyond the last, where their number is no multiple of 32, may have
+// any codes: they meet activations of zero.
 #ifndef HTP_TILES_H
 #define HTP_TILES_H
 
@@ -95,13 +96,18 @@ static inline htp_tile_parts htp_tile_parts_of(uint32_t kind) {
     return parts;
 }
 
+// Blocks of a row of at most HTP_COLUMNS_MAX inputs.
+static inline uint32_t htp_tile_blocks(uint32_t columns) {
+    return (columns + HTP_TILE_COLUMNS - 1) / HTP_TILE_COLUMNS;
+}
+
 // Bytes of a block of 64 rows and 32 inputs, or 0 for an unknown kind.
 static inline uint32_t htp_tile_code_bytes(uint32_t kind) { return htp_tile_parts_of(kind).block; }
 
 // Bytes of a row tile before its first block.
 static inline uint64_t htp_row_tile_blocks_offset(uint32_t kind, uint32_t columns) {
     const htp_tile_parts parts = htp_tile_parts_of(kind);
-    const uint64_t blocks = columns / HTP_TILE_COLUMNS;
+    const uint64_t blocks = htp_tile_blocks(columns);
     return parts.row + (blocks + 1) / 2 * parts.pair + (blocks + 3) / 4 * parts.chunk
         + (blocks + 7) / 8 * parts.group;
 }
@@ -109,7 +115,7 @@ static inline uint64_t htp_row_tile_blocks_offset(uint32_t kind, uint32_t column
 // Bytes of one row tile.
 static inline uint64_t htp_row_tile_bytes(uint32_t kind, uint32_t columns) {
     return htp_row_tile_blocks_offset(kind, columns)
-        + (uint64_t)(columns / HTP_TILE_COLUMNS) * htp_tile_parts_of(kind).block;
+        + (uint64_t)htp_tile_blocks(columns) * htp_tile_parts_of(kind).block;
 }
 
 // Bytes of a whole matrix.

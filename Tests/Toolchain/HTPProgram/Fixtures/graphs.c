@@ -628,12 +628,18 @@ static void good_batches(void) {
         matmul(kind, 33, 96, &source, HTP_MATMUL_SAME_SOURCE);
         matmul(kind, 40, 64, NULL, 0);
         matmul(kind, 33, 96, &source, 0);
+        // Blocks that are not full.
+        op = norm(45, 3, HTP_NORM_QUANTIZE, 11);
+        const htp_tensor odd = op->tensors[HTP_DESTINATION];
+        matmul(kind, 70, 135, &odd, HTP_MATMUL_SAME_SOURCE);
+        matmul(kind, 40, 1, NULL, 0);
         run_good();
         for (uint32_t tokens = 1; tokens <= 33; tokens += 16) {
             begin(tokens, 0, 0);
             experts(kind, 70, 64, 5, 2, 1);
             experts(kind, 33, 96, 3, 3, 3);
             experts(kind, 1, 32, 1, 1, 1);
+            experts(kind, 40, 77, 3, 2, 2);
             run_good();
         }
     }
@@ -647,6 +653,8 @@ static void good_batches(void) {
             matmul(kinds[i], 33, 32, &source, HTP_MATMUL_SAME_SOURCE);
             experts(kinds[i], 70, 64, 5, 2, 1)->flags = HTP_MATMUL_TWICE;
             experts(kinds[i], 33, 96, 3, 3, 3)->flags = HTP_MATMUL_TWICE;
+            matmul(kinds[i], 40, 77, NULL, HTP_MATMUL_TWICE);
+            experts(kinds[i], 40, 31, 3, 3, 3)->flags = HTP_MATMUL_TWICE;
             run_good();
         }
     }

@@ -90,7 +90,7 @@ int main(void) {
     uint32_t shape[7];
     while (read_all(shape, sizeof shape)) {
         const uint32_t kind = shape[0], out = shape[1], in = shape[2], rows = shape[3], experts = shape[4];
-        if (htp_tile_code_bytes(kind) == 0 || in == 0 || in % BLOCK != 0 || rows > ROWS_MAX) return 7;
+        if (htp_tile_code_bytes(kind) == 0 || in == 0 || rows > ROWS_MAX) return 7;
         near_memory memory = {near, shape[5], shape[6] != 0};
         if (memory.bytes > NEAR_BYTES_MAX) return 7;
 #if defined(__hexagon__)
