@@ -46,8 +46,11 @@ public struct PerplexityText: Sendable {
         self.tokens = tokens[..<(min(tokens.count / contextLength, maximum ?? .max) * contextLength)]
     }
 
-    /// The text that a base's predictions are of.
-    public init(_ base: LogProbabilityFile, atMost maximum: Int? = nil) {
+    /// The text that a base's predictions are of, for a model of the same vocabulary.
+    ///
+    /// - Parameter maximum: no more chunks than that.
+    public init(_ base: LogProbabilityFile, for model: LanguageModel, atMost maximum: Int? = nil) throws {
+        try model.check(base)
         contextLength = base.contextLength
         totalTokens = base.tokens.count
         tokens = base.tokens[..<(min(base.chunks, maximum ?? .max) * base.contextLength)]
@@ -110,13 +113,7 @@ extension LanguageModel {
         from base: LogProbabilityFile, over text: PerplexityText, shouldStop: () -> Bool = { false },
         onChunk: (Int, Divergence) -> Void = { _, _ in }
     ) throws -> (divergence: Divergence, chunks: Int) {
-        let vocabulary = executor.graph.shape.vocabulary
-        guard base.vocabulary == vocabulary else {
-            throw EngineError(
-                .badInput,
-                "the base's predictions are of a vocabulary of \(base.vocabulary) tokens, \(file.path) has "
-                    + "\(vocabulary)")
-        }
+        try check(base)
         try check(text)
         var result = Divergence()
         for chunk in 0..<text.chunks {
@@ -127,6 +124,16 @@ extension LanguageModel {
             onChunk(chunk, result)
         }
         return (result, text.chunks)
+    }
+
+    fileprivate func check(_ base: LogProbabilityFile) throws {
+        let vocabulary = executor.graph.shape.vocabulary
+        guard base.vocabulary == vocabulary else {
+            throw EngineError(
+                .badInput,
+                "the base's predictions are of a vocabulary of \(base.vocabulary) tokens, \(file.path) has "
+                    + "\(vocabulary)")
+        }
     }
 
     private func check(_ text: PerplexityText) throws {

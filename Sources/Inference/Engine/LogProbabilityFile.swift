@@ -64,6 +64,16 @@ public final class LogProbabilityFile {
         }
     }
 
+    /// Fails where no file can be written at a path: better before the work than after it.
+    public static func checkPath(_ path: String) throws {
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+            throw EngineError(.badInput, "\(path): is a directory, not a place for log-probabilities")
+        }
+        // Creates a file beside it and takes it away again.
+        _ = try ReplacementFile(for: path)
+    }
+
     /// Bytes of a row.
     static func rowSize(_ vocabulary: Int) -> Int { 8 + (vocabulary + 1) / 2 * 4 }
 
@@ -107,10 +117,6 @@ struct LogProbabilityWriter: ~Copyable {
     private let vocabulary: Int
 
     init(path: String, tokens: ArraySlice<Int32>, contextLength: Int, vocabulary: Int) throws {
-        var status = stat()
-        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-            throw EngineError(.badInput, "\(path): is a directory, not a place for log-probabilities")
-        }
         let file = try ReplacementFile(for: path)
         let row = [UInt8](repeating: 0, count: LogProbabilityFile.rowSize(vocabulary))
         let chunks = tokens.count / contextLength

@@ -75,6 +75,7 @@ struct PerplexityCommand: ParsableCommand {
             // Read before loading: a missing text should not cost the time.
             let base = klDivergence ? try klDivergenceBase.map(LogProbabilityFile.init) : nil
             let text = try file.map(contents) ?? ""
+            if !klDivergence, let klDivergenceBase { try LogProbabilityFile.checkPath(klDivergenceBase) }
             var options = LanguageModel.Options()
             (options.threads, options.batch) = (threads, batch)
             options.contextLength = base?.contextLength ?? context
@@ -85,7 +86,7 @@ struct PerplexityCommand: ParsableCommand {
             let model = try device.load(self.model, options, use.use)
             let maximum = chunks > 0 ? chunks : nil
             if let base {
-                try compare(model, base, PerplexityText(base, atMost: maximum))
+                try compare(model, base, try PerplexityText(base, for: model, atMost: maximum))
             } else {
                 try measure(
                     model,

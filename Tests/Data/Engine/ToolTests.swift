@@ -48,6 +48,30 @@ import Testing
         #expect((object["metadata"] as? [String: Any])?.count == file.metadata.count)
     }
 
+    @Test func inspectEveryModel() throws {
+        for name in SharedData.files(in: "models", suffix: ".gguf") {
+            let object = try json(["inspect", SharedData.path(name), "-c", "64", "--json"])
+            let engine = try #require(object["engine"] as? [String: Any])
+            #expect(engine["runs"] as? Bool == true, "\(name): \(engine)")
+            let (total, offloadable) = (
+                engine["mul_mat_total"] as? Int, engine["mul_mat_offloadable"] as? Int
+            )
+            let refusals = try #require(engine["refusals"] as? [[String: Any]])
+            let refused = refusals.reduce(0) { $0 + (($1["products"] as? [String])?.count ?? 0) }
+            #expect(total ?? 0 > 0 && (offloadable ?? 0) + refused == total, "\(name): \(engine)")
+            #expect(refusals.allSatisfy { ($0["reason"] as? String)?.isEmpty == false })
+            let general = try #require(object["general"] as? [String: Any])
+            let isMixture = name.contains("moe") || name.contains("oss")
+            #expect((general["active_parameters"] != nil) == isMixture, "\(name)")
+        }
+        for name in SharedData.files(in: "tokenizers", suffix: ".gguf") {
+            let object = try json(["inspect", SharedData.path(name), "--json"])
+            #expect((object["engine"] as? [String: Any])?["runs"] as? Bool == false)
+            let tokenizer = try #require(object["tokenizer"] as? [String: Any])
+            #expect(tokenizer["tokens"] as? Int ?? 0 > 30000 && tokenizer["problem"] == nil, "\(name)")
+        }
+    }
+
     @Test func devices() throws {
         let object = try json(["devices", "--json"])
         let devices = try #require(object["devices"] as? [[String: Any]])

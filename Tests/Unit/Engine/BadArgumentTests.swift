@@ -144,6 +144,33 @@ import Testing
         ])
     }
 
+    @Test func perplexity() throws {
+        func perplexity(_ arguments: String...) -> [String] { ["perplexity", "-m", model] + arguments }
+        let (none, short) = (folder.path("none"), "/dev/null")
+        try check([
+            Case(perplexity(), "No text", "-f", exitCode: 64),
+            Case(perplexity("--kl-divergence"), "--kl-divergence-base FILE", exitCode: 64),
+            Case(
+                perplexity("--kl-divergence", "--kl-divergence-base", none, "-f", short), "there is no -f",
+                exitCode: 64),
+            Case(perplexity("-f", short, "-c", "-1"), "-c is a number", exitCode: 64),
+            Case(perplexity("-f", short, "--chunks", "0"), "--chunks is a number", exitCode: 64),
+            Case(perplexity("-f", short, "-b", "0"), "-b is a number", exitCode: 64),
+            Case(perplexity("-f", none), none, "No such file", exitCode: 1),
+            Case(perplexity("-f", short, "-c", "16"), "the text has 1 tokens", "needs 32", exitCode: 1),
+            Case(perplexity("-f", model, "-c", "2"), "a context of 2 tokens is too small", exitCode: 1),
+            Case(
+                perplexity("-f", model, "-c", "16", "--kl-divergence-base", folder.path), folder.path,
+                "is a directory", exitCode: 1),
+            Case(
+                perplexity("--kl-divergence", "--kl-divergence-base", none), none, "No such file",
+                exitCode: 1),
+            Case(
+                perplexity("--kl-divergence", "--kl-divergence-base", model), model,
+                "is no file of log-probabilities", exitCode: 1),
+        ])
+    }
+
     @Test func valuesThatBeginWithADash() throws {
         let end = try Tool.run(
             "engine", generate("-p", "- a", "-n", "-1", "-c", "16", "--repeat-last-n", "-1"))

@@ -42,4 +42,17 @@ import Testing
         }
         Issue.record("Ctrl-C always came before the generation")
     }
+
+    /// What was measured is printed, and no unfinished file of predictions stays.
+    @Test func endsAMeasurement() throws {
+        let text = try folder.write(Array(String(repeating: "abc d", count: 1_000_000).utf8), to: "text")
+        let result = try Tool.run(
+            "engine",
+            ["perplexity", "-m", model, "-f", text, "-c", "64", "-t", "1", "--kl-divergence-base"]
+                + [folder.path("base")], interrupt: .afterOutput, deadline: 60)
+        #expect(result.signal == nil && result.exitCode == 130)
+        #expect(result.output.hasPrefix("[1]") && result.output.contains("Final estimate: PPL = "))
+        #expect(result.errors.contains("stopped after "))
+        #expect(try folder.contents.sorted() == ["model.gguf", "text"])
+    }
 }
