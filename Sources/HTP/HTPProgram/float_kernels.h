@@ -19,7 +19,13 @@ typedef struct attention_heads {
     uint32_t begin, end; // positions that the token sees
     uint32_t heads;
     void *workspace; // `attention_bytes`, aligned to 128
+    uint32_t ring;   // position p lies at p % ring; 0: at p
 } attention_heads;
+
+// Where a position lies.
+static inline uint64_t attention_place(const attention_heads *a, uint32_t position) {
+    return a->ring != 0 && position >= a->ring ? position % a->ring : position;
+}
 
 // Positions that are scored together.
 #define ATTENTION_POSITIONS 32

@@ -125,10 +125,11 @@ void qfloat_attend(const attention_heads *a) {
     for (uint32_t first = a->begin; first < a->end; first += ATTENTION_POSITIONS) {
         const uint32_t count = a->end - first < ATTENTION_POSITIONS ? a->end - first : ATTENTION_POSITIONS;
         for (uint32_t i = 0; i < count; i++) {
-            qfloat_decode(s.keys + (size_t)i * s.key_floats, a->keys + (first + i) * a->key_stride, p->key_size,
+            const uint64_t place = attention_place(a, first + i);
+            qfloat_decode(s.keys + (size_t)i * s.key_floats, a->keys + place * a->key_stride, p->key_size,
                           p->key_type);
-            qfloat_decode(s.values + (size_t)i * s.value_floats, a->values + (first + i) * a->value_stride,
-                          p->value_size, p->value_type);
+            qfloat_decode(s.values + (size_t)i * s.value_floats, a->values + place * a->value_stride, p->value_size,
+                          p->value_type);
         }
         for (uint32_t head = 0; head < a->heads; head++) attend_block(a, &s, head, count);
     }

@@ -57,7 +57,7 @@ package final class DeviceGraph {
     /// - Parameter changesSides: the CPU uses the cache, too, between submissions.
     init(
         _ device: HTPDevice, index: Int, _ graph: Graph, _ plan: Plan, _ weights: CPUWeights,
-        _ pool: ThreadPool, _ options: Executor.Options, changesSides: Bool
+        _ cache: CacheLayout, _ pool: ThreadPool, _ options: Executor.Options, changesSides: Bool
     ) throws {
         (self.device, self.graph, rowCapacity) = (device, graph, options.batch)
         let own = plan.segments.indices.filter { plan.segments[$0].place == .htp(index) }
@@ -99,7 +99,7 @@ package final class DeviceGraph {
         }
 
         try loadMatrices(operations, weights, pool, options)
-        try reserveCaches(operations, capacity: options.contextLength)
+        try reserveCaches(operations, cache)
         for number in own {
             segments[number] = try prepare(plan.segments[number], changesSides: changesSides)
         }
@@ -122,8 +122,9 @@ package final class DeviceGraph {
         for cache in caches.values.flatMap({ [$0.keys, $0.values] }) {
             let row = cache.element.byteCount(cache.size)
             for head in 0..<cache.heads {
-                let start = cache.tensor.offset + head * cache.capacity * row
-                cache.tensor.buffer.kept?.append(start..<start + positions * row)
+                let start = cache.tensor.offset + head * cache.headStride
+                cache.tensor.buffer.kept?.append(
+                    start..<start + (min(positions, cache.capacity) - 1) * cache.tensor.stride + row)
             }
         }
     }
@@ -168,7 +169,7 @@ package final class DeviceGraph {
         for (weight, number) in zip(needed, loaded) { matrices[weight] = device.matrix(number) }
     }
 
-    private func reserveCaches(_ operations: [Int], capacity: Int) throws {
+    private func reserveCaches(_ operations: [Int], _ layout: CacheLayout) throws {
         let layers = Set(
             operations.compactMap { operation in
                 switch graph.operations[operation].kind {
@@ -177,28 +178,34 @@ package final class DeviceGraph {
                 }
             }
         ).sorted()
-        guard !layers.isEmpty else { return }
-        guard let layerBytes = KeyValueCache.layerBytes(graph.shape, capacity: capacity) else {
-            throw KeyValueCache.tooLarge(capacity)
+        // As many layers to a buffer as it holds.
+        var groups: [(layers: [Int], byteCount: Int)] = []
+        for layer in layers {
+            let bytes = layout.layerBytes(layer)
+            if let last = groups.last, last.byteCount + bytes <= HTPDevice.bufferBytes {
+                groups[groups.count - 1].layers.append(layer)
+                groups[groups.count - 1].byteCount += bytes
+            } else {
+                groups.append(([layer], bytes))
+            }
         }
-        let perBuffer = max(HTPDevice.bufferBytes / layerBytes, 1)
         let shape = graph.shape
-        for first in stride(from: 0, to: layers.count, by: perBuffer) {
-            let group = layers[first..<min(first + perBuffer, layers.count)]
-            let buffer = try device.makeBuffer(byteCount: group.count * layerBytes, isZeroed: false)
+        for group in groups {
+            let buffer = try device.makeBuffer(byteCount: group.byteCount, isZeroed: false)
             cacheBuffers.append(buffer)
-            cacheBytes += group.count * layerBytes
-            for (place, layer) in group.enumerated() {
-                func cache(_ size: Int, _ offset: Int) -> DeviceCache {
+            cacheBytes += group.byteCount
+            var start = 0
+            for layer in group.layers {
+                func cache(_ type: CacheType, _ size: Int, _ offset: Int) -> DeviceCache {
                     DeviceCache(
-                        buffer, offset: place * layerBytes + offset, element: .f32,
-                        heads: shape.keyValueHeads,
-                        size: size, capacity: capacity)
+                        buffer, offset: offset, element: type.element, heads: shape.keyValueHeads, size: size,
+                        capacity: layout.positions[layer], isRing: layout.isRing(layer))
                 }
                 caches[layer] = (
-                    cache(shape.keySize, 0),
-                    cache(shape.valueSize, KeyValueCache.keyBytes(shape, capacity: capacity))
+                    cache(layout.keyType, shape.keySize, start),
+                    cache(layout.valueType, shape.valueSize, start + layout.keyBytes(layer))
                 )
+                start += layout.layerBytes(layer)
             }
         }
     }

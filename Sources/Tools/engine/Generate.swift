@@ -39,6 +39,7 @@ struct Generate: ParsableCommand {
     var batch = 512
     @Option(name: [.short, .long], parsing: .unconditional, help: "CPU threads; 0 for one per core.")
     var threads = 0
+    @OptionGroup var cache: CacheOptions
     @OptionGroup var sampling: SamplingOptions
     @Flag(help: "Go on after the model has ended its text.")
     var ignoreEos = false
@@ -79,6 +80,7 @@ struct Generate: ParsableCommand {
             var options = LanguageModel.Options()
             (options.threads, options.contextLength, options.batch) = (threads, context, batch)
             options.placement = place
+            cache.apply(to: &options)
             options.onNotice = { printError("engine: \($0)") }
             if explainPlan { options.onPlan = { printError($0) } }
             // Read before loading: a missing prompt should not cost the time.
