@@ -9,6 +9,9 @@ public struct GenerationParameters: Sendable {
     /// Whether the logits of all prompt tokens are kept.
     public var keepsPromptLogits = false
 
+    /// Whether what the cache holds of the prompt's beginning is taken from there; not with all logits.
+    public var reusesCache = false
+
     /// Generates until the end of the text.
     public init(maxTokens: Int? = nil, sampling: SamplingParameters = SamplingParameters()) {
         self.maxTokens = maxTokens
@@ -38,6 +41,8 @@ public struct Generation: Sendable {
     public var end = End.length
     /// Tokens of the prompt.
     public var promptTokens = 0
+    /// Tokens of it that were in the cache.
+    public var reusedTokens = 0
     /// Seconds to compute the prompt.
     public var promptSeconds = 0.0
     /// Seconds to generate, sampling included.

@@ -16,9 +16,13 @@ extension LanguageModel {
     ) throws -> Generation {
         try check(prompt)
         let prompt = prompt.isEmpty ? [tokenizer.bosToken].compactMap { $0 } : prompt
-        executor.rewind(to: 0)
         var result = Generation()
         result.promptTokens = prompt.count
+        if parameters.reusesCache, !parameters.keepsPromptLogits {
+            result.reusedTokens = executor.rewind(toPrefixOf: prompt)
+        } else {
+            executor.rewind(to: 0)
+        }
 
         var clock = ContinuousClock.now
         var sampler = Sampler(parameters.sampling)
@@ -109,7 +113,7 @@ extension LanguageModel {
         let options = executor.options
         let batch = parameters.keepsPromptLogits ? options.outputRows : options.batch
         var next: NextToken?
-        for first in stride(from: 0, to: prompt.count, by: batch) {
+        for first in stride(from: executor.position, to: prompt.count, by: batch) {
             guard !shouldStop() else { return nil }
             let end = min(first + batch, prompt.count)
             do {

@@ -61,6 +61,18 @@ struct CacheLayout {
     /// Whether a layer forgets what it does not see any more.
     func isRing(_ layer: Int) -> Bool { positions[layer] < contextLength }
 
+    /// What is kept, for people.
+    var description: String {
+        var text = "keys in \(keyType.rawValue), values in \(valueType.rawValue)"
+        let rings = positions.indices.filter(isRing)
+        if let first = rings.first {
+            text +=
+                "; \(rings.count) of \(positions.count) layers see a window of \(windows[first]) and hold "
+                + "\(positions[first]) of \(contextLength) positions"
+        }
+        return text
+    }
+
     /// Bytes of a layer's keys.
     func keyBytes(_ layer: Int) -> Int { heads * keyStride * positions[layer] }
 

@@ -11,7 +11,7 @@ public enum CacheType: String, CaseIterable, Sendable {
     /// The same with codes of four bits.
     case q4_0
 
-    /// What is taken where nothing else is asked for.
+    /// What is taken where nothing else is asked for: what is exact.
     public static let standard = CacheType.f32
 
     /// The same for the DSP program, whose numbers are also those of the CPU's kernels.

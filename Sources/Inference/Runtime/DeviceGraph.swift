@@ -51,6 +51,9 @@ package final class DeviceGraph {
     private(set) var matrices: [Int: DeviceMatrix] = [:]
     private(set) var caches: [Int: (keys: DeviceCache, values: DeviceCache)] = [:]
     private var cacheBuffers: [DeviceBuffer] = []
+    private let changesSides: Bool
+    /// A batch that does nothing but share the cache, once one was needed.
+    private var sharing: GraphBatch?
 
     /// Loads the weights, reserves the memory, and prepares the segments that are on device `index`.
     ///
@@ -60,6 +63,7 @@ package final class DeviceGraph {
         _ cache: CacheLayout, _ pool: ThreadPool, _ options: Executor.Options, changesSides: Bool
     ) throws {
         (self.device, self.graph, rowCapacity) = (device, graph, options.batch)
+        self.changesSides = changesSides
         let own = plan.segments.indices.filter { plan.segments[$0].place == .htp(index) }
         let operations = own.flatMap { Array(plan.segments[$0].operations) }
         let layout = DeviceLayout(graph, operations: operations, vectors: weights.vectors, options)
@@ -138,6 +142,25 @@ package final class DeviceGraph {
             open.append(buffer)
         }
         try body()
+    }
+
+    /// Has the DSP write back what it holds of the cache, and forget it: between submissions somebody else reads or writes
+    /// there. Nothing to do where every batch ends so.
+    func shareCache() throws {
+        guard !changesSides, !cacheBuffers.isEmpty else { return }
+        if sharing == nil {
+            // A batch has only buffers that its operations name.
+            var builder = BatchBuilder()
+            let scratch = DeviceTensor(activations, offset: 0, stride: MemoryLayout<Float>.size)
+            for buffer in cacheBuffers {
+                builder.share(buffer)
+                builder.scale(
+                    DeviceTensor(buffer, offset: 0, stride: MemoryLayout<Float>.size), by: 0, width: 1, to: scratch)
+            }
+            sharing = try device.prepare(builder)
+        }
+        guard let sharing else { return }
+        try device.submit(sharing, BatchParameters(tokens: 1, outputs: 0, position: 0))
     }
 
     // MARK: Memory

@@ -65,18 +65,22 @@ final class KeyValueCache {
         for layer in oldest.indices { oldest[layer] = max(oldest[layer], end - layout.positions[layer]) }
     }
 
-    /// Nothing before `position` is there, and all from it on until `end`, as far as a layer holds so much.
-    func restart(at position: Int = 0, before end: Int = 0) {
-        for layer in oldest.indices {
-            oldest[layer] = layout.isRing(layer) ? max(position, end - layout.positions[layer], 0) : 0
-        }
+    /// Nothing is there, so nothing is missing.
+    func restart() {
+        for layer in oldest.indices { oldest[layer] = 0 }
+    }
+
+    /// Nothing before `position` is there in a layer.
+    func restart(_ layer: Int, at position: Int) {
+        oldest[layer] = position
     }
 
     /// Whether everything is there that a token at `position` sees.
     func canGoOn(at position: Int) -> Bool {
         oldest.indices.allSatisfy { layer in
-            position == 0 || !layout.isRing(layer)
-                || max(position + 1 - layout.windows[layer], 0) >= oldest[layer]
+            let window = layout.windows[layer]
+            return position == 0 || oldest[layer] == 0
+                || window > 0 && position + 1 - window >= oldest[layer]
         }
     }
 }

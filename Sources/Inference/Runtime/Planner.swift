@@ -96,7 +96,12 @@ package final class Planner {
                 contextBytes: own.reduce(0) { $0 + parts[$1].contextBytes },
                 computeBytes: layout.byteCount + commands)
         }
-        return (plan, MemoryPlan(sessions: planned, homeless: sessions.isEmpty ? [] : split.homeless))
+        return (
+            plan,
+            MemoryPlan(
+                sessions: planned, homeless: sessions.isEmpty ? [] : split.homeless,
+                cache: cacheLayout.description)
+        )
     }
 
     /// What sessions can hold: the machine's memory is one for all of them.
@@ -134,6 +139,8 @@ package struct MemoryPlan: Sendable {
     package var sessions: [Session]
     /// Parts that no session has room for.
     package var homeless: [Int]
+    /// How keys and values are kept.
+    package var cache: String
 }
 
 extension DeviceLayout {

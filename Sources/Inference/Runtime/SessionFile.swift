@@ -1,4 +1,5 @@
 import GGUF
+import HTPDevice
 import Models
 
 /// A session's tokens with their keys and values in a file: words of 64 bits, little-endian.
@@ -177,7 +178,7 @@ extension Executor {
                         }
                     }
                 }
-                try file.fillWord()
+                file.fillWord()
             }
         }
         try file.commit()
@@ -209,7 +210,7 @@ extension Executor {
                     let stride = part == .keys ? layout.keyStride : layout.valueStride
                     for head in 0..<layout.heads {
                         var next = offset + (first - saved) * stride
-                        try copy(layer, head, first..<count, part) { rows in
+                        copy(layer, head, first..<count, part) { rows in
                             rows.copyMemory(
                                 from: UnsafeRawBufferPointer(rebasing: file.bytes[next..<next + rows.count]))
                             next += rows.count
@@ -283,7 +284,7 @@ private struct SessionWriter: ~Copyable {
     }
 
     /// Fills the last word up with zeros.
-    mutating func fillWord() throws {
+    mutating func fillWord() {
         buffer += [UInt8](repeating: 0, count: (8 - buffer.count % 8) % 8)
     }
 

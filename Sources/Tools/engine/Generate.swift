@@ -58,6 +58,10 @@ struct Generate: ParsableCommand {
     var hidesPrompt = false
     @Flag(help: "Print one JSON object instead of text.")
     var json = false
+    @Option(
+        name: [.long, .customLong("session")],
+        help: "Keep the tokens' keys and values in this file, and compute only what it does not hold of a prompt.")
+    var promptCache: String?
     @Option(help: "Write the logits of all prompt tokens to this NumPy file.")
     var logits: String?
 
@@ -86,6 +90,7 @@ struct Generate: ParsableCommand {
             // Read before loading: a missing prompt should not cost the time.
             let input = try readPrompt()
             if let logits { try LanguageModel.checkLogitsPath(logits) }
+            if let promptCache { try LanguageModel.checkSessionPath(promptCache) }
             Interrupt.catchFirst()
             options.isInterrupted = { Interrupt.isRequested }
             let model = try device.load(model, options, use.use)
@@ -94,10 +99,13 @@ struct Generate: ParsableCommand {
             // Before any output.
             try model.check(ids)
 
+            if let promptCache, access(promptCache, F_OK) == 0 { try model.loadSession(from: promptCache) }
+
             var parameters = GenerationParameters(
                 maxTokens: count < 0 ? nil : count, sampling: sampling.parameters)
             parameters.ignoresEndOfText = ignoreEos
             parameters.keepsPromptLogits = logits != nil
+            parameters.reusesCache = promptCache != nil
             // Not before there is something to go with it: a model that cannot continue prints nothing.
             var prompt = json || hidesPrompt ? "" : model.tokenizer.decode(ids)
             let generation = try model.generate(
@@ -107,6 +115,7 @@ struct Generate: ParsableCommand {
                     printNow(prompt + text)
                     prompt = ""
                 })
+            if let promptCache, model.cachedTokens > 0 { try model.saveSession(to: promptCache) }
             if let logits, !generation.promptLogits.isEmpty {
                 try model.writeLogits(generation.promptLogits, to: logits)
             }
