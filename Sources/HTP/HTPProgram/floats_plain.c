@@ -109,8 +109,9 @@ static size_t attention_bytes(const htp_attention_parameters *p) {
 
 static void scores_of_block(const attention_heads *a, const state *s, uint32_t first, uint32_t count) {
     const htp_attention_parameters *p = a->parameters;
-    for (uint32_t i = 0; i < count; i++) {
-        cache_decode(s->keys, a->keys + attention_place(a, first + i) * a->key_stride, p->key_size, p->key_type);
+    uint32_t place = attention_place(a, first);
+    for (uint32_t i = 0; i < count; i++, place = attention_next(a, place)) {
+        cache_decode(s->keys, a->keys + place * a->key_stride, p->key_size, p->key_type);
         for (uint32_t head = 0; head < a->heads; head++) {
             const float *query = a->queries + (size_t)head * p->key_size;
             float score = float_dot(query, s->keys, p->key_size) * p->scale;
@@ -154,9 +155,9 @@ static void attend(const attention_heads *a) {
         const uint32_t count = a->end - first < ATTENTION_POSITIONS ? a->end - first : ATTENTION_POSITIONS;
         scores_of_block(a, &s, first, count);
         weigh_block(a, &s, count);
-        for (uint32_t i = 0; i < count; i++) {
-            cache_decode(s.values, a->values + attention_place(a, first + i) * a->value_stride, p->value_size,
-                         p->value_type);
+        uint32_t place = attention_place(a, first);
+        for (uint32_t i = 0; i < count; i++, place = attention_next(a, place)) {
+            cache_decode(s.values, a->values + place * a->value_stride, p->value_size, p->value_type);
             for (uint32_t head = 0; head < a->heads; head++) {
                 const float weight = s.scores[head][i];
                 float *result = a->results + (size_t)head * p->value_size;

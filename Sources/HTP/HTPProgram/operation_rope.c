@@ -97,8 +97,8 @@ static void store_heads(const call *c, uint32_t row, uint32_t first, uint32_t la
             kernels->rotate(turned, x, s->size, s->pairs, angles, (c->op.flags & HTP_ROPE_HALVES) != 0);
             x = turned;
         }
-        const uint64_t next = (uint64_t)c->batch->header.position + row;
-        const uint64_t position = (c->op.flags & HTP_CACHE_RING) != 0 ? next % s->capacity : next;
+        const uint32_t next = c->batch->header.position + row;
+        const uint64_t position = (c->op.flags & HTP_CACHE_RING) != 0 ? ring_place(next, s->capacity) : next;
         kernels->encode(cache->address + (uint64_t)head * s->head_stride + position * cache->stride, x, s->size,
                         s->type);
     }

@@ -54,7 +54,9 @@ final class AttentionScratch: Sendable {
         ) -> Void
     ) {
         // There are as many as threads.
-        guard let number = free.withLock({ $0.popLast() }) else { preconditionFailure("more users than threads") }
+        guard let number = free.withLock({ $0.popLast() }) else {
+            preconditionFailure("more users than threads")
+        }
         let place = memory + number * placeFloats
         let first = place + workspaceFloats
         body(UnsafeMutableRawPointer(place), first, first + tokens * group * record)

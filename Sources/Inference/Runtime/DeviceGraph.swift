@@ -155,7 +155,8 @@ package final class DeviceGraph {
             for buffer in cacheBuffers {
                 builder.share(buffer)
                 builder.scale(
-                    DeviceTensor(buffer, offset: 0, stride: MemoryLayout<Float>.size), by: 0, width: 1, to: scratch)
+                    DeviceTensor(buffer, offset: 0, stride: MemoryLayout<Float>.size), by: 0, width: 1,
+                    to: scratch)
             }
             sharing = try device.prepare(builder)
         }

@@ -72,7 +72,9 @@ struct SessionFile {
             UInt64(littleEndian: file.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
         }
         let damaged = RuntimeError("is damaged or cut off")
-        guard file.count >= 16, word(0) == Self.magic else { throw RuntimeError("is no session of this program") }
+        guard file.count >= 16, word(0) == Self.magic else {
+            throw RuntimeError("is no session of this program")
+        }
         guard word(1) == Self.version else {
             throw RuntimeError("has version \(word(1)); this program reads \(Self.version)")
         }

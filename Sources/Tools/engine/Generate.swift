@@ -60,7 +60,7 @@ struct Generate: ParsableCommand {
     var json = false
     @Option(
         name: [.long, .customLong("session")],
-        help: "Keep the tokens' keys and values in this file, and compute only what it does not hold of a prompt.")
+        help: "Keep keys and values in this file, and compute only what it does not hold of a prompt.")
     var promptCache: String?
     @Option(help: "Write the logits of all prompt tokens to this NumPy file.")
     var logits: String?

@@ -85,7 +85,9 @@ import Testing
         var keys = [UInt8](repeating: 0xff, count: capacity * keyBytes)
         var values = [UInt8](repeating: 0xff, count: capacity * valueBytes)
         var exactKeys: [[Float]] = [], exactValues: [[Float]] = []
-        func store(_ size: Int, _ type: Int32, _ bytes: Int, _ position: Int, _ cache: inout [UInt8]) -> [Float] {
+        func store(_ size: Int, _ type: Int32, _ bytes: Int, _ position: Int, _ cache: inout [UInt8])
+            -> [Float]
+        {
             let x = normals(size)
             var read = [Float](repeating: 0, count: size)
             cache.withUnsafeMutableBytes { cache in
@@ -186,10 +188,14 @@ import Testing
                 var found = [Float](repeating: 0, count: size)
                 kernels.decode(&found, row, size, type)
                 for index in 0..<size {
-                    let block = type < 2 ? x[index...index] : x[index / 32 * 32..<min(index / 32 * 32 + 32, size)]
+                    let block =
+                        type < 2 ? x[index...index] : x[index / 32 * 32..<min(index / 32 * 32 + 32, size)]
                     let largest = block.map(abs).max() ?? 0
                     // Half a step and the rounding of the step; sixteen codes have no +8.
-                    let bound = [0, largest / 2047 + 4e-8, largest * 0.503 / 127 + 2e-6, largest * 1.01 / 8 + 3e-7]
+                    let bound = [
+                        0, largest / 2047 + 4e-8, largest * (0.5 / 127 + 0.0005) + 4e-6,
+                        largest * 1.01 / 8 + 3e-7,
+                    ]
                     #expect(abs(found[index] - x[index]) <= bound[Int(type)], "\(size) \(kind)")
                 }
             }

@@ -5,7 +5,9 @@ import Testing
 
 /// Both sides write a cache's rows in one format.
 @Suite struct CacheRowTests {
-    @Test(arguments: DeviceCache.Element.allCases) func theCPUWritesTheDSPsRows(_ element: DeviceCache.Element)
+    @Test(arguments: DeviceCache.Element.allCases) func theCPUWritesTheDSPsRows(
+        _ element: DeviceCache.Element
+    )
         throws
     {
         let fixture = try GraphFixture(seed: 21)

@@ -105,10 +105,12 @@ import VirtualDSP
 
     private func windowsAreEnough(_ name: String, _ type: CacheType, isOnDSP: Bool) throws {
         // A window of eight: a batch of five makes rings of 13 positions, one of the context none.
-        let pieces = [5, 5, 4, 1, 1, 5, 5, 3] + Array(repeating: 1, count: 12) + Array(repeating: 5, count: 20)
+        let pieces =
+            [5, 5, 4, 1, 1, 5, 5, 3] + Array(repeating: 1, count: 12) + Array(repeating: 5, count: 20)
         let whole = try executor(name, keys: type, isOnDSP: isOnDSP)
         let ring = try executor(name, keys: type, batch: 5, isOnDSP: isOnDSP)
-        let (wholeBytes, ringBytes) = isOnDSP
+        let (wholeBytes, ringBytes) =
+            isOnDSP
             ? (whole.deviceGraphs[0].cacheBytes, ring.deviceGraphs[0].cacheBytes)
             : (whole.cacheBytes, ring.cacheBytes)
         #expect(ringBytes < wholeBytes * 2 / 3)
@@ -150,7 +152,8 @@ import VirtualDSP
                 _ = try executor("phi3", keys: keys, values: values)
                 Issue.record("heads of 16 elements in blocks of 32")
             } catch let error as RuntimeError {
-                #expect(error.description.contains("\(type.rawValue) needs heads of a multiple of 32 elements"))
+                #expect(
+                    error.description.contains("\(type.rawValue) needs heads of a multiple of 32 elements"))
                 #expect(error.description.contains("this model's have 16"))
             }
         }

@@ -43,7 +43,9 @@ import Testing
     private func followsWithTheSameBits(_ name: String, _ type: CacheType, isOnDSP: Bool) throws {
         let path = folder.path("session")
         let first = try executor(name, type: type, isOnDSP: isOnDSP)
-        for start in stride(from: 0, to: 45, by: 9) { _ = try Self.logits(first, Array(Self.text[start..<start + 9])) }
+        for start in stride(from: 0, to: 45, by: 9) {
+            _ = try Self.logits(first, Array(Self.text[start..<start + 9]))
+        }
         try first.saveSession(to: path)
         let expected = try Self.logits(first, Array(Self.text[45..<52])) + Self.logits(first, [50])
 
@@ -105,7 +107,9 @@ import Testing
         let phi = try executor("phi3", contextLength: 48)
         _ = try Self.logits(phi, [50, 51])
         try phi.saveSession(to: path)
-        #expect(failure(try executor("phi3", contextLength: 100), path).contains("another model, or of a context"))
+        #expect(
+            failure(try executor("phi3", contextLength: 100), path).contains("another model, or of a context")
+        )
         #expect(failure(try executor("phi3", contextLength: 40), path).isEmpty)
     }
 
@@ -118,15 +122,19 @@ import Testing
         func attempt(_ changed: [UInt8], _ what: String) throws {
             try Data(changed).write(to: URL(filePath: other))
             let failure = failure(executor, other)
-            #expect(!failure.isEmpty && !failure.contains("\n") && failure.contains(other), "\(what): \(failure)")
+            #expect(
+                !failure.isEmpty && !failure.contains("\n") && failure.contains(other), "\(what): \(failure)")
         }
         // Cut off in every section, at words and within them.
-        for length in Array(0..<200) + stride(from: 200, to: bytes.count, by: 997) + [bytes.count - 8, bytes.count - 1] {
+        for length in Array(0..<200) + stride(from: 200, to: bytes.count, by: 997) + [
+            bytes.count - 8, bytes.count - 1,
+        ] {
             try attempt(Array(bytes[..<length]), "\(length) bytes")
         }
         var generator = SeededGenerator(5)
         for _ in 0..<600 {
-            let place = Int.random(in: 0..<(Bool.random(using: &generator) ? 250 : bytes.count), using: &generator)
+            let place = Int.random(
+                in: 0..<(Bool.random(using: &generator) ? 250 : bytes.count), using: &generator)
             var changed = bytes
             changed[place] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
             try attempt(changed, "a bit of byte \(place)")
@@ -147,7 +155,9 @@ import Testing
             var digest = Digest()
             for word in all { digest.add(word) }
             try attempt(
-                (all + [digest.value]).flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } },
+                (all + [digest.value]).flatMap { word in
+                    (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) }
+                },
                 "word \(index) as \(value)")
         }
         // Nothing of it was used.

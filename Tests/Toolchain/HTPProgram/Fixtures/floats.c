@@ -358,7 +358,7 @@ static void attentions(void) {
         if (posix_memalign(&workspace, 128, variants[v]->attention_bytes(&p)) != 0) exit(2);
         memset(workspace, 0xff, variants[v]->attention_bytes(&p)); // no numbers
         const attention_heads a = {&p, queries, floats(heads * p.value_size, NULL), sinks, keys, values, key_stride,
-                                   value_stride, begin, end, heads, workspace};
+                                   value_stride, begin, end, heads, workspace, 0};
         variants[v]->attend(&a);
         compare(names[key_type], v, a.results, want, heads * p.value_size,
                 fmax(largest(want, heads * p.value_size), 0.1));
