@@ -6,13 +6,16 @@ package struct DeviceCache: Sendable {
         case f16 = 1
         /// Blocks of 32 codes of eight bits: a row's codes, then its scales as f16.
         case q8 = 2
+        /// Blocks of 32 codes of four bits, low nibbles first: a row's codes, then its scales as f16.
+        case q4 = 3
 
-        /// Bytes of `size` elements; a multiple of 32 for `q8`.
+        /// Bytes of `size` elements; a multiple of 32 for `q8` and `q4`.
         package func byteCount(_ size: Int) -> Int {
             switch self {
             case .f32: 4 * size
             case .f16: 2 * size
             case .q8: size + size / 32 * 2
+            case .q4: size / 2 + size / 32 * 2
             }
         }
     }
@@ -27,23 +30,34 @@ package struct DeviceCache: Sendable {
     package var capacity: Int
     /// Bytes from a head to the next.
     package var headStride: Int
+    /// Position p lies at p modulo `capacity`: for attention with a window.
+    package var isRing: Bool
+
+    /// Bytes from a position to the next, which begins at a whole word.
+    package static func stride(_ element: Element, size: Int) -> Int {
+        (element.byteCount(size) + 3) / 4 * 4
+    }
 
     /// A cache at `offset` of a buffer, head by head and in each position by position.
     package init(
-        _ buffer: DeviceBuffer, offset: Int, element: Element, heads: Int, size: Int, capacity: Int
+        _ buffer: DeviceBuffer, offset: Int, element: Element, heads: Int, size: Int, capacity: Int,
+        isRing: Bool = false
     ) {
-        // Positions begin at whole words.
-        let stride = (element.byteCount(size) + 3) / 4 * 4
+        let stride = Self.stride(element, size: size)
         tensor = DeviceTensor(buffer, offset: offset, stride: stride)
         self.element = element
         self.heads = heads
         self.size = size
         self.capacity = capacity
+        self.isRing = isRing
         headStride = stride * capacity
     }
 
     /// Bytes of all heads and positions.
     package var byteCount: Int { heads * headStride }
+
+    /// HTP_CACHE_RING
+    fileprivate var flags: UInt32 { isRing ? 4 : 0 }
 }
 
 /// The angles of a rotary embedding: for each row cosine and sine of each pair, in single precision.
@@ -82,7 +96,7 @@ extension BatchBuilder {
     {
         append(
             BatchOperation(
-                .store, flags: angles?.flags ?? 0, rows: .tokens, to: cache.tensor,
+                .store, flags: (angles?.flags ?? 0) | cache.flags, rows: .tokens, to: cache.tensor,
                 from: [source, angles?.tensor],
                 parameters: [
                     UInt32(cache.heads), UInt32(cache.size), UInt32(angles?.pairs ?? 0),
@@ -123,7 +137,7 @@ extension BatchBuilder {
     ) {
         append(
             BatchOperation(
-                .attention, flags: shape.seesAll ? 1 : 0, rows: .tokens, to: destination,
+                .attention, flags: (shape.seesAll ? 1 : 0) | keys.flags, rows: .tokens, to: destination,
                 from: [queries, keys.tensor, values.tensor, sinks],
                 parameters: [
                     UInt32(keys.heads), UInt32(shape.group), UInt32(keys.size), UInt32(values.size),

@@ -7,7 +7,7 @@
 #include "platform.h"
 
 // Widths that are no multiple of a vector, and more than one block of positions.
-enum { WIDTH = 77, PAIRS = 37, SIZE = 96, HEADS = 2, POSITIONS = 43, TYPES = 3 };
+enum { WIDTH = 77, PAIRS = 37, SIZE = 96, HEADS = 2, POSITIONS = 43, TYPES = 4 };
 enum { FUNCTIONS = HTP_FUNCTION_SWIGLU_CLAMPED + 1, ROW_BYTES = SIZE * 4 };
 enum { FIRST_FUNCTION = 9, FIRST_STORE = FIRST_FUNCTION + FUNCTIONS, FIRST_ATTENTION = FIRST_STORE + TYPES };
 
@@ -55,7 +55,7 @@ static uint32_t compute(const float_kernels *k, examples *e, uint32_t which, flo
     const htp_attention_parameters p = {.key_heads = 1, .group = HEADS, .key_size = SIZE, .value_size = SIZE,
                                         .key_type = type, .value_type = type, .capacity = POSITIONS, .scale = 0.1f};
     const attention_heads heads = {&p, e->queries, to, e->sinks, e->cache[0], e->cache[0], ROW_BYTES, ROW_BYTES, 1,
-                                   POSITIONS, HEADS, e->workspace};
+                                   POSITIONS, HEADS, e->workspace, 0};
     *count = HEADS * SIZE;
     k->attend(&heads);
     return HTP_OP_ATTENTION;

@@ -8,6 +8,15 @@
 
 #include "htp_batch.h"
 
+// position % capacity: nothing divides on a DSP.
+static inline uint32_t ring_place(uint32_t position, uint32_t capacity) {
+    uint64_t step = capacity;
+    while (step <= position) step <<= 1;
+    for (; step >= capacity; step >>= 1)
+        if (position >= step) position -= (uint32_t)step;
+    return position;
+}
+
 // One key/value head, and heads of queries that share it.
 typedef struct attention_heads {
     const htp_attention_parameters *parameters;
@@ -19,7 +28,18 @@ typedef struct attention_heads {
     uint32_t begin, end; // positions that the token sees
     uint32_t heads;
     void *workspace; // `attention_bytes`, aligned to 128
+    uint32_t ring;   // position p lies at p % ring; 0: at p
 } attention_heads;
+
+// Where a position lies.
+static inline uint32_t attention_place(const attention_heads *a, uint32_t position) {
+    return a->ring != 0 ? ring_place(position, a->ring) : position;
+}
+
+// Where the position after that at `place` lies.
+static inline uint32_t attention_next(const attention_heads *a, uint32_t place) {
+    return place + 1 == a->ring ? 0 : place + 1;
+}
 
 // Positions that are scored together.
 #define ATTENTION_POSITIONS 32

@@ -107,10 +107,11 @@ static size_t attention_bytes(const htp_attention_parameters *p) {
     return ((size_t)p->key_size + p->value_size + (size_t)p->group * (ATTENTION_POSITIONS + 2)) * sizeof(float);
 }
 
-static void scores_of_block(const attention_heads *a, const state *s, const uint8_t *keys, uint32_t count) {
+static void scores_of_block(const attention_heads *a, const state *s, uint32_t first, uint32_t count) {
     const htp_attention_parameters *p = a->parameters;
-    for (uint32_t i = 0; i < count; i++) {
-        cache_decode(s->keys, keys + i * a->key_stride, p->key_size, p->key_type);
+    uint32_t place = attention_place(a, first);
+    for (uint32_t i = 0; i < count; i++, place = attention_next(a, place)) {
+        cache_decode(s->keys, a->keys + place * a->key_stride, p->key_size, p->key_type);
         for (uint32_t head = 0; head < a->heads; head++) {
             const float *query = a->queries + (size_t)head * p->key_size;
             float score = float_dot(query, s->keys, p->key_size) * p->scale;
@@ -152,11 +153,11 @@ static void attend(const attention_heads *a) {
 
     for (uint32_t first = a->begin; first < a->end; first += ATTENTION_POSITIONS) {
         const uint32_t count = a->end - first < ATTENTION_POSITIONS ? a->end - first : ATTENTION_POSITIONS;
-        scores_of_block(a, &s, a->keys + first * a->key_stride, count);
+        scores_of_block(a, &s, first, count);
         weigh_block(a, &s, count);
-        const uint8_t *rows = a->values + first * a->value_stride;
-        for (uint32_t i = 0; i < count; i++) {
-            cache_decode(s.values, rows + i * a->value_stride, p->value_size, p->value_type);
+        uint32_t place = attention_place(a, first);
+        for (uint32_t i = 0; i < count; i++, place = attention_next(a, place)) {
+            cache_decode(s.values, a->values + place * a->value_stride, p->value_size, p->value_type);
             for (uint32_t head = 0; head < a->heads; head++) {
                 const float weight = s.scores[head][i];
                 float *result = a->results + (size_t)head * p->value_size;

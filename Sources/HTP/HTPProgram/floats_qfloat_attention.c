@@ -124,11 +124,12 @@ void qfloat_attend(const attention_heads *a) {
     begin(a, &s);
     for (uint32_t first = a->begin; first < a->end; first += ATTENTION_POSITIONS) {
         const uint32_t count = a->end - first < ATTENTION_POSITIONS ? a->end - first : ATTENTION_POSITIONS;
-        for (uint32_t i = 0; i < count; i++) {
-            qfloat_decode(s.keys + (size_t)i * s.key_floats, a->keys + (first + i) * a->key_stride, p->key_size,
+        uint32_t place = attention_place(a, first);
+        for (uint32_t i = 0; i < count; i++, place = attention_next(a, place)) {
+            qfloat_decode(s.keys + (size_t)i * s.key_floats, a->keys + place * a->key_stride, p->key_size,
                           p->key_type);
-            qfloat_decode(s.values + (size_t)i * s.value_floats, a->values + (first + i) * a->value_stride,
-                          p->value_size, p->value_type);
+            qfloat_decode(s.values + (size_t)i * s.value_floats, a->values + place * a->value_stride, p->value_size,
+                          p->value_type);
         }
         for (uint32_t head = 0; head < a->heads; head++) attend_block(a, &s, head, count);
     }

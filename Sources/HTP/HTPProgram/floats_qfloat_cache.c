@@ -41,6 +41,7 @@ void qfloat_encode(uint8_t *row, const float *x, uint32_t size, uint32_t type) {
     switch (type) {
     case HTP_CACHE_F16: encode_halves(row, x, size); break;
     case HTP_CACHE_Q8: encode_codes(row, x, size); break;
+    case HTP_CACHE_Q4: cache_encode_nibbles(row, x, size); break;
     default:
         for (uint32_t i = 0; i < size; i += VF_LANES)
             vf_store((float *)(void *)row + i, size - i, vf_load(x + i, size - i, Q6_V_vzero()));
@@ -61,9 +62,9 @@ static void decode_halves(float *to, const uint8_t *row, uint32_t size) {
 
 // Codes + 128 become the low bits of floats from 2^23 on, which a difference takes away again: there is no conversion
 // before v73.
-static void decode_codes(float *to, const uint8_t *row, uint32_t size) {
+static void decode_codes(float *to, const uint8_t *row, const uint8_t *steps, uint32_t size) {
     float scales[HTP_HEAD_SIZE_MAX / CACHE_BLOCK] __attribute__((aligned(HVX_BYTES)));
-    decode_halves(scales, row + size, size / CACHE_BLOCK);
+    decode_halves(scales, steps, size / CACHE_BLOCK);
     const HVX_Vector exponent = Q6_V_vsplat_R(0x4b000000), zero_point = vf_splat(8388736.0f);
     for (uint32_t i = 0; i < size; i += HVX_BYTES) {
         const uint32_t count = size - i < HVX_BYTES ? size - i : HVX_BYTES;
@@ -80,10 +81,23 @@ static void decode_codes(float *to, const uint8_t *row, uint32_t size) {
     }
 }
 
+// Nibbles become codes of eight bits first.
+static void decode_nibbles(float *to, const uint8_t *row, uint32_t size) {
+    int8_t codes[HTP_HEAD_SIZE_MAX] __attribute__((aligned(HVX_BYTES)));
+    for (uint32_t block = 0; block < size / CACHE_BLOCK; block++)
+        for (uint32_t i = 0; i < CACHE_BLOCK / 2; i++) {
+            const uint8_t both = row[block * (CACHE_BLOCK / 2) + i];
+            codes[block * CACHE_BLOCK + i] = (int8_t)((both & 15) - 8);
+            codes[block * CACHE_BLOCK + CACHE_BLOCK / 2 + i] = (int8_t)((both >> 4) - 8);
+        }
+    decode_codes(to, (const uint8_t *)codes, row + size / 2, size);
+}
+
 void qfloat_decode(float *to, const uint8_t *row, uint32_t size, uint32_t type) {
     switch (type) {
     case HTP_CACHE_F16: decode_halves(to, row, size); break;
-    case HTP_CACHE_Q8: decode_codes(to, row, size); break;
+    case HTP_CACHE_Q8: decode_codes(to, row, row + size, size); break;
+    case HTP_CACHE_Q4: decode_nibbles(to, row, size); break;
     default:
         for (uint32_t i = 0; i < size; i += VF_LANES)
             hvx_store(to + i, vf_load((const float *)(const void *)row + i, size - i, Q6_V_vzero()));

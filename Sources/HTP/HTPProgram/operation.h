@@ -64,9 +64,10 @@ uint32_t call_tensor(call *c, uint32_t slot, uint64_t rows, uint64_t row_bytes, 
 // The same for an input that may be one row for all, with a stride of 0.
 uint32_t call_broadcast(call *c, uint32_t slot, uint64_t rows, uint64_t row_bytes, uint32_t alignment);
 
-// A cache's view: `heads` heads of `capacity` positions of `size` elements, positions `stride` bytes apart.
+// A cache's view: `heads` heads of `capacity` positions of `size` elements, positions `stride` bytes apart. A ring has
+// room for `window` positions that the first row sees, its own included, and for the other rows.
 uint32_t call_cache(call *c, uint32_t slot, uint32_t heads, uint32_t head_stride, uint32_t size,
-                    uint32_t type, uint32_t capacity);
+                    uint32_t type, uint32_t capacity, uint32_t window);
 
 // Whether two views share a byte. Columns of one matrix with a common stride do not.
 int views_overlap(const view *a, const view *b);

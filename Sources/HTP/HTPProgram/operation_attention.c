@@ -9,8 +9,10 @@ static uint32_t check(call *c) {
     if (c->op.rows != HTP_ROWS_TOKENS || a->group == 0 || a->group > HTP_HEADS_MAX || !is_finite(a->scale)
         || !is_finite(a->cap) || a->cap < 0)
         return HTP_FAULT_SHAPE;
-    TRY(call_cache(c, KEYS, a->key_heads, a->key_head_stride, a->key_size, a->key_type, a->capacity));
-    TRY(call_cache(c, VALUES, a->key_heads, a->value_head_stride, a->value_size, a->value_type, a->capacity));
+    TRY(call_cache(c, KEYS, a->key_heads, a->key_head_stride, a->key_size, a->key_type, a->capacity,
+                   a->window));
+    TRY(call_cache(c, VALUES, a->key_heads, a->value_head_stride, a->value_size, a->value_type, a->capacity,
+                   a->window));
     const uint64_t heads = (uint64_t)a->key_heads * a->group;
     TRY(call_tensor(c, QUERIES, c->rows, heads * a->key_size * sizeof(float), sizeof(float)));
     TRY(call_tensor(c, SINKS, 1, heads * sizeof(float), sizeof(float)));
@@ -40,6 +42,7 @@ static void attend(const attention_job *job, uint32_t part, uint32_t row, uint32
         .value_stride = c->tensors[VALUES].stride,
         .begin = p->window != 0 && own > p->window ? own - p->window : 0,
         .end = all ? c->batch->header.position + c->rows : own,
+        .ring = (c->op.flags & HTP_CACHE_RING) != 0 ? p->capacity : 0,
         .heads = job->together,
         .workspace = job->workspace + part * job->part_bytes,
     };
@@ -73,7 +76,7 @@ static uint32_t run(call *c) {
 }
 
 const operation_kind operation_attention = {
-    .flags = HTP_ATTENTION_ALL,
+    .flags = HTP_ATTENTION_ALL | HTP_CACHE_RING,
     .required = HTP_SLOT(HTP_DESTINATION) | HTP_SLOT(QUERIES) | HTP_SLOT(KEYS) | HTP_SLOT(VALUES),
     .optional = HTP_SLOT(SINKS),
     .parameter_bytes = sizeof(htp_attention_parameters),

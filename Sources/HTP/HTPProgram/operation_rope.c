@@ -50,13 +50,18 @@ const operation_kind operation_rope = {
 };
 
 uint32_t call_cache(call *c, uint32_t slot, uint32_t heads, uint32_t head_stride, uint32_t size,
-                    uint32_t type, uint32_t capacity) {
+                    uint32_t type, uint32_t capacity, uint32_t window) {
     const uint32_t row_bytes = cache_row_bytes(type, size), alignment = type == HTP_CACHE_F32 ? 4 : 2;
     if (heads == 0 || heads > HTP_HEADS_MAX || row_bytes == 0 || capacity == 0
         || capacity > HTP_BATCH_POSITIONS_MAX || head_stride % alignment != 0)
         return HTP_FAULT_SHAPE;
-    if (c->batch->header.position > capacity || c->rows > capacity - c->batch->header.position)
+    if ((c->op.flags & HTP_CACHE_RING) != 0) {
+        // What the first row sees must not have made room for the last.
+        if (window == 0) return HTP_FAULT_SHAPE;
+        if ((uint64_t)window - 1 + c->rows > capacity) return HTP_FAULT_RANGE;
+    } else if (c->batch->header.position > capacity || c->rows > capacity - c->batch->header.position) {
         return HTP_FAULT_RANGE;
+    }
     // Head by head or position by position: rows never overlap.
     const uint64_t stride = c->op.tensors[slot].stride;
     const int by_head = stride >= row_bytes && head_stride >= capacity * stride;
@@ -70,11 +75,11 @@ uint32_t call_cache(call *c, uint32_t slot, uint32_t heads, uint32_t head_stride
 
 static uint32_t check_store(call *c) {
     const htp_store_parameters *s = &c->op.parameters.store;
-    TRY(call_cache(c, HTP_DESTINATION, s->heads, s->head_stride, s->size, s->type, s->capacity));
+    TRY(call_cache(c, HTP_DESTINATION, s->heads, s->head_stride, s->size, s->type, s->capacity, 1));
     if (has(c, ANGLES)) {
         if (s->pairs == 0 || s->pairs > s->size / 2) return HTP_FAULT_SHAPE;
         TRY(check_angles(c, s->pairs));
-    } else if (s->pairs != 0 || c->op.flags != 0 || c->op.rows != HTP_ROWS_TOKENS) {
+    } else if (s->pairs != 0 || (c->op.flags & ~HTP_CACHE_RING) != 0 || c->op.rows != HTP_ROWS_TOKENS) {
         return HTP_FAULT_SHAPE;
     }
     return call_tensor(c, SOURCE, c->rows, (uint64_t)s->heads * s->size * sizeof(float), sizeof(float));
@@ -92,7 +97,8 @@ static void store_heads(const call *c, uint32_t row, uint32_t first, uint32_t la
             kernels->rotate(turned, x, s->size, s->pairs, angles, (c->op.flags & HTP_ROPE_HALVES) != 0);
             x = turned;
         }
-        const uint64_t position = (uint64_t)c->batch->header.position + row;
+        const uint32_t next = c->batch->header.position + row;
+        const uint64_t position = (c->op.flags & HTP_CACHE_RING) != 0 ? ring_place(next, s->capacity) : next;
         kernels->encode(cache->address + (uint64_t)head * s->head_stride + position * cache->stride, x, s->size,
                         s->type);
     }
@@ -104,7 +110,7 @@ static uint32_t run_store(call *c) {
 }
 
 const operation_kind operation_store = {
-    .flags = HTP_ROPE_HALVES | HTP_ROPE_POSITIONS,
+    .flags = HTP_ROPE_HALVES | HTP_ROPE_POSITIONS | HTP_CACHE_RING,
     .required = HTP_SLOT(HTP_DESTINATION) | HTP_SLOT(SOURCE),
     .optional = HTP_SLOT(ANGLES),
     .parameter_bytes = sizeof(htp_store_parameters),

@@ -11,7 +11,9 @@ extension LanguageModel {
 
     /// A plan in lines; names are those of the sessions.
     static func describe(_ plan: Plan, _ memory: MemoryPlan, _ graph: Graph, _ names: [String]) -> String {
-        guard !memory.sessions.isEmpty else { return "plan: everything on the CPU" }
+        guard !memory.sessions.isEmpty else {
+            return "plan: everything on the CPU\n  cache: \(memory.cache)"
+        }
         let messages = plan.segments.count { $0.place != .cpu }
         var lines = [
             "plan: \(plan.segments.count) segments, \(messages) message\(messages == 1 ? "" : "s") to DSPs for a token"
@@ -39,6 +41,7 @@ extension LanguageModel {
             lines.append(
                 "  stays on the CPU: \(range(graph.operations[refusal.operations])): \(refusal.reason)")
         }
+        lines.append("  cache: \(memory.cache)")
         for (name, session) in zip(names, memory.sessions) { lines.append(describe(session, name, graph)) }
         if !memory.homeless.isEmpty {
             lines.append(

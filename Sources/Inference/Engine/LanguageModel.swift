@@ -30,6 +30,11 @@ public final class LanguageModel {
         /// Tokens of a prompt that are computed at once.
         public var batch = 512
 
+        /// How the keys of the cache are kept.
+        public var keyCacheType = CacheType.standard
+        /// How its values are kept.
+        public var valueCacheType = CacheType.standard
+
         /// Which phases run on the devices; nil for both on simulated ones, whose speed says nothing, and for the faster
         /// side on hardware.
         public var placement: Placement?
@@ -88,6 +93,7 @@ public final class LanguageModel {
         var executorOptions = Executor.Options(
             threads: threads, contextLength: contextLength,
             batch: max(1, min(options.batch, contextLength, 4096)))
+        (executorOptions.keyType, executorOptions.valueType) = (options.keyCacheType, options.valueCacheType)
         executorOptions.placement = placement
         executorOptions.repackCache = options.repackCache
         executorOptions.onNotice = options.onNotice

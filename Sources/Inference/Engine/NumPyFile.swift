@@ -7,7 +7,7 @@ package enum NumPyFile {
     package static func check(_ path: String) throws {
         var status = stat()
         if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-            throw EngineError(.badInput, "\(path): is a directory, not a place for a NumPy file")
+            throw EngineError(.badInput, "\(path): is a directory, not a place for a file")
         }
         // Creates a file beside it and takes it away again.
         _ = try ReplacementFile(for: path)

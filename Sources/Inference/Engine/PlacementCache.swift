@@ -20,7 +20,8 @@ struct PlacementCache {
                 + "\($0.power) \($0.floatArithmetic)"
         }
         circumstances =
-            "model \(model); \(options.threads) CPU threads, batch \(options.batch); "
+            "model \(model); \(options.threads) CPU threads, batch \(options.batch), "
+            + "cache \(options.keyType.rawValue) \(options.valueType.rawValue); "
             + sessions.joined(separator: ", ")
         // It names files; the text in them decides.
         var digest = Digest()

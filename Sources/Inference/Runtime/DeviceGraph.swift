@@ -51,15 +51,19 @@ package final class DeviceGraph {
     private(set) var matrices: [Int: DeviceMatrix] = [:]
     private(set) var caches: [Int: (keys: DeviceCache, values: DeviceCache)] = [:]
     private var cacheBuffers: [DeviceBuffer] = []
+    private let changesSides: Bool
+    /// A batch that does nothing but share the cache, once one was needed.
+    private var sharing: GraphBatch?
 
     /// Loads the weights, reserves the memory, and prepares the segments that are on device `index`.
     ///
     /// - Parameter changesSides: the CPU uses the cache, too, between submissions.
     init(
         _ device: HTPDevice, index: Int, _ graph: Graph, _ plan: Plan, _ weights: CPUWeights,
-        _ pool: ThreadPool, _ options: Executor.Options, changesSides: Bool
+        _ cache: CacheLayout, _ pool: ThreadPool, _ options: Executor.Options, changesSides: Bool
     ) throws {
         (self.device, self.graph, rowCapacity) = (device, graph, options.batch)
+        self.changesSides = changesSides
         let own = plan.segments.indices.filter { plan.segments[$0].place == .htp(index) }
         let operations = own.flatMap { Array(plan.segments[$0].operations) }
         let layout = DeviceLayout(graph, operations: operations, vectors: weights.vectors, options)
@@ -99,7 +103,7 @@ package final class DeviceGraph {
         }
 
         try loadMatrices(operations, weights, pool, options)
-        try reserveCaches(operations, capacity: options.contextLength)
+        try reserveCaches(operations, cache)
         for number in own {
             segments[number] = try prepare(plan.segments[number], changesSides: changesSides)
         }
@@ -122,8 +126,9 @@ package final class DeviceGraph {
         for cache in caches.values.flatMap({ [$0.keys, $0.values] }) {
             let row = cache.element.byteCount(cache.size)
             for head in 0..<cache.heads {
-                let start = cache.tensor.offset + head * cache.capacity * row
-                cache.tensor.buffer.kept?.append(start..<start + positions * row)
+                let start = cache.tensor.offset + head * cache.headStride
+                cache.tensor.buffer.kept?.append(
+                    start..<start + (min(positions, cache.capacity) - 1) * cache.tensor.stride + row)
             }
         }
     }
@@ -137,6 +142,26 @@ package final class DeviceGraph {
             open.append(buffer)
         }
         try body()
+    }
+
+    /// Has the DSP write back what it holds of the cache, and forget it: between submissions somebody else reads or writes
+    /// there. Nothing to do where every batch ends so.
+    func shareCache() throws {
+        guard !changesSides, !cacheBuffers.isEmpty else { return }
+        if sharing == nil {
+            // A batch has only buffers that its operations name.
+            var builder = BatchBuilder()
+            let scratch = DeviceTensor(activations, offset: 0, stride: MemoryLayout<Float>.size)
+            for buffer in cacheBuffers {
+                builder.share(buffer)
+                builder.scale(
+                    DeviceTensor(buffer, offset: 0, stride: MemoryLayout<Float>.size), by: 0, width: 1,
+                    to: scratch)
+            }
+            sharing = try device.prepare(builder)
+        }
+        guard let sharing else { return }
+        try device.submit(sharing, BatchParameters(tokens: 1, outputs: 0, position: 0))
     }
 
     // MARK: Memory
@@ -168,7 +193,7 @@ package final class DeviceGraph {
         for (weight, number) in zip(needed, loaded) { matrices[weight] = device.matrix(number) }
     }
 
-    private func reserveCaches(_ operations: [Int], capacity: Int) throws {
+    private func reserveCaches(_ operations: [Int], _ layout: CacheLayout) throws {
         let layers = Set(
             operations.compactMap { operation in
                 switch graph.operations[operation].kind {
@@ -177,28 +202,34 @@ package final class DeviceGraph {
                 }
             }
         ).sorted()
-        guard !layers.isEmpty else { return }
-        guard let layerBytes = KeyValueCache.layerBytes(graph.shape, capacity: capacity) else {
-            throw KeyValueCache.tooLarge(capacity)
+        // As many layers to a buffer as it holds.
+        var groups: [(layers: [Int], byteCount: Int)] = []
+        for layer in layers {
+            let bytes = layout.layerBytes(layer)
+            if let last = groups.last, last.byteCount + bytes <= HTPDevice.bufferBytes {
+                groups[groups.count - 1].layers.append(layer)
+                groups[groups.count - 1].byteCount += bytes
+            } else {
+                groups.append(([layer], bytes))
+            }
         }
-        let perBuffer = max(HTPDevice.bufferBytes / layerBytes, 1)
         let shape = graph.shape
-        for first in stride(from: 0, to: layers.count, by: perBuffer) {
-            let group = layers[first..<min(first + perBuffer, layers.count)]
-            let buffer = try device.makeBuffer(byteCount: group.count * layerBytes, isZeroed: false)
+        for group in groups {
+            let buffer = try device.makeBuffer(byteCount: group.byteCount, isZeroed: false)
             cacheBuffers.append(buffer)
-            cacheBytes += group.count * layerBytes
-            for (place, layer) in group.enumerated() {
-                func cache(_ size: Int, _ offset: Int) -> DeviceCache {
+            cacheBytes += group.byteCount
+            var start = 0
+            for layer in group.layers {
+                func cache(_ type: CacheType, _ size: Int, _ offset: Int) -> DeviceCache {
                     DeviceCache(
-                        buffer, offset: place * layerBytes + offset, element: .f32,
-                        heads: shape.keyValueHeads,
-                        size: size, capacity: capacity)
+                        buffer, offset: offset, element: type.element, heads: shape.keyValueHeads, size: size,
+                        capacity: layout.positions[layer], isRing: layout.isRing(layer))
                 }
                 caches[layer] = (
-                    cache(shape.keySize, 0),
-                    cache(shape.valueSize, KeyValueCache.keyBytes(shape, capacity: capacity))
+                    cache(layout.keyType, shape.keySize, start),
+                    cache(layout.valueType, shape.valueSize, start + layout.keyBytes(layer))
                 )
+                start += layout.layerBytes(layer)
             }
         }
     }

@@ -2,40 +2,129 @@ import CPUKernels
 import Models
 
 extension Executor {
-    /// One chunk of work is a head of a token.
+    /// A block of tokens is computed with all heads that share keys, so that these are read once for all of them. Its
+    /// context is done part by part, in parts that begin at fixed positions and are merged in their order: by one thread,
+    /// or by several where there are too few blocks to occupy them. The bits are the same.
     func attention(_ query: Int, layer: Int, _ attention: Attention, _ output: Int, _ step: Step) {
-        let shape = graph.shape
-        let (kernels, cache) = (kernels, cache)
-        let queries = pointer(query), results = pointer(output)
-        let sinks = attention.sinks.flatMap { weights.vectors[$0] }
-        pool.run(chunks: step.tokens.count * shape.heads) { chunk in
-            let (row, head) = (chunk / shape.heads, chunk % shape.heads)
-            let end = step.position + row + 1
-            let begin = attention.window > 0 ? max(end - attention.window, 0) : 0
-            let shared = head / (shape.heads / shape.keyValueHeads)
-            let keys = cache.keys(layer: layer, head: shared) + begin * shape.keySize
-            let values = cache.values(layer: layer, head: shared) + begin * shape.valueSize
-            let result = results + chunk * shape.valueSize
-            let length = end - begin
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: length + 1) { scores in
-                guard let base = scores.baseAddress else { return }
-                for index in 0..<length {
-                    (base + index).initialize(
-                        to: kernels.dot_f32(
-                            keys + index * shape.keySize, queries + chunk * shape.keySize, shape.keySize))
-                }
-                var scale = attention.scale
-                if attention.cap > 0 || sinks != nil {
-                    cpu_scale(base, length, scale, attention.cap)
-                    scale = 1
-                }
-                // A sink takes its share of the weights and gives nothing.
-                (base + length).initialize(to: sinks?[head] ?? 0)
-                kernels.softmax(base, sinks == nil ? length : length + 1, scale)
-                result.update(repeating: 0, count: shape.valueSize)
-                for index in 0..<length {
-                    kernels.axpy_f32(
-                        result, base[index], values + index * shape.valueSize, shape.valueSize)
+        let shape = graph.shape, scratch = scratch
+        let blocks = (step.tokens.count + scratch.tokens - 1) / scratch.tokens
+        let work = AttentionWork(
+            kernels: attentionKernels, shape: shape, scratch: scratch, cache: cache, layer: layer,
+            attention: attention, sinks: attention.sinks.flatMap { weights.vectors[$0] },
+            queries: pointer(query), results: pointer(output), step: step)
+        let chunks = shape.keyValueHeads * blocks
+        // Parts that some block needs.
+        let parts = work.parts(0..<step.tokens.count)
+        let partFloats = scratch.tokens * scratch.group * scratch.record
+        guard parts.count > 1, options.threads > 1, chunks < 4 * options.threads,
+            chunks * parts.count * partFloats <= AttentionScratch.partialsMax
+        else {
+            return pool.run(chunks: chunks) { work.whole(head: $0 / blocks, block: $0 % blocks) }
+        }
+        let partials = scratch.partials
+        pool.run(chunks: chunks * parts.count) { index in
+            let (chunk, part) = (index / parts.count, parts.lowerBound + index % parts.count)
+            guard work.parts(work.rows(chunk % blocks)).contains(part) else { return }
+            scratch.withPlace { workspace, _, _ in
+                work.attend(
+                    head: chunk / blocks, block: chunk % blocks, part: part, workspace,
+                    into: partials + index * partFloats)
+            }
+        }
+        pool.run(chunks: chunks) { chunk in
+            let own = work.parts(work.rows(chunk % blocks))
+            let first = partials + (chunk * parts.count - parts.lowerBound) * partFloats
+            let total = first + own.lowerBound * partFloats
+            for part in own.dropFirst() {
+                work.merge(total, first + part * partFloats, block: chunk % blocks)
+            }
+            work.finish(total, head: chunk / blocks, block: chunk % blocks)
+        }
+    }
+}
+
+/// One operation of attention, cut into blocks of tokens and parts of the context.
+private struct AttentionWork {
+    let kernels: cpu_attention_kernels
+    let shape: Graph.Shape
+    let scratch: AttentionScratch
+    let cache: KeyValueCache
+    let layer: Int
+    let attention: Attention
+    let sinks: [Float]?
+    let queries: UnsafeMutablePointer<Float>
+    let results: UnsafeMutablePointer<Float>
+    let step: Step
+
+    private static let partSize = CPU_ATTENTION_PART
+
+    /// The tokens of a block.
+    func rows(_ block: Int) -> Range<Int> {
+        block * scratch.tokens..<min((block + 1) * scratch.tokens, step.tokens.count)
+    }
+
+    /// Positions that some of the tokens see.
+    private func positions(_ rows: Range<Int>) -> Range<Int> {
+        let first = step.position + rows.lowerBound + 1
+        return (attention.window > 0 ? max(first - attention.window, 0) : 0)..<step.position + rows.upperBound
+    }
+
+    /// The parts that these positions lie in.
+    func parts(_ rows: Range<Int>) -> Range<Int> {
+        let positions = positions(rows)
+        return positions.lowerBound / Self.partSize..<(positions.upperBound - 1) / Self.partSize + 1
+    }
+
+    /// A block with all its context.
+    func whole(head: Int, block: Int) {
+        scratch.withPlace { workspace, total, next in
+            let parts = parts(rows(block))
+            attend(head: head, block: block, part: parts.lowerBound, workspace, into: total)
+            for part in parts.dropFirst() {
+                attend(head: head, block: block, part: part, workspace, into: next)
+                merge(total, next, block: block)
+            }
+            finish(total, head: head, block: block)
+        }
+    }
+
+    func attend(
+        head: Int, block: Int, part: Int, _ workspace: UnsafeMutableRawPointer,
+        into partial: UnsafeMutablePointer<Float>
+    ) {
+        let rows = rows(block), positions = positions(rows), layout = cache.layout
+        let width = shape.heads * shape.keySize
+        var a = cpu_attention()
+        a.queries = UnsafePointer(
+            queries + rows.lowerBound * width + head * scratch.group * shape.keySize)
+        (a.query_stride, a.tokens, a.heads) = (width, rows.count, scratch.group)
+        a.keys = UnsafeRawPointer(cache.keys(layer: layer, head: head))
+        a.values = UnsafeRawPointer(cache.values(layer: layer, head: head))
+        (a.key_stride, a.value_stride) = (layout.keyStride, layout.valueStride)
+        a.key_type = CInt(layout.keyType.element.rawValue)
+        a.value_type = CInt(layout.valueType.element.rawValue)
+        (a.key_size, a.value_size) = (shape.keySize, shape.valueSize)
+        (a.capacity, a.position) = (layout.positions[layer], step.position + rows.lowerBound)
+        (a.window, a.scale, a.cap) = (attention.window, attention.scale, attention.cap)
+        a.begin = max(part * Self.partSize, positions.lowerBound)
+        a.end = min((part + 1) * Self.partSize, positions.upperBound)
+        a.workspace = workspace
+        kernels.attend(&a, partial)
+    }
+
+    func merge(_ total: UnsafeMutablePointer<Float>, _ part: UnsafeMutablePointer<Float>, block: Int) {
+        kernels.merge(total, part, rows(block).count * scratch.group, shape.valueSize)
+    }
+
+    func finish(_ total: UnsafeMutablePointer<Float>, head: Int, block: Int) {
+        let first = head * scratch.group
+        for (index, row) in rows(block).enumerated() {
+            for member in 0..<scratch.group {
+                var sink = sinks?[first + member] ?? 0
+                let result = results + (row * shape.heads + first + member) * shape.valueSize
+                let own = total + (index * scratch.group + member) * scratch.record
+                withUnsafePointer(to: &sink) {
+                    kernels.finish(result, own, shape.valueSize, sinks == nil ? nil : $0)
                 }
             }
         }

@@ -108,15 +108,26 @@ extension Executor {
     }
 
     private func store(_ key: Int, _ value: Int, layer: Int, _ step: Step) {
-        let shape = graph.shape
-        for row in step.tokens.indices {
-            let position = step.position + row
-            for head in 0..<shape.keyValueHeads {
+        let shape = graph.shape, layout = cache.layout, encode = attentionKernels.encode
+        let (keys, values) = (pointer(key), pointer(value))
+        let (keyType, valueType) = (
+            CInt(layout.keyType.element.rawValue), CInt(layout.valueType.element.rawValue)
+        )
+        // A few tokens of a head at a time.
+        let piece = 64, pieces = (step.tokens.count + piece - 1) / piece
+        pool.run(chunks: shape.keyValueHeads * pieces) { chunk in
+            let (head, first) = (chunk / pieces, chunk % pieces * piece)
+            let (keyRows, valueRows) = (
+                cache.keys(layer: layer, head: head), cache.values(layer: layer, head: head)
+            )
+            for row in first..<min(first + piece, step.tokens.count) {
+                let place = (step.position + row) % layout.positions[layer]
                 let from = row * shape.keyValueHeads + head
-                (cache.keys(layer: layer, head: head) + position * shape.keySize).update(
-                    from: pointer(key) + from * shape.keySize, count: shape.keySize)
-                (cache.values(layer: layer, head: head) + position * shape.valueSize).update(
-                    from: pointer(value) + from * shape.valueSize, count: shape.valueSize)
+                encode?(
+                    keyRows + place * layout.keyStride, keys + from * shape.keySize, shape.keySize, keyType)
+                encode?(
+                    valueRows + place * layout.valueStride, values + from * shape.valueSize, shape.valueSize,
+                    valueType)
             }
         }
     }

@@ -44,10 +44,23 @@ extension Executor {
             }
         }
         try moveCache()
-        for index in cached.indices where cached[index].isOnDevices { cached[index].isLost = true }
+        markLost()
         tell(
             hasLostDevices
                 ? "\(reason); the CPU goes on alone" : "\(reason); the work is repeated in a new session")
+    }
+
+    /// What the DSPs put into the cache is lost. Layers that hold only their window may hold what comes later in the place
+    /// of what is needed to compute it again: then all that follows, or everything, is computed again, too.
+    private func markLost() {
+        guard let first = cached.firstIndex(where: \.isOnDevices) else { return }
+        guard cache.layout.positions.indices.contains(where: cache.layout.isRing) else {
+            for index in cached.indices where cached[index].isOnDevices { cached[index].isLost = true }
+            return
+        }
+        let start = cache.canGoOn(at: first) ? first : 0
+        if start == 0 { cache.restart() }
+        for index in start..<cached.count { cached[index].isLost = true }
     }
 
     /// Finds the cache where it lies after a call that did not return: the DSP may still write to where it was.
@@ -73,11 +86,13 @@ extension Executor {
     /// Computes keys and values again that were lost.
     func restoreCache() throws {
         while let first = cached.firstIndex(where: \.isLost) {
-            let lost = cached[first...].prefix(options.batch).prefix(while: \.isLost)
-            try compute(lost.map(\.id), at: first, outputs: .none, onDevices: !hasLostDevices)
+            let side = cached[first].isOnDevices
+            let lost = cached[first...].prefix(options.batch).prefix { $0.isLost && $0.isOnDevices == side }
+            let onDevices = side && !hasLostDevices
+            try compute(lost.map(\.id), at: first, outputs: .none, onDevices: onDevices)
             for index in lost.indices {
                 cached[index].isLost = false
-                cached[index].isOnDevices = !hasLostDevices
+                cached[index].isOnDevices = onDevices
             }
         }
     }

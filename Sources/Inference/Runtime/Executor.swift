@@ -28,6 +28,9 @@ package final class Executor {
         package var contextLength: Int
         /// Tokens computed at once.
         package var batch: Int
+        /// How keys and values are kept.
+        package var keyType = CacheType.standard
+        package var valueType = CacheType.standard
         /// Which phases run on the devices.
         package var placement = Placement.all
         /// A folder in which repacked weights are kept from one run to the next.
@@ -61,7 +64,7 @@ package final class Executor {
     /// Bytes of the cache outside the devices with a full context.
     package var cacheBytes: Int { cache.byteCount }
     /// Bytes of activations.
-    package var activationBytes: Int { memory.count * MemoryLayout<Float>.size }
+    package var activationBytes: Int { memory.count * MemoryLayout<Float>.size + scratch.byteCount }
 
     /// Bytes of the weights that the CPU reads.
     package var cpuModelBytes: Int {
@@ -74,6 +77,8 @@ package final class Executor {
     }
 
     let kernels: cpu_kernels
+    let attentionKernels: cpu_attention_kernels
+    let scratch: AttentionScratch
     let pool: ThreadPool
     let weights: CPUWeights
     let cache: KeyValueCache
@@ -117,6 +122,11 @@ package final class Executor {
         )
         (self.graph, self.devices, self.options) = (graph, devices, options)
         (self.kernels, self.weights) = (kernels, weights)
+        guard let attention = cpu_attention_kernels_get(cpu_kernels_best())?.pointee else {
+            throw RuntimeError("this processor has no kernels")
+        }
+        attentionKernels = attention
+        scratch = AttentionScratch(graph.shape, batch: options.batch, threads: options.threads)
         sides = Sides(
             promptOnDevices: options.placement != .none,
             generationOnDevices: options.placement == .all || options.placement == .auto)
@@ -132,7 +142,7 @@ package final class Executor {
         deviceGraphs = try devices.enumerated().map { [pool] index, device in
             do {
                 return try DeviceGraph(
-                    device, index: index, graph, plan, weights, pool, options,
+                    device, index: index, graph, plan, weights, planner.cacheLayout, pool, options,
                     changesSides: options.placement.changesSides)
             } catch  where HTPDevice.isAboutTheDevice(error) {
                 throw DeviceFailure(device: index, error: error)
@@ -140,7 +150,7 @@ package final class Executor {
         }
         memoryGenerations = devices.map(\.memoryGeneration)
         cache = try KeyValueCache(
-            graph.shape, capacity: options.contextLength,
+            planner.cacheLayout,
             shared: try deviceGraphs.reduce(into: [:]) { layers, device in
                 layers.merge(try device.cacheLayers()) { $1 }
             })
@@ -249,6 +259,7 @@ package final class Executor {
             })
         quantizedTensor = nil
         candidates = nil
+        cache.willStore(before: position + tokens.count)
         guard onDevices else {
             try withCaches(of: deviceGraphs[...]) {
                 for operation in graph.operations {
@@ -282,10 +293,27 @@ package final class Executor {
         if options.isInterrupted?() == true { throw Interruption() }
     }
 
-    /// Forgets all tokens from `position` on.
+    /// Whether the tokens from `position` on can be forgotten, and others take their place: a layer that holds no more
+    /// than its window may have lost what a token there sees.
+    package func canRewind(to position: Int) -> Bool {
+        (0...self.position).contains(position) && cache.canGoOn(at: position)
+    }
+
+    /// Forgets all tokens from `position` on; ``canRewind(to:)`` says whether it can be done. To 0 it always can.
     package func rewind(to position: Int) {
-        precondition((0...self.position).contains(position))
+        precondition(canRewind(to: position))
         cached.removeLast(self.position - position)
+        if position == 0 { cache.restart() }
+    }
+
+    /// Forgets what does not begin `tokens`, and of them at least the last one, so that there is something to compute.
+    ///
+    /// - Returns: how many of the tokens are in the cache.
+    package func rewind(toPrefixOf tokens: [Int32]) -> Int {
+        let common = zip(cached, tokens).prefix { $0.id == $1 }.count
+        let length = min(common, max(tokens.count - 1, 0))
+        rewind(to: canRewind(to: length) ? length : 0)
+        return position
     }
 
     /// Forgets what does not begin `tokens`, and of them at least the last one, so that there is something to compute.

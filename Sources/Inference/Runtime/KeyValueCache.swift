@@ -1,79 +1,86 @@
 import Glibc
-import Models
 
-/// Keys and values of the tokens so far, in single precision.
+/// Keys and values of the tokens so far.
 ///
-/// A layer's keys lie head by head, and a head's position by position, so that attention reads them in one
-/// stream. Layers may lie in memory that a DSP uses, too: both sides work in the same place.
+/// Layers may lie in memory that a DSP uses, too: both sides work in the same place.
 final class KeyValueCache {
-    let capacity: Int
+    let layout: CacheLayout
     /// Bytes of the layers that are here and not in a device's memory, with a full context.
     let byteCount: Int
 
-    private let shape: Graph.Shape
     /// Where each layer begins.
-    private var layers: [UnsafeMutablePointer<Float>]
+    private var layers: [UnsafeMutableRawPointer]
     private let memory: UnsafeMutableRawPointer
+    /// The first position that each layer still holds.
+    private(set) var oldest: [Int]
 
-    /// Reserves memory for `capacity` tokens; it becomes real as it is used.
+    /// Reserves memory; it becomes real as it is used.
     ///
     /// - Parameter shared: where layers lie that are in a device's memory.
-    init(_ shape: Graph.Shape, capacity: Int, shared: [Int: UnsafeMutableRawPointer] = [:]) throws {
+    init(_ layout: CacheLayout, shared: [Int: UnsafeMutableRawPointer] = [:]) throws {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        let own = shape.layers - shared.count
-        guard
-            let bytes = Self.layerBytes(shape, capacity: capacity).flatMap({ PhysicalMemory.bytes($0, own) }),
-            let address = mmap(nil, max(bytes, 1), PROT_READ | PROT_WRITE, flags, -1, 0),
+        let bytes = layout.positions.indices.reduce(0) { sum, layer in
+            sum + (shared[layer] == nil ? layout.layerBytes(layer) : 0)
+        }
+        guard let address = mmap(nil, max(bytes, 1), PROT_READ | PROT_WRITE, flags, -1, 0),
             address != MAP_FAILED
         else {
-            throw Self.tooLarge(capacity)
+            throw RuntimeError("no memory for a key/value cache of \(bytes) bytes")
         }
-        self.shape = shape
-        self.capacity = capacity
+        self.layout = layout
         byteCount = bytes
         memory = address
         var next = address
-        layers = (0..<shape.layers).map { layer in
-            let floats = own == 0 ? 0 : bytes / own / MemoryLayout<Float>.size
-            if let place = shared[layer] { return place.assumingMemoryBound(to: Float.self) }
-            defer { next += floats * MemoryLayout<Float>.size }
-            return next.bindMemory(to: Float.self, capacity: floats)
+        layers = layout.positions.indices.map { layer in
+            if let place = shared[layer] { return place }
+            defer { next += layout.layerBytes(layer) }
+            return next
         }
+        oldest = layout.positions.map { _ in 0 }
     }
 
     /// Layers in a device's memory lie elsewhere from now on.
     func move(_ shared: [Int: UnsafeMutableRawPointer]) {
-        for (layer, place) in shared { layers[layer] = place.assumingMemoryBound(to: Float.self) }
+        for (layer, place) in shared { layers[layer] = place }
     }
 
     deinit {
         munmap(memory, max(byteCount, 1))
     }
 
-    /// Bytes of a layer, nil where no memory could hold them.
-    static func layerBytes(_ shape: Graph.Shape, capacity: Int) -> Int? {
-        PhysicalMemory.bytes(
-            MemoryLayout<Float>.size, shape.keyValueHeads, shape.keySize + shape.valueSize, capacity)
+    /// The keys of a head from position 0 on, or what lies in its place.
+    func keys(layer: Int, head: Int) -> UnsafeMutableRawPointer {
+        layers[layer] + head * layout.keyStride * layout.positions[layer]
     }
 
-    /// Bytes of a layer's keys, which come first.
-    static func keyBytes(_ shape: Graph.Shape, capacity: Int) -> Int {
-        MemoryLayout<Float>.size * shape.keyValueHeads * shape.keySize * capacity
+    /// The values of a head.
+    func values(layer: Int, head: Int) -> UnsafeMutableRawPointer {
+        layers[layer] + layout.keyBytes(layer) + head * layout.valueStride * layout.positions[layer]
     }
 
-    static func tooLarge(_ capacity: Int) -> RuntimeError {
-        RuntimeError(
-            "the key/value cache for a context of \(capacity) tokens does not fit into memory; "
-                + "choose a smaller context (-c)")
+    // MARK: What is there
+
+    /// Positions before `end` will have been written: layers that hold less forget the first ones.
+    func willStore(before end: Int) {
+        for layer in oldest.indices { oldest[layer] = max(oldest[layer], end - layout.positions[layer]) }
     }
 
-    /// The keys of a head: `keySize` floats for each position.
-    func keys(layer: Int, head: Int) -> UnsafeMutablePointer<Float> {
-        layers[layer] + head * shape.keySize * capacity
+    /// Nothing is there, so nothing is missing.
+    func restart() {
+        for layer in oldest.indices { oldest[layer] = 0 }
     }
 
-    /// The values of a head: `valueSize` floats for each position.
-    func values(layer: Int, head: Int) -> UnsafeMutablePointer<Float> {
-        layers[layer] + (shape.keyValueHeads * shape.keySize + head * shape.valueSize) * capacity
+    /// Nothing before `position` is there in a layer.
+    func restart(_ layer: Int, at position: Int) {
+        oldest[layer] = position
+    }
+
+    /// Whether everything is there that a token at `position` sees.
+    func canGoOn(at position: Int) -> Bool {
+        oldest.indices.allSatisfy { layer in
+            let window = layout.windows[layer]
+            return position == 0 || oldest[layer] == 0
+                || window > 0 && position + 1 - window >= oldest[layer]
+        }
     }
 }

@@ -12,6 +12,7 @@ package final class Planner {
     let file: GGUFFile
     let kernels: cpu_kernels
     let weights: CPUWeights
+    let cacheLayout: CacheLayout
     /// Why a DSP cannot run each operation, or should not; nil where it can.
     private let refusals: [String?]
     /// The part of the model that each operation belongs to.
@@ -26,6 +27,7 @@ package final class Planner {
             throw RuntimeError("this processor has no kernels")
         }
         (self.graph, self.file, self.options, self.kernels) = (graph, file, options, kernels)
+        cacheLayout = try CacheLayout(graph, path: file.path, options)
         weights = try CPUWeights(graph, file: file, kernels: kernels)
         refusals = try graph.operations.map { try Plan.refusal($0, graph, file) }
 
@@ -36,7 +38,7 @@ package final class Planner {
             graph.operations[index].layer ?? (index < firstInLayer ? 0 : last)
         }
         self.partOfOperation = partOfOperation
-        parts = try Self.parts(graph, partOfOperation, refusals, weights, options)
+        parts = Self.parts(graph, partOfOperation, refusals, weights, cacheLayout)
         let (weights, refusals) = (weights, refusals)
         func bytes(_ isIncluded: (Int) -> Bool) -> Int {
             let own = graph.operations.indices.filter {
@@ -51,19 +53,15 @@ package final class Planner {
 
     private static func parts(
         _ graph: Graph, _ partOfOperation: [Int], _ refusals: [String?], _ weights: CPUWeights,
-        _ options: Executor.Options
-    ) throws -> [LayerSplit.Part] {
+        _ cache: CacheLayout
+    ) -> [LayerSplit.Part] {
         var parts = [LayerSplit.Part](repeating: LayerSplit.Part(), count: graph.shape.layers + 1)
         var counted: [Set<Int>] = Array(repeating: [], count: parts.count)
         for index in graph.operations.indices where refusals[index] == nil {
             let part = partOfOperation[index]
             parts[part].otherBytes += BatchLayout.operationBytes
-            if case .attention = graph.operations[index].kind {
-                guard let bytes = KeyValueCache.layerBytes(graph.shape, capacity: options.contextLength)
-                else {
-                    throw KeyValueCache.tooLarge(options.contextLength)
-                }
-                parts[part].contextBytes += bytes
+            if case .attention(_, let layer, _, _) = graph.operations[index].kind {
+                parts[part].contextBytes += cache.layerBytes(layer)
             }
             guard let weight = graph.operations[index].weight, counted[part].insert(weight).inserted else {
                 continue
@@ -98,7 +96,12 @@ package final class Planner {
                 contextBytes: own.reduce(0) { $0 + parts[$1].contextBytes },
                 computeBytes: layout.byteCount + commands)
         }
-        return (plan, MemoryPlan(sessions: planned, homeless: sessions.isEmpty ? [] : split.homeless))
+        return (
+            plan,
+            MemoryPlan(
+                sessions: planned, homeless: sessions.isEmpty ? [] : split.homeless,
+                cache: cacheLayout.description)
+        )
     }
 
     /// What sessions can hold: the machine's memory is one for all of them.
@@ -136,6 +139,8 @@ package struct MemoryPlan: Sendable {
     package var sessions: [Session]
     /// Parts that no session has room for.
     package var homeless: [Int]
+    /// How keys and values are kept.
+    package var cache: String
 }
 
 extension DeviceLayout {

@@ -106,7 +106,7 @@ struct RepackCacheHeader {
 
 extension Digest {
     /// Eight pieces of 64 bytes, the first and the last among them.
-    fileprivate mutating func add(samplesOf bytes: UnsafeRawBufferPointer) {
+    mutating func add(samplesOf bytes: UnsafeRawBufferPointer) {
         guard bytes.count > 512 else { return add(bytes) }
         for index in 0..<8 {
             let first = (bytes.count - 64) / 7 * index

@@ -47,6 +47,7 @@ struct Bench: ParsableCommand {
     var repetitions = 5
     @Option(help: DeviceList.help, transform: DeviceList.init(argument:))
     var device: [DeviceList] = []
+    @OptionGroup var cache: CacheOptions
     @OptionGroup var use: DeviceOptions
     @Option(
         help:
@@ -99,6 +100,7 @@ struct Bench: ParsableCommand {
         var options = LanguageModel.Options()
         (options.threads, options.contextLength, options.batch) = (threads, longest, batch)
         options.placement = place
+        cache.apply(to: &options)
         options.onNotice = { printError("engine: \($0)") }
         options.isInterrupted = { Interrupt.isRequested }
         // Every depth has a context of its own size, as its memory is part of the table.
@@ -109,7 +111,9 @@ struct Bench: ParsableCommand {
                 test, repetitions: repetitions, shouldStop: { Interrupt.isRequested })
             guard seconds.count == repetitions else { return }
             try table.add(
-                BenchRow(self.model, model, test, batch: batch, place: place, seconds: seconds, start: start))
+                BenchRow(
+                    self.model, model, test, batch: batch, place: place, cache: cache, seconds: seconds,
+                    start: start))
         }
     }
 }

@@ -17,8 +17,8 @@ struct BenchRow: Encodable {
     var model_n_params: Int
     var n_batch: Int
     var n_threads: Int
-    var type_k = "f32"
-    var type_v = "f32"
+    var type_k: String
+    var type_v: String
     var place: String
     var n_prompt: Int
     var n_gen: Int
@@ -37,7 +37,7 @@ struct BenchRow: Encodable {
 
     init(
         _ path: String, _ model: LanguageModel, _ benchmark: BenchmarkTest, batch: Int, place: Placement,
-        seconds: [Double], start: Date
+        cache: CacheOptions, seconds: [Double], start: Date
     ) {
         let summary = model.summary
         let reports = model.devices
@@ -50,6 +50,7 @@ struct BenchRow: Encodable {
         (model_filename, model_type) = (path, summary.type)
         (model_size, model_n_params) = (summary.byteCount, summary.parameterCount)
         (n_batch, n_threads) = (batch, model.threads)
+        (type_k, type_v) = (cache.keyType.rawValue, cache.valueType.rawValue)
         self.place = place.rawValue
         (n_prompt, n_gen, n_depth) = (benchmark.promptTokens, benchmark.generatedTokens, benchmark.depth)
         test_time = start.formatted(.iso8601)

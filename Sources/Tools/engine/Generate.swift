@@ -35,6 +35,10 @@ struct Generate: ParsableCommand {
     var hidesPrompt = false
     @Flag(help: "Print one JSON object instead of text.")
     var json = false
+    @Option(
+        name: [.long, .customLong("session")],
+        help: "Keep keys and values in this file, and compute only what it does not hold of a prompt.")
+    var promptCache: String?
     @Option(help: "Write the logits of all prompt tokens to this NumPy file.")
     var logits: String?
 
@@ -54,15 +58,19 @@ struct Generate: ParsableCommand {
             // Read before loading: a missing prompt should not cost the time.
             let input = try readPrompt()
             if let logits { try LanguageModel.checkLogitsPath(logits) }
+            if let promptCache { try LanguageModel.checkSessionPath(promptCache) }
             let model = try self.model.load()
             let ids = try promptTokens(input, model)
             // Before any output.
             try model.check(ids)
 
+            if let promptCache, access(promptCache, F_OK) == 0 { try model.loadSession(from: promptCache) }
+
             var parameters = GenerationParameters(
                 maxTokens: count < 0 ? nil : count, sampling: sampling.parameters)
             parameters.ignoresEndOfText = ignoreEos
             parameters.keepsPromptLogits = logits != nil
+            parameters.reusesCache = promptCache != nil
             // Not before there is something to go with it: a model that cannot continue prints nothing.
             var prompt = json || hidesPrompt ? "" : model.tokenizer.decode(ids)
             let generation = try model.generate(
@@ -72,6 +80,7 @@ struct Generate: ParsableCommand {
                     printNow(prompt + text)
                     prompt = ""
                 })
+            if let promptCache, model.cachedTokens > 0 { try model.saveSession(to: promptCache) }
             if let logits, !generation.promptLogits.isEmpty {
                 try model.writeLogits(generation.promptLogits, to: logits)
             }

@@ -56,6 +56,7 @@ struct GenerationOutput: Encodable {
     var tokens: [Int32]
     var stop_reason: String
     var prompt_tokens: Int
+    var reused_tokens: Int
     var generated_tokens: Int
     var load_ms: Double
     var prompt_ms: Double
@@ -71,6 +72,7 @@ struct GenerationOutput: Encodable {
         tokens = generation.tokens
         stop_reason = generation.end.rawValue
         prompt_tokens = generation.promptTokens
+        reused_tokens = generation.reusedTokens
         generated_tokens = generation.tokens.count
         load_ms = model.loadSeconds * 1000
         prompt_ms = generation.promptSeconds * 1000

@@ -19,6 +19,7 @@ struct ModelOptions: ParsableArguments {
     @Option(help: DeviceList.help, transform: DeviceList.init(argument:))
     var device = DeviceList.automatic
     @OptionGroup var use: DeviceOptions
+    @OptionGroup var cache: CacheOptions
     @Option(
         help: """
             Which phases run on the DSP: auto (measured when the model is loaded), all, prompt or none; without it \
@@ -39,6 +40,7 @@ struct ModelOptions: ParsableArguments {
         var options = LanguageModel.Options()
         (options.threads, options.contextLength, options.batch) = (threads, context, batch)
         options.placement = place
+        cache.apply(to: &options)
         options.onNotice = { printError("engine: \($0)") }
         if explainPlan { options.onPlan = { printError($0) } }
         Interrupt.catchFirst()

@@ -69,6 +69,29 @@ struct EmulatedEngineTests {
         #expect(emulated.offload.messages == 3)
     }
 
+    /// Caches of every type, and layers that hold no more than their window.
+    @Test(arguments: ["gemma3", "gpt-oss"], ["f16", "q8_0", "q4_0"])
+    func caches(_ name: String, _ type: String) throws {
+        let folder = try TemporaryFolder()
+        let path = try TestModel.model(name).write(to: folder.path("model.gguf"))
+        func run(_ transport: any Transport) throws -> (bits: [UInt32], tokens: [Int32]) {
+            var options = LanguageModel.Options()
+            (options.threads, options.batch, options.contextLength) = (2, 5, 64)
+            options.keyCacheType = type == "f16" ? .f16 : type == "q8_0" ? .q8_0 : .q4_0
+            options.valueCacheType = options.keyCacheType
+            options.devices = [InferenceDevice(name: "dsp0", kind: "test", transport: transport)]
+            let model = try LanguageModel(path: path, options: options)
+            var parameters = GenerationParameters(maxTokens: 8, sampling: .greedy)
+            parameters.keepsPromptLogits = true
+            parameters.ignoresEndOfText = true
+            let generation = try model.generate(from: (0..<22).map { Int32(40 + 9 * $0) }, parameters)
+            return (generation.promptLogits.map(\.bitPattern), generation.tokens)
+        }
+        let simulated = try run(SimulatorTransport()), emulated = try run(try HexagonBuild.transport())
+        #expect(emulated.bits == simulated.bits && emulated.bits.count > 1000)
+        #expect(emulated.tokens == simulated.tokens && emulated.tokens.count == 8)
+    }
+
     private func report(_ arguments: [String], _ environment: [String: String]) throws -> GenerationReport {
         let options = ["-m", Self.model, "-p", "Once upon a time", "-n", "12", "--temp", "0"]
         return try GenerationReport(

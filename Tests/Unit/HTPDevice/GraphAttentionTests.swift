@@ -105,6 +105,8 @@ import Testing
                     case .f16: #expect(error <= abs(exact) * 0.0005 + 1e-6)
                     // Half a step of a 127th, and the rounding of the scale.
                     case .q8: #expect(error <= 5 * 0.51 / 127 + abs(exact) * 0.0006)
+                    // Sixteen steps from −8 to 7: what would be 8 is a step off.
+                    case .q4: #expect(error <= 5 * 1.01 / 8 + abs(exact) * 0.0006)
                     }
                 }
             }
@@ -126,6 +128,9 @@ import Testing
                     Float(bitPattern: (0..<4).reduce(0) { $0 | UInt32(row[4 * index + $1]) << (8 * $1) }))
             case .f16: half(2 * index)
             case .q8: Double(Int8(bitPattern: row[index])) * half(size + index / 32 * 2)
+            case .q4:
+                Double(Int(row[index / 32 * 16 + index % 16] >> (index % 32 < 16 ? 0 : 4) & 15) - 8)
+                    * half(size / 2 + index / 32 * 2)
             }
         }
     }

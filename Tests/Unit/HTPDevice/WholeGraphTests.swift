@@ -181,8 +181,8 @@ import Testing
 
     @Test(arguments: DeviceCache.Element.allCases, [1, 3])
     func givesTheEnginesLogits(element: DeviceCache.Element, threads: Int) throws {
-        // Q8_0 caches need heads of whole blocks; this model's have 16 elements.
-        guard element != .q8 else { return }
+        // Blocks need heads of a multiple of 32 elements; this model's have 16.
+        guard element == .f32 || element == .f16 else { return }
         let folder = try TemporaryFolder()
         let file = try GGUFFile(path: try TestModel.llama(.q8_0).write(to: folder.path("model.gguf")))
         let graph = try Architecture.graph(of: file)

@@ -144,6 +144,9 @@ enum htp_opcode {
 #define HTP_ROPE_POSITIONS 2u
 // ATTENTION: a token sees those after it in the batch, too.
 #define HTP_ATTENTION_ALL 1u
+// STORE, ATTENTION: the cache holds the last `capacity` positions: position p lies at p % capacity. Attention needs a
+// window then, and capacity for the positions that all rows see.
+#define HTP_CACHE_RING 4u
 // ROUTE: weights are divided by their sum.
 #define HTP_ROUTE_NORMALIZE 1u
 
@@ -184,6 +187,8 @@ enum htp_cache_type {
     HTP_CACHE_F16 = 1,
     // Blocks of 32 as in Q8_0, but the codes of a row come first (int8) and their scales follow (f16).
     HTP_CACHE_Q8 = 2,
+    // The same of Q4_0: 16 bytes of codes for a block, low nibbles first.
+    HTP_CACHE_Q4 = 3,
 };
 
 typedef struct htp_store_parameters {

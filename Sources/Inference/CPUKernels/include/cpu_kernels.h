@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "cpu_activations.h"
+#include "cpu_attention.h"
 #include "cpu_repack.h"
 
 #ifdef __cplusplus

@@ -270,12 +270,12 @@ static void mixtures(void) {
 static uint32_t head_size(uint32_t type) {
     static const uint32_t sizes[] = {32, 64, 96, 128, 256};
     const uint32_t size = sizes[below(5)];
-    return type == HTP_CACHE_Q8 || below(2) == 0 ? size : 1 + below(200);
+    return type >= HTP_CACHE_Q8 || below(2) == 0 ? size : 1 + below(200);
 }
 
 static void stores(void) {
-    static const char *const names[] = {"store f32", "store f16", "store q8"};
-    const uint32_t type = below(3), n = head_size(type);
+    static const char *const names[] = {"store f32", "store f16", "store q8", "store q4"};
+    const uint32_t type = below(4), n = head_size(type);
     float *x = floats(n, below(3) == 0 ? wide : normal);
     uint8_t *rows[VARIANTS];
     for (int v = 0; v < VARIANTS; v++) {
@@ -292,10 +292,10 @@ static void stores(void) {
         const double value = type == HTP_CACHE_F32 ? x[i] : got[0][i];
         double step = 1e-6;
         if (type == HTP_CACHE_F16) step = fmax(fabs(value) * 0x1p-10, 0x1p-14);
-        if (type == HTP_CACHE_Q8) {
+        if (type >= HTP_CACHE_Q8) {
             step = 1e-20;
             for (uint32_t j = i / 32 * 32; j < i / 32 * 32 + 32; j++)
-                step = fmax(step, fabs((double)got[0][j]) / 127);
+                step = fmax(step, fabs((double)got[0][j]) / (type == HTP_CACHE_Q8 ? 127 : 8));
         }
         for (int v = 0; v < VARIANTS; v++) {
             record *r = record_of(names[type]);
@@ -311,7 +311,7 @@ static void stores(void) {
 }
 
 static void attentions(void) {
-    static const char *const names[] = {"attention f32", "attention f16", "attention q8"};
+    static const char *const names[] = {"attention f32", "attention f16", "attention q8", "attention q4"};
     const uint32_t key_type = below(3), value_type = below(3), heads = 1 + below(5), end = 1 + below(100);
     htp_attention_parameters p = {.key_heads = 1, .group = heads, .key_size = head_size(key_type),
                                   .value_size = head_size(value_type), .key_type = key_type,
@@ -358,7 +358,7 @@ static void attentions(void) {
         if (posix_memalign(&workspace, 128, variants[v]->attention_bytes(&p)) != 0) exit(2);
         memset(workspace, 0xff, variants[v]->attention_bytes(&p)); // no numbers
         const attention_heads a = {&p, queries, floats(heads * p.value_size, NULL), sinks, keys, values, key_stride,
-                                   value_stride, begin, end, heads, workspace};
+                                   value_stride, begin, end, heads, workspace, 0};
         variants[v]->attend(&a);
         compare(names[key_type], v, a.results, want, heads * p.value_size,
                 fmax(largest(want, heads * p.value_size), 0.1));
@@ -410,7 +410,7 @@ static void strangeness(void) {
         void *workspace = NULL;
         if (posix_memalign(&workspace, 128, k->attention_bytes(&p)) != 0) exit(2);
         const attention_heads a = {&p, floats(2 * size, strange), floats(2 * size, NULL), floats(2, strange), cache,
-                                   cache, stride, stride, 0, positions, 2, workspace};
+                                   cache, stride, stride, 0, positions, 2, workspace, 0};
         k->attend(&a);
         free(workspace);
     }

@@ -222,7 +222,8 @@ static htp_operation *rope(uint32_t heads, uint32_t size, uint32_t pairs, uint32
 }
 
 static uint32_t cache_bytes(uint32_t type, uint32_t size) {
-    return type == HTP_CACHE_F32 ? 4 * size : type == HTP_CACHE_F16 ? 2 * size : size + size / 16;
+    return type == HTP_CACHE_F32 ? 4 * size : type == HTP_CACHE_F16 ? 2 * size
+        : type == HTP_CACHE_Q8 ? size + size / 16 : size / 2 + size / 16;
 }
 
 static htp_tensor cache(uint32_t type, uint32_t heads, uint32_t size, uint32_t capacity, int by_head,
@@ -278,6 +279,30 @@ static htp_operation *attention(uint32_t type, uint32_t value_type, uint32_t key
         key_heads, group, key_size, value_size, type, value_type, capacity, key_stride, value_stride, window,
         0.3f, cap};
     destination(op, HTP_DESTINATION, key_heads * group * value_size, 2);
+    return op;
+}
+
+// A ring of `capacity` positions with floats from earlier batches: the new ones are stored, then all attend.
+static htp_operation *ring_attention(uint32_t capacity, uint32_t window, uint32_t key_heads, uint32_t size) {
+    const htp_tensor keys = floats(key_heads * capacity, size, 0), values = floats(key_heads * capacity, size, 0);
+    const uint32_t row = size * (uint32_t)sizeof(float), rows = commands.header.tokens;
+    for (int i = 0; i < 2; i++) {
+        htp_operation *op = operation(HTP_OP_STORE, HTP_ROWS_TOKENS);
+        op->flags = HTP_CACHE_RING;
+        set(op, HTP_DESTINATION, i == 0 ? keys : values);
+        set(op, HTP_INPUT_0, floats(rows, key_heads * size, 0));
+        op->parameters.store
+            = (htp_store_parameters){key_heads, size, 0, HTP_CACHE_F32, capacity, capacity * row};
+    }
+    htp_operation *op = operation(HTP_OP_ATTENTION, HTP_ROWS_TOKENS);
+    op->flags = HTP_CACHE_RING;
+    set(op, HTP_INPUT_0, floats(rows, key_heads * 2 * size, 0));
+    set(op, HTP_INPUT_0 + 1, keys);
+    set(op, HTP_INPUT_0 + 2, values);
+    op->parameters.attention = (htp_attention_parameters){
+        key_heads, 2, size, size, HTP_CACHE_F32, HTP_CACHE_F32, capacity, capacity * row, capacity * row, window,
+        0.3f, 0};
+    destination(op, HTP_DESTINATION, key_heads * 2 * size, 2);
     return op;
 }
 
@@ -459,7 +484,7 @@ static void strange_batches(void) {
         make_strange(norm(33, 2, HTP_NORM_CENTER, 7), HTP_INPUT_0, 66);
         make_strange(matmul(HTP_TILES_8BIT, 33, 64, NULL, 0), HTP_INPUT_0, 64);
         make_strange(rope(2, 33, 16, 0), HTP_INPUT_0, 66);
-        for (uint32_t type = 0; type <= HTP_CACHE_Q8; type++)
+        for (uint32_t type = 0; type <= HTP_CACHE_Q4; type++)
             make_strange(store(type, 2, 64, 2 + tokens, 0, 0, 1), HTP_INPUT_0, 128);
         op = simple(HTP_OP_SOFTMAX, HTP_ROWS_OUTPUTS, 45, 1, 0);
         op->parameters.softmax = (htp_softmax_parameters){45, 3.5f};
@@ -485,7 +510,7 @@ static void strange_batches(void) {
         for (uint32_t i = 0; i < 7 * 46; i++) halves[2 * i + 1] = (uint8_t)random_word();
         run_good();
         // Queries, keys, values and sinks.
-        for (uint32_t type = 0; type <= HTP_CACHE_Q8; type++) {
+        for (uint32_t type = 0; type <= HTP_CACHE_Q4; type++) {
             begin(tokens, 0, 37);
             op = attention(type, type, 2, 2, 64, 32, 0, 0, type == 0 ? 2.5f : 0, 1);
             make_strange(op, HTP_INPUT_0, 256);
@@ -510,7 +535,7 @@ static void every_number_of_rows(void) {
         matmul(HTP_TILES_8BIT, 33, 64, NULL, 0);
         norm(45, 2, HTP_NORM_CENTER, 7);
         rope(2, 50, 21, HTP_ROPE_HALVES);
-        for (uint32_t type = 0; type <= HTP_CACHE_Q8; type++) store(type, 2, 32, tokens, 9, 0, (int)type & 1);
+        for (uint32_t type = 0; type <= HTP_CACHE_Q4; type++) store(type, 2, 32, tokens, 9, 0, (int)type & 1);
         simple(HTP_OP_SOFTMAX, HTP_ROWS_OUTPUTS, 45, 1, 1)->parameters.softmax = (htp_softmax_parameters){45, 3.5f};
         activate(HTP_FUNCTION_SILU, 77, 1, 1);
         activate(HTP_FUNCTION_SWIGLU_CLAMPED, 45, 1, 0);
@@ -597,15 +622,15 @@ static void good_batches(void) {
         rope(9, 10, 5, flags);
         run_good();
     }
-    for (uint32_t type = 0; type <= HTP_CACHE_Q8; type++) {
+    for (uint32_t type = 0; type <= HTP_CACHE_Q4; type++) {
         for (int by_head = 0; by_head < 2; by_head++) {
             begin(3, 0, 2);
             store(type, 3, 64, 6, 0, 0, by_head);
             store(type, 1, 96, 5, 48, by_head ? HTP_ROPE_HALVES : 0, by_head);
-            store(type, 2, type == HTP_CACHE_Q8 ? 32 : 33, 5, 4, 0, by_head);
+            store(type, 2, type >= HTP_CACHE_Q8 ? 32 : 33, 5, 4, 0, by_head);
             run_good();
         }
-        for (uint32_t value_type = 0; value_type <= HTP_CACHE_Q8; value_type++) {
+        for (uint32_t value_type = 0; value_type <= HTP_CACHE_Q4; value_type++) {
             static const uint32_t positions[] = {0, 30, 31, 75};
             for (int i = 0; i < 4; i++) {
                 begin(1 + below(4), 0, positions[i]);
@@ -618,6 +643,14 @@ static void good_batches(void) {
                 attention(type, value_type, 3, 1, 128, 64, 0, HTP_ATTENTION_ALL, 0, i & 1);
                 run_good();
             }
+        }
+    }
+    for (uint32_t tokens = 1; tokens <= 9; tokens += 4) {
+        static const uint32_t positions[] = {0, 5, 30, 40, 1000003};
+        for (int i = 0; i < 5; i++) {
+            begin(tokens, 0, positions[i]);
+            ring_attention(41, 33, 2, 32);
+            run_good();
         }
     }
     for (uint32_t kind = 4; kind <= 8; kind += 4) {
