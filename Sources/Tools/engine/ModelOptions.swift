@@ -9,10 +9,10 @@ struct ModelOptions: ParsableArguments {
     @Option(
         name: [.short, .customLong("ctx-size")], parsing: .unconditional,
         help: "Context in tokens; 0 for the model's, at most 4096.")
-    var context = 0
+    var context: Int?
     @Option(
         name: [.customShort("b"), .customLong("batch-size")], parsing: .unconditional,
-        help: "Prompt tokens computed at once.")
+        help: "Tokens of a prompt computed at once.")
     var batch = 512
     @Option(name: [.short, .long], parsing: .unconditional, help: "CPU threads; 0 for one per core.")
     var threads = 0
@@ -30,15 +30,18 @@ struct ModelOptions: ParsableArguments {
     var explainPlan = false
 
     func validate() throws {
-        guard context >= 0 else { throw ValidationError("-c is a number of tokens.") }
+        guard context ?? 0 >= 0 else { throw ValidationError("-c is a number of tokens.") }
         guard (1...4096).contains(batch) else { throw ValidationError("-b is a number from 1 to 4096.") }
         guard (0...1024).contains(threads) else { throw ValidationError("-t is a number from 0 to 1024.") }
     }
 
     /// Loads the model; Ctrl-C ends that, and what is done with the model later.
-    func load() throws -> LanguageModel {
+    ///
+    /// - Parameter contextLength: tokens, where they are not for the user to say.
+    func load(contextLength: Int? = nil) throws -> LanguageModel {
         var options = LanguageModel.Options()
-        (options.threads, options.contextLength, options.batch) = (threads, context, batch)
+        (options.threads, options.batch) = (threads, batch)
+        options.contextLength = contextLength ?? context ?? 0
         options.placement = place
         cache.apply(to: &options)
         options.onNotice = { printError("engine: \($0)") }

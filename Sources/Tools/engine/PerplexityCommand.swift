@@ -1,9 +1,6 @@
 import ArgumentParser
 import Engine
 import Foundation
-import HTPDevice
-import HexagonRPC
-import Runtime
 
 /// `engine perplexity`; `Perplexity` is what it measures.
 struct PerplexityCommand: ParsableCommand {
@@ -11,30 +8,22 @@ struct PerplexityCommand: ParsableCommand {
         commandName: "perplexity",
         abstract: "Measures how well a model predicts a text, or how far its predictions are from another's.",
         discussion: """
-            The text is cut into chunks of -c tokens; the first half of each is read, the second predicted. Figures compare \
-            with llama.cpp's.
+            The text is cut into chunks of -c tokens (512 without it); the first half of each is read, the second \
+            predicted. Figures compare with llama.cpp's.
 
               engine perplexity -m model-q4_0.gguf -f wiki.test.raw -c 512
               engine perplexity -m model-f16.gguf -f wiki.test.raw --kl-divergence-base base.dat
               engine perplexity -m model-q4_0.gguf --kl-divergence-base base.dat --kl-divergence
             """)
 
-    @Option(name: [.short, .long], help: "The model, a GGUF file.")
-    var model: String
+    /// Tokens of a chunk where nothing else is said; llama.cpp's figures are for as many.
+    private static let contextLength = 512
+
+    @OptionGroup var model: ModelOptions
     @Option(name: [.short, .long], help: "A file with the text.")
     var file: String?
-    @Option(
-        name: [.short, .customLong("ctx-size")], parsing: .unconditional,
-        help: "Tokens of a chunk; 0 for the model's context, at most 4096.")
-    var context = 512
-    @Option(
-        name: [.customShort("b"), .customLong("batch-size")], parsing: .unconditional,
-        help: "Tokens computed at once.")
-    var batch = 512
     @Option(parsing: .unconditional, help: "Chunks to measure; -1 for all.")
     var chunks = -1
-    @Option(name: [.short, .long], parsing: .unconditional, help: "CPU threads; 0 for one per core.")
-    var threads = 0
     @Option(
         help: """
             A file of the base's predictions: written, or with --kl-divergence read (llama.cpp's format; about two bytes \
@@ -43,11 +32,6 @@ struct PerplexityCommand: ParsableCommand {
     var klDivergenceBase: String?
     @Flag(help: "Compare the predictions with the base's, whose file brings the text and its chunks.")
     var klDivergence = false
-    @Option(help: DeviceList.help, transform: DeviceList.init(argument:))
-    var device = DeviceList.automatic
-    @OptionGroup var use: DeviceOptions
-    @Option(help: "Whether the DSP is used: all, none, or auto for the faster side.")
-    var place: Placement?
     @Flag(help: "Print one JSON object instead of text.")
     var json = false
 
@@ -62,12 +46,9 @@ struct PerplexityCommand: ParsableCommand {
         } else {
             guard file != nil else { throw ValidationError("No text: give a file with -f.") }
         }
-        guard context >= 0 else { throw ValidationError("-c is a number of tokens.") }
         guard chunks == -1 || chunks > 0 else {
             throw ValidationError("--chunks is a number from 1 on, or -1.")
         }
-        guard (1...4096).contains(batch) else { throw ValidationError("-b is a number from 1 to 4096.") }
-        guard (0...1024).contains(threads) else { throw ValidationError("-t is a number from 0 to 1024.") }
     }
 
     func run() throws {
@@ -76,14 +57,8 @@ struct PerplexityCommand: ParsableCommand {
             let base = klDivergence ? try klDivergenceBase.map(LogProbabilityFile.init) : nil
             let text = try file.map(contents) ?? ""
             if !klDivergence, let klDivergenceBase { try LogProbabilityFile.checkPath(klDivergenceBase) }
-            var options = LanguageModel.Options()
-            (options.threads, options.batch) = (threads, batch)
-            options.contextLength = base?.contextLength ?? context
-            options.placement = place
-            options.onNotice = { printError("engine: \($0)") }
-            Interrupt.catchFirst()
-            options.isInterrupted = { Interrupt.isRequested }
-            let model = try device.load(self.model, options, use.use)
+            let model = try self.model.load(
+                contextLength: base?.contextLength ?? self.model.context ?? Self.contextLength)
             let maximum = chunks > 0 ? chunks : nil
             if let base {
                 try compare(model, base, try PerplexityText(base, for: model, atMost: maximum))
