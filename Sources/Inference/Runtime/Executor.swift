@@ -316,15 +316,6 @@ package final class Executor {
         return position
     }
 
-    /// Forgets what does not begin `tokens`, and of them at least the last one, so that there is something to compute.
-    ///
-    /// - Returns: how many of the tokens are in the cache.
-    package func rewind(toPrefixOf tokens: [Int32]) -> Int {
-        let common = zip(cached, tokens).prefix { $0.id == $1 }.count
-        rewind(to: min(common, max(tokens.count - 1, 0)))
-        return position
-    }
-
     /// Where a tensor's rows begin.
     func pointer(_ tensor: Int) -> UnsafeMutablePointer<Float> {
         activations + memory.offsets[tensor]
