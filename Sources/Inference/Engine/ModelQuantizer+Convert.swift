@@ -31,8 +31,9 @@ extension ModelQuantizer {
         let bytes = file.bytes(of: tensor)
         for start in stride(from: 0, to: bytes.count, by: 1 << 25) {
             try checkInterruption()
-            try append(UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + 1 << 25, bytes.count)]))
-            progress(Double(start) / Double(bytes.count))
+            let end = min(start + 1 << 25, bytes.count)
+            try append(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+            progress(Double(end) / Double(bytes.count))
         }
     }
 

@@ -55,6 +55,7 @@ import Testing
         let result = try quantize(model, output, "q4_k_m", "1")
         #expect(result.exitCode == 0 && result.output == "")
         #expect(result.errors.contains("[2/21] blk.0.attn_norm.weight: 256, F32\n"))
+        #expect(result.errorLines.count { $0.hasPrefix("[") } == 21)
         #expect(result.errors.contains("blk.0.attn_q.weight: 256 × 256, F32 -> Q4_K\n"))
         #expect(result.errors.contains("bits a weight) in "))
         let file = try GGUFFile(path: output)
