@@ -4,6 +4,9 @@ enum Filters {
 
     static let all: [String: Filter] = strings.merging(sequences) { $1 }.merging(numbers) { $1 }
 
+    /// Those that take no longer for a larger value.
+    static let ofConstantTime: Set<String> = ["default", "d", "length", "count"]
+
     private static let strings: [String: Filter] = [
         "capitalize": text { $0.capitalized },
         "lower": text { $0.lowercased },

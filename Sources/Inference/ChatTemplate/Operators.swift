@@ -199,7 +199,7 @@ enum Operators {
     }
 
     static func contains(_ container: Value, _ value: Value, _ interpreter: Interpreter) throws -> Bool {
-        try interpreter.charge(container.extent.size)
+        if case .dictionary = container {} else { try interpreter.charge(container.extent.size) }
         switch container {
         case .string(let text):
             guard case .string(let part) = value else {

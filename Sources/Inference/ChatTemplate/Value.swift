@@ -228,6 +228,18 @@ extension Value {
     static func tuple(of elements: [Value]) throws -> Value { .tuple(try ValueArray(elements)) }
     static func iterator(_ make: () throws -> [Value]) throws -> Value { .iterator(try ValueIterator(make)) }
 
+    /// How long it takes to go through it, but not through what is in it.
+    var width: Int {
+        switch self {
+        case .string(let text): text.count / 16
+        case .list(let array), .tuple(let array): array.elements.count
+        case .dictionary(let dictionary): dictionary.count
+        case .view(let view): view.dictionary.count
+        case .range(let range): range.count
+        default: 1
+        }
+    }
+
     /// Python's name for the type, for messages.
     var typeName: String {
         switch self {
