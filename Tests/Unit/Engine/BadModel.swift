@@ -45,7 +45,7 @@ struct BadModel: Sendable, CustomTestStringConvertible {
         BadModel("general.architecture", .string(""), "unknown architecture \"\""),
         BadModel("general.architecture", .string("a\nb\u{1b}[31m"), "unknown architecture \"a?b?[31m\""),
         BadModel("general.architecture", .string(String(repeating: "x", count: 9999)), "xxx…\""),
-        BadModel("split.count", .uint16(3), "split into 3 files", "gguf-split"),
+        BadModel("split.count", .uint16(3), "\"split.no\" is missing"),
     ]
 
     private static let counts: [BadModel] =
