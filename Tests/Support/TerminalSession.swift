@@ -76,7 +76,7 @@ package final class TerminalSession {
 
     /// Waits until something has happened.
     package func wait(
-        for what: String, deadline: Double = 60, _ hasHappened: (TerminalSession) -> Bool
+        for what: String, deadline: Double = 180, _ hasHappened: (TerminalSession) -> Bool
     ) throws {
         let start = ContinuousClock.now
         while !hasHappened(self) {
@@ -90,7 +90,7 @@ package final class TerminalSession {
     }
 
     /// Waits for the tool's end and returns its exit code; nil where a signal ended it.
-    package func exitCode(deadline: Double = 60) throws -> CInt? {
+    package func exitCode(deadline: Double = 180) throws -> CInt? {
         try wait(for: "end", deadline: deadline) { session in
             var status: CInt = 0
             if session.status == nil, waitpid(session.process, &status, WNOHANG) != 0 {

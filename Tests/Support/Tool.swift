@@ -43,7 +43,7 @@ package enum Tool {
     package static func run(
         _ name: String, _ arguments: [String], input: String = "", outputPath: String? = nil,
         environment: [String: String] = [:],
-        interrupt: Interruption = .never, deadline: Double = 120
+        interrupt: Interruption = .never, deadline: Double = 300
     ) throws -> Result {
         let folder = try TemporaryFolder()
         let (input, output, errors) = (

@@ -98,7 +98,7 @@ import Testing
         var failures = 0
         var packets = 0
         var rounds = 0
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(300)
         while rounds < 20_000 || failures < 100 || packets < 100 {
             try #require(ContinuousClock.now < deadline, "\(packets) packets, \(failures) failures")
             rounds += 1

@@ -124,14 +124,14 @@ import Testing
         let queue = try domain.makeQueue(requestByteCount: 64, responseByteCount: 64)
         let start = ContinuousClock.now
         let error = #expect(throws: DSPQueueError.self) {
-            _ = try queue.read(deadline: start + .milliseconds(30))
+            _ = try queue.read(deadline: start + .milliseconds(600))
         }
         #expect(error?.result == .expired && "\(error!)".contains("plain calls"))
-        #expect(ContinuousClock.now - start >= .milliseconds(30))
+        #expect(ContinuousClock.now - start >= .milliseconds(600))
         #expect(throws: DSPQueueError.self) { try queue.peek(deadline: .now - .seconds(1)) }
         while try queue.write([1, 2, 3]) {}
         let full = #expect(throws: DSPQueueError.self) {
-            try queue.write([1], deadline: .now + .milliseconds(30))
+            try queue.write([1], deadline: .now + .milliseconds(600))
         }
         #expect(full?.result == .expired)
         // The waits are over, and the DSP is told so.
@@ -145,7 +145,7 @@ import Testing
         let count = 5000
         let queue = try domain.makeQueue(requestByteCount: 64, responseByteCount: 64)
         try dsp.echo(queue.exportedID, count: count)
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(600)
         for index in 0..<count {
             let message = [UInt8](repeating: UInt8(index & 0xff), count: index % 20)
             try queue.write(message, deadline: deadline)
@@ -202,15 +202,15 @@ import Testing
         let made = try domain.makeQueue(requestByteCount: 64, responseByteCount: 64)
         let queue: any MessageQueue = made
         let error = await #expect(throws: DSPQueueError.self) {
-            _ = try await queue.nextPacket(deadline: .now + .milliseconds(30))
+            _ = try await queue.nextPacket(deadline: .now + .milliseconds(600))
         }
         #expect(error?.result == .expired && error?.description.contains("plain calls") == true)
         try dsp.echo(queue.exportedID, count: 1)
         #expect(try queue.write([7]))
-        #expect(try await queue.nextPacket(deadline: .now + .seconds(20)).message == [7])
+        #expect(try await queue.nextPacket(deadline: .now + .seconds(600)).message == [7])
         try queue.close()
         await #expect(throws: DSPQueueError.closed) {
-            _ = try await queue.nextPacket(deadline: .now + .seconds(20))
+            _ = try await queue.nextPacket(deadline: .now + .seconds(600))
         }
     }
 
@@ -221,7 +221,7 @@ import Testing
         let (memory, _) = try dsp.rings(queue.exportedID)
         var writer = QueueWriter(memory.response)
         for round in 0..<200 {
-            let task = Task { try await queue.nextPacket(deadline: .now + .seconds(20)) }
+            let task = Task { try await queue.nextPacket(deadline: .now + .seconds(600)) }
             for _ in 0..<round % 7 { await Task.yield() }
             _ = try writer.write([UInt8(round)])
             dsp.signalHost()

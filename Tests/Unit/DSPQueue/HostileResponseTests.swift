@@ -51,7 +51,7 @@ import Testing
         try dsp.echo(queue.exportedID, count: 1)
         #expect(try queue.write([1, 2, 3]))
         dsp.fromHost.open()
-        #expect(try queue.read(deadline: .now + .seconds(20)).message == [1, 2, 3])
+        #expect(try queue.read(deadline: .now + .seconds(600)).message == [1, 2, 3])
         dsp.setImported(queue.exportedID, false)
         try domain.close(queue)
         try domain.close()

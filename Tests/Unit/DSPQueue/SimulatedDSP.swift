@@ -140,7 +140,7 @@ final class SimulatedDSP: QueueTransport {
                 if signalNeeded { signalHost() }
                 return packet
             }
-            guard fromHost.wait(after: seen, until: .now + .seconds(20)) else { return nil }
+            guard fromHost.wait(after: seen, until: .now + .seconds(120)) else { return nil }
         }
     }
 }
