@@ -49,8 +49,24 @@ import VirtualDSP
         return (try model.generate(from: tokens, parameters).promptLogits, model.offload)
     }
 
+    /// llama.cpp does not know `bitnet-25`. The figures are ik_llama.cpp's (commit 8337e4cd, its loader's `llama_decode`
+    /// with 32-bit keys and 16-bit values): logits 0, 64, 128 … after the 32nd and the last token.
+    @Test func bitNetAsTheForkHasIt() throws {
+        let expected: [Int: [Float]] = [
+            31: [-0.421849, -1.111353, 0.260631, 0.294784, -0.434751, -1.764376, 0.65824, 0.790319],
+            63: [-0.758447, 0.480137, 0.395656, -0.354334, -0.435366, -0.51007, -0.094737, -0.284781],
+        ]
+        let tokens = try JSONDecoder().decode(
+            [Int32].self, from: Data(try SharedData.contents("models/tiny/tiny-bitnet-f16.tokens.json")))
+        let logits = try run("models/tiny/tiny-bitnet25-f16", tokens, simulators: 0).logits
+        for (row, figures) in expected {
+            let found = figures.indices.map { logits[512 * row + 64 * $0] }
+            #expect(normalizedError(found, expected: figures.map(Double.init)) < 1e-5)
+        }
+    }
+
     @Test(arguments: models) func logits(_ name: String) throws {
-        // One of the files has another's weights and no answer of its own.
+        // One of the files has another's weights and no answer of its own: see above.
         let hasAnswer = FileManager.default.fileExists(atPath: SharedData.path(name + ".npy"))
         let tokens = try JSONDecoder().decode(
             [Int32].self,
