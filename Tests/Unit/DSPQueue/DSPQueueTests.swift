@@ -207,21 +207,22 @@ import Testing
         #expect(error?.result == .expired && error?.description.contains("plain calls") == true)
         try dsp.echo(queue.exportedID, count: 1)
         #expect(try queue.write([7]))
-        #expect(try await queue.nextPacket(deadline: .now + .seconds(600)).message == [7])
+        #expect(try await queue.nextPacket(deadline: .now + .seconds(3600)).message == [7])
         try queue.close()
         await #expect(throws: DSPQueueError.closed) {
-            _ = try await queue.nextPacket(deadline: .now + .seconds(600))
+            _ = try await queue.nextPacket(deadline: .now + .seconds(3600))
         }
     }
 
     /// A task is cancelled while its packet comes: either it has the packet, or the queue still has it.
+    /// The deadline is never reached: a task may wait for a thread as long as the longest of the other tests takes.
     @Test func cancellationWithADeadlineLosesNoPacket() async throws {
         let made = try domain.makeQueue(requestByteCount: 64, responseByteCount: 64)
         let queue: any MessageQueue = made
         let (memory, _) = try dsp.rings(queue.exportedID)
         var writer = QueueWriter(memory.response)
         for round in 0..<200 {
-            let task = Task { try await queue.nextPacket(deadline: .now + .seconds(600)) }
+            let task = Task { try await queue.nextPacket(deadline: .now + .seconds(3600)) }
             for _ in 0..<round % 7 { await Task.yield() }
             _ = try writer.write([UInt8(round)])
             dsp.signalHost()
