@@ -29,27 +29,8 @@ package final class TerminalSession {
         posix_spawn_file_actions_addopen(&actions, 0, sidePath, O_RDWR, 0)
         posix_spawn_file_actions_addopen(&actions, 1, folder.path("out"), O_WRONLY | O_CREAT, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 0, 2)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var signals = sigset_t()
-        sigfillset(&signals)
-        posix_spawnattr_setsigdefault(&attributes, &signals)
-        sigemptyset(&signals)
-        posix_spawnattr_setsigmask(&attributes, &signals)
         // POSIX_SPAWN_SETSID
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | 0x80))
-        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        let path = Tool.folder + "/" + name
-        let words = ([path] + arguments).map { strdup($0) } + [nil]
-        let settings = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { for text in words + settings { free(text) } }
-        var process = pid_t()
-        let code = posix_spawn(&process, path, &actions, &attributes, words, settings)
-        self.process = process
-        guard code == 0 else {
-            throw Tool.Failure(description: "\(path): \(String(cString: strerror(code)))")
-        }
+        process = try Tool.start(name, arguments, environment, &actions, flags: 0x80)
         _ = fcntl(terminal, F_SETFL, O_NONBLOCK)
     }
 

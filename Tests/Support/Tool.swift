@@ -56,32 +56,7 @@ package enum Tool {
         posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT, 0o600)
         posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT, 0o600)
-
-        // A test program started in the background may ignore Ctrl-C, its threads may block it; both would
-        // be handed down.
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var signals = sigset_t()
-        sigfillset(&signals)
-        posix_spawnattr_setsigdefault(&attributes, &signals)
-        sigemptyset(&signals)
-        posix_spawnattr_setsigmask(&attributes, &signals)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
-
-        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        let path = Self.folder + "/" + name
-        var process = pid_t()
-        let code = withCStrings([path] + arguments) { arguments in
-            withCStrings(variables.map { "\($0.key)=\($0.value)" }) { variables in
-                posix_spawn(&process, path, &actions, &attributes, arguments, variables)
-            }
-        }
-        guard code == 0 else {
-            throw Failure(
-                description:
-                    "\(path): \(String(cString: strerror(code))); set HEXAGONRPC_TOOLS to the tools' folder")
-        }
+        let process = try start(name, arguments, environment, &actions)
 
         let start = ContinuousClock.now
         var status: CInt = 0
@@ -124,6 +99,42 @@ package enum Tool {
 
     private static func text(in path: String) throws -> String {
         String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
+    }
+
+    /// Starts a tool.
+    ///
+    /// - Parameter flags: of `posix_spawn`, besides those for signals.
+    static func start(
+        _ name: String, _ arguments: [String], _ environment: [String: String],
+        _ actions: inout posix_spawn_file_actions_t, flags: CInt = 0
+    ) throws -> pid_t {
+        // A test program started in the background may ignore Ctrl-C, its threads may block it; both would
+        // be handed down.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigfillset(&signals)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        posix_spawnattr_setflags(
+            &attributes, Int16(CInt(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK) | flags))
+
+        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        let path = folder + "/" + name
+        var process = pid_t()
+        let code = withCStrings([path] + arguments) { arguments in
+            withCStrings(variables.map { "\($0.key)=\($0.value)" }) { variables in
+                posix_spawn(&process, path, &actions, &attributes, arguments, variables)
+            }
+        }
+        guard code == 0 else {
+            throw Failure(
+                description:
+                    "\(path): \(String(cString: strerror(code))); set HEXAGONRPC_TOOLS to the tools' folder")
+        }
+        return process
     }
 
     private static func withCStrings<Result>(

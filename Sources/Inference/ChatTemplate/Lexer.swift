@@ -117,17 +117,18 @@ struct Lexer {
 
     /// The `{% raw %}` that begins here: its sign and where its text begins.
     private func rawTag(at start: Int) -> (sign: Unicode.Scalar?, end: Int)? {
-        var index = start + 2
-        var sign: Unicode.Scalar?
-        if index < source.count, source[index].scalar == "-" || source[index].scalar == "+" {
-            sign = source[index].scalar
-            index += 1
-        }
-        index = skippingSpace(index)
+        let sign = sign(at: start + 2)
+        var index = skippingSpace(start + (sign == nil ? 2 : 3))
         guard isNext("raw", at: index) else { return nil }
         index = skippingSpace(index + 3)
         if isNext("-%}", at: index) { return (sign, skippingSpace(index + 3)) }
         return isNext("%}", at: index) ? (sign, index + 2) : nil
+    }
+
+    /// The sign that may stand behind the beginning of a tag.
+    private func sign(at index: Int) -> Unicode.Scalar? {
+        guard index < source.count, ["-", "+"].contains(source[index].scalar) else { return nil }
+        return source[index].scalar
     }
 
     private func skippingSpace(_ index: Int) -> Int {
@@ -138,13 +139,8 @@ struct Lexer {
 
     private mutating func readRaw() throws(ChatTemplateError) {
         for start in position..<source.count where isNext("{%", at: start) {
-            var index = start + 2
-            var sign: Unicode.Scalar?
-            if index < source.count, source[index].scalar == "-" || source[index].scalar == "+" {
-                sign = source[index].scalar
-                index += 1
-            }
-            index = skippingSpace(index)
+            let sign = sign(at: start + 2)
+            let index = skippingSpace(start + (sign == nil ? 2 : 3))
             guard isNext("endraw", at: index) else { continue }
             guard let end = endOfBlock(at: skippingSpace(index + 6)) else { continue }
             addData(before: start, sign: sign, isVariable: false)

@@ -1,3 +1,4 @@
+import GGUF
 import HTPDevice
 import Models
 import Runtime
@@ -155,7 +156,7 @@ extension ContinuousClock.Instant {
 extension LanguageModel {
     /// Fails where ``writeLogits(_:to:)`` could not write: better before the work than after it.
     public static func checkLogitsPath(_ path: String) throws {
-        try NumPyFile.check(path)
+        try ReplacementFile.check(path)
     }
 
     /// Writes logits as NumPy's `.npy`, a row of the vocabulary's size per token.

@@ -19,7 +19,9 @@ public struct PerplexityText: Sendable {
     /// How many chunks there are.
     public var chunks: Int { tokens.count / contextLength }
     /// Tokens of a chunk that are predicted.
-    public var predictions: Int { contextLength - 1 - contextLength / 2 }
+    public var predictions: Int { Self.predictions(contextLength) }
+
+    static func predictions(_ contextLength: Int) -> Int { contextLength - 1 - contextLength / 2 }
 
     /// Cuts a text.
     ///
@@ -76,29 +78,30 @@ extension LanguageModel {
         onChunk: (Int, Perplexity) -> Void = { _, _ in }
     ) throws -> (perplexity: Perplexity, chunks: Int) {
         try check(text)
-        var result = Perplexity()
         guard let basePath else {
-            for chunk in 0..<text.chunks {
-                let isDone = try predict(text, chunk, shouldStop) { _, token, row in
-                    result.add(negativeLogProbability: -row.logProbability(token))
-                }
-                guard isDone else { return (result, chunk) }
-                onChunk(chunk, result)
-            }
-            return (result, text.chunks)
+            return try measure(text, shouldStop, onChunk) { _ in }
         }
         var writer = try LogProbabilityWriter(
             path: basePath, tokens: text.tokens, contextLength: text.contextLength,
             vocabulary: executor.graph.shape.vocabulary)
+        let found = try measure(text, shouldStop, onChunk) { try writer.append($0) }
+        if found.chunks == text.chunks { try writer.commit() }
+        return found
+    }
+
+    private func measure(
+        _ text: PerplexityText, _ shouldStop: () -> Bool, _ onChunk: (Int, Perplexity) -> Void,
+        _ onRow: (LogitRow) throws -> Void
+    ) throws -> (perplexity: Perplexity, chunks: Int) {
+        var result = Perplexity()
         for chunk in 0..<text.chunks {
             let isDone = try predict(text, chunk, shouldStop) { _, token, row in
                 result.add(negativeLogProbability: -row.logProbability(token))
-                try writer.append(row)
+                try onRow(row)
             }
             guard isDone else { return (result, chunk) }
             onChunk(chunk, result)
         }
-        try writer.commit()
         return (result, text.chunks)
     }
 

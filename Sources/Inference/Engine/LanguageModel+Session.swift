@@ -1,3 +1,4 @@
+import GGUF
 import Runtime
 
 extension LanguageModel {
@@ -6,7 +7,7 @@ extension LanguageModel {
 
     /// Fails where ``saveSession(to:)`` could not write: better before the work than after it.
     public static func checkSessionPath(_ path: String) throws {
-        try NumPyFile.check(path)
+        try ReplacementFile.check(path)
     }
 
     /// Writes the tokens in the cache with their keys and values to a file, which appears whole or not at all.

@@ -45,7 +45,8 @@ public final class LogProbabilityFile {
                 "damaged: \(chunks) chunks of \(contextLength) tokens of a vocabulary of \(vocabulary)")
         }
         let (tokenCount, tooLong) = contextLength.multipliedReportingOverflow(by: chunks)
-        let (rows, tooMany) = (contextLength - 1 - contextLength / 2).multipliedReportingOverflow(by: chunks)
+        let (rows, tooMany) = PerplexityText.predictions(contextLength)
+            .multipliedReportingOverflow(by: chunks)
         let (rowBytes, tooLarge) = rows.multipliedReportingOverflow(by: Self.rowSize(vocabulary))
         guard !tooLong, !tooMany, !tooLarge, tokenCount < 1 << 40, rowBytes < 1 << 60,
             bytes.count >= Self.headerSize + 4 * tokenCount + rowBytes
@@ -66,12 +67,7 @@ public final class LogProbabilityFile {
 
     /// Fails where no file can be written at a path: better before the work than after it.
     public static func checkPath(_ path: String) throws {
-        var status = stat()
-        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-            throw EngineError(.badInput, "\(path): is a directory, not a place for log-probabilities")
-        }
-        // Creates a file beside it and takes it away again.
-        _ = try ReplacementFile(for: path)
+        try ReplacementFile.check(path, for: "log-probabilities")
     }
 
     /// Bytes of a row.
@@ -93,7 +89,7 @@ public final class LogProbabilityFile {
     /// The row of a chunk's predicted token.
     func row(_ index: Int, ofChunk chunk: Int) throws -> Row {
         let size = Self.rowSize(vocabulary)
-        let offset = start + ((contextLength - 1 - contextLength / 2) * chunk + index) * size
+        let offset = start + (PerplexityText.predictions(contextLength) * chunk + index) * size
         let bytes = UnsafeRawBufferPointer(rebasing: file.bytes[offset..<offset + size])
         func float(_ offset: Int) -> Float {
             Float(
@@ -120,7 +116,7 @@ struct LogProbabilityWriter: ~Copyable {
         let file = try ReplacementFile(for: path)
         let row = [UInt8](repeating: 0, count: LogProbabilityFile.rowSize(vocabulary))
         let chunks = tokens.count / contextLength
-        let rows = (contextLength - 1 - contextLength / 2) * chunks
+        let rows = PerplexityText.predictions(contextLength) * chunks
         try file.reserve(20 + 4 * tokens.count + rows * row.count)
         var header = Array("_logits_".utf8)
         for number in [contextLength, vocabulary, chunks] {

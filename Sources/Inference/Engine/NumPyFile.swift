@@ -1,18 +1,7 @@
 import GGUF
-import Glibc
 
 /// Writes a matrix of floats as NumPy's `.npy`, version 1.0.
 package enum NumPyFile {
-    /// Fails where no file can be written at a path.
-    package static func check(_ path: String) throws {
-        var status = stat()
-        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-            throw EngineError(.badInput, "\(path): is a directory, not a place for a file")
-        }
-        // Creates a file beside it and takes it away again.
-        _ = try ReplacementFile(for: path)
-    }
-
     /// Writes `rows × columns` floats; the file appears whole or not at all.
     package static func write(_ values: [Float], columns: Int, to path: String) throws {
         let rows = columns > 0 ? values.count / columns : 0

@@ -37,48 +37,34 @@ enum LevelSearch {
         return (qx, q2)
     }
 
-    /// The nearest level, of two as near the upper one: -127, and what the next levels are above it for each middle between
-    /// two that is reached.
+    /// The nearest level, of two as near the upper one.
     @inline(__always)
-    private static func level(_ value: Lanes) -> Lanes {
-        var result = Lanes(repeating: -127)
-        result += step(value, -115.5, 23)
-        result += step(value, -93.5, 21)
-        result += step(value, -74.0, 18)
-        result += step(value, -57.0, 16)
-        result += step(value, -42.0, 14)
-        result += step(value, -28.5, 13)
-        result += step(value, -16.0, 12)
-        result += step(value, -4.5, 11)
-        result += step(value, 7.0, 12)
-        result += step(value, 19.0, 12)
-        result += step(value, 31.5, 13)
-        result += step(value, 45.5, 15)
-        result += step(value, 61.0, 16)
-        result += step(value, 79.0, 20)
-        result += step(value, 101.0, 24)
-        return result
-    }
+    private static func level(_ value: Lanes) -> Lanes { climb(value, from: -127) { $0 } }
 
     /// The number of the nearest level.
     @inline(__always)
-    static func code(_ value: Lanes) -> Lanes {
-        var result = Lanes.zero
-        result += step(value, -115.5, 1)
-        result += step(value, -93.5, 1)
-        result += step(value, -74.0, 1)
-        result += step(value, -57.0, 1)
-        result += step(value, -42.0, 1)
-        result += step(value, -28.5, 1)
-        result += step(value, -16.0, 1)
-        result += step(value, -4.5, 1)
-        result += step(value, 7.0, 1)
-        result += step(value, 19.0, 1)
-        result += step(value, 31.5, 1)
-        result += step(value, 45.5, 1)
-        result += step(value, 61.0, 1)
-        result += step(value, 79.0, 1)
-        result += step(value, 101.0, 1)
+    static func code(_ value: Lanes) -> Lanes { climb(value, from: 0) { _ in 1 } }
+
+    /// What is at the lowest level, and what each next one adds, made of its height above the one before: it is reached at
+    /// the middle between the two.
+    @inline(__always)
+    private static func climb(_ value: Lanes, from lowest: Float, _ addition: (Float) -> Float) -> Lanes {
+        var result = Lanes(repeating: lowest)
+        result += step(value, -115.5, addition(23))
+        result += step(value, -93.5, addition(21))
+        result += step(value, -74.0, addition(18))
+        result += step(value, -57.0, addition(16))
+        result += step(value, -42.0, addition(14))
+        result += step(value, -28.5, addition(13))
+        result += step(value, -16.0, addition(12))
+        result += step(value, -4.5, addition(11))
+        result += step(value, 7.0, addition(12))
+        result += step(value, 19.0, addition(12))
+        result += step(value, 31.5, addition(13))
+        result += step(value, 45.5, addition(15))
+        result += step(value, 61.0, addition(16))
+        result += step(value, 79.0, addition(20))
+        result += step(value, 101.0, addition(24))
         return result
     }
 

@@ -160,18 +160,20 @@ extension FileDescription.General {
         let number = file.metadata["general.file_type"]?.integer
         self.init(
             architecture: text("architecture"), name: text("name"), size_label: text("size_label"),
-            license: text("license"), file_type: number.map { Self.fileTypes[$0] ?? "number \($0)" },
+            license: text("license"), file_type: number.map(Self.fileType),
             bits_per_weight: elements > 0 ? Double(bytes) * 8 / Double(elements) : 0, parameters: elements,
             active_parameters: active)
     }
 
-    /// llama.cpp's numbers for mixes of formats (`llama_ftype` in `llama.h`).
-    private static let fileTypes: [Int: String] = [
-        0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S",
-        12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K",
-        19: "IQ2_XXS", 20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL",
-        26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S", 29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16",
-        36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4_MOE",
+    /// The name of a mix of formats.
+    private static func fileType(_ number: Int) -> String {
+        QuantizationMix(String(number))?.rawValue ?? unwritableFileTypes[number] ?? "number \(number)"
+    }
+
+    /// llama.cpp's numbers for mixes that ``QuantizationMix`` does not have (`llama_ftype` in `llama.h`).
+    private static let unwritableFileTypes: [Int: String] = [
+        19: "IQ2_XXS", 20: "IQ2_XS", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 26: "IQ3_S", 27: "IQ3_M",
+        28: "IQ2_S", 29: "IQ2_M", 31: "IQ1_M",
     ]
 }
 

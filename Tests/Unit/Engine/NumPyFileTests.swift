@@ -1,4 +1,5 @@
 import Engine
+import GGUF
 import TestSupport
 import Testing
 
@@ -18,10 +19,10 @@ import Testing
     @Test func leavesNothingWhereItCannotWrite() throws {
         let folder = try TemporaryFolder()
         for path in [folder.path("missing/x.npy"), folder.path] {
-            #expect(throws: (any Error).self) { try NumPyFile.check(path) }
+            #expect(throws: (any Error).self) { try ReplacementFile.check(path) }
             #expect(throws: (any Error).self) { try NumPyFile.write([1], columns: 1, to: path) }
         }
-        try NumPyFile.check(folder.path("x.npy"))
+        try ReplacementFile.check(folder.path("x.npy"))
         #expect(try folder.contents == [])
     }
 }
