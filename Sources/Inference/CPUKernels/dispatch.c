@@ -64,7 +64,10 @@ const char *cpu_kernels_name(int level) {
     case CPU_KERNELS_PORTABLE: return "portable";
     case CPU_KERNELS_AVX2: return "avx2";
     case CPU_KERNELS_AVX512_VNNI: return "avx512-vnni";
+    case CPU_KERNELS_AVX512_BF16: return "avx512-bf16";
+    case CPU_KERNELS_AMX: return "amx";
     case CPU_KERNELS_NEON_DOTPROD: return "neon-dotprod";
+    case CPU_KERNELS_NEON_I8MM: return "neon-i8mm";
     default: return NULL;
     }
 }

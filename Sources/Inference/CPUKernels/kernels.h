@@ -6,10 +6,16 @@
 
 #include "include/cpu_kernels.h"
 
-#define BLOCK 32          // weights to a block of Q8_0 and Q4_0
-#define Q8_0_BYTES 34     // float16 scale, 32 int8
-#define Q4_0_BYTES 18     // float16 scale, 16 bytes: low nibbles are weights 0...15, high ones 16...31
-#define Q4_0_ZERO 8       // code of the weight 0
+#define BLOCK 32 // activations under one scale
+#define Q4_0_ZERO 8 // code of 0 in Q4_0
+
+// Formats whose products take int8 activations: the end of a function's name, and the format.
+#define QUANTIZED_FORMATS(apply) \
+    apply(q4_0, CPU_Q4_0) apply(q4_1, CPU_Q4_1) apply(q5_0, CPU_Q5_0) apply(q5_1, CPU_Q5_1) apply(q8_0, CPU_Q8_0) \
+    apply(iq4_nl, CPU_IQ4_NL) apply(mxfp4, CPU_MXFP4) apply(q2_k, CPU_Q2_K) apply(q3_k, CPU_Q3_K) \
+    apply(q4_k, CPU_Q4_K) apply(q5_k, CPU_Q5_K) apply(q6_k, CPU_Q6_K) apply(iq4_xs, CPU_IQ4_XS) \
+    apply(tq1_0, CPU_TQ1_0) apply(tq2_0, CPU_TQ2_0) apply(i2_s, CPU_I2_S) apply(iq2_bn, CPU_IQ2_BN)
+#define TAKES_INT8(name, format) [format] = CPU_ACTIVATIONS_INT8,
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -22,17 +28,30 @@ extern const cpu_kernels cpu_kernels_avx512_vnni;
 extern const cpu_kernels cpu_kernels_neon_dotprod;
 #endif
 
-// The parts of a row of quantised activations.
+// The parts of a row of quantised activations, see cpu_kernels.prepare.
 typedef struct {
     const int8_t *codes;
-    const uint8_t *scales; // float, one a block
-    const uint8_t *biases; // int32, one a block: -128 * sum of the codes
+    const uint8_t *scales, *biases, *half_biases, *offsets, *half_offsets;
 } activation_row;
 
 INLINE activation_row activation_parts(const void *row, size_t columns) {
-    const uint8_t *bytes = row;
-    return (activation_row){
-        (const int8_t *)bytes, bytes + columns, bytes + columns + columns / BLOCK * sizeof(float)};
+    const uint8_t *part = (const uint8_t *)row + columns;
+    const size_t size = columns / BLOCK * sizeof(float);
+    return (activation_row){row, part, part + size, part + 2 * size, part + 4 * size, part + 5 * size};
+}
+
+// Writes what follows the codes of block `b`: a scale, and sums of the first and last 16 codes.
+INLINE void store_block_sums(void *row, size_t columns, size_t b, float scale, int32_t first, int32_t last) {
+    uint8_t *part = (uint8_t *)row + columns;
+    const size_t size = columns / BLOCK * sizeof(float);
+    const int32_t bias = -128 * (first + last), half_biases[2] = {-128 * first, -128 * last};
+    const float offset = scale * (float)(first + last);
+    const float half_offsets[2] = {scale * (float)first, scale * (float)last};
+    memcpy(part + 4 * b, &scale, sizeof scale);
+    memcpy(part + size + 4 * b, &bias, sizeof bias);
+    memcpy(part + 2 * size + 8 * b, half_biases, sizeof half_biases);
+    memcpy(part + 4 * size + 4 * b, &offset, sizeof offset);
+    memcpy(part + 5 * size + 8 * b, half_offsets, sizeof half_offsets);
 }
 
 INLINE float load_float(const uint8_t *bytes, size_t index) {
@@ -66,6 +85,13 @@ INLINE uint32_t bits_of_float(float value) {
 }
 
 INLINE float float_of_bf16(uint16_t half) { return float_of_bits((uint32_t)half << 16); }
+
+// Rounds to nearest even; a NaN stays one.
+INLINE uint16_t bf16_of_float(float x) {
+    const uint32_t bits = bits_of_float(x);
+    if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
 
 INLINE float float_of_f16(uint16_t half) {
     uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13;

@@ -39,118 +39,108 @@ static float dot_f16(const uint16_t *a, const float *b, size_t n) {
     return sum;
 }
 
-static void matmul_f32(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
+// MARK: products
+
+static void matmul_f32(const cpu_product *p, size_t row_begin, size_t row_end) {
     for (size_t r = row_begin; r < row_end; r++) {
-        const float *row = (const float *)((const uint8_t *)weights + r * weight_row_bytes);
-        for (size_t c = 0; c < count; c++) {
-            const float *x = (const float *)((const uint8_t *)activations + c * activation_row_bytes);
-            dst[c * dst_stride_floats + r] = dot_f32(row, x, columns);
+        const float *row = (const float *)((const uint8_t *)p->weights + r * p->weight_row_bytes);
+        for (size_t c = 0; c < p->count; c++) {
+            const float *x = (const float *)((const uint8_t *)p->activations + c * p->activation_row_bytes);
+            p->dst[c * p->dst_stride + r] = dot_f32(row, x, p->columns);
         }
     }
 }
 
 // A stretch of a row is widened once and then used for every column.
-INLINE void matmul_halves(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count,
-    int bf16) {
+INLINE void matmul_halves(const cpu_product *p, size_t row_begin, size_t row_end, int bf16) {
     float wide[FLOAT_CHUNK];
     for (size_t r = row_begin; r < row_end; r++) {
-        const uint8_t *row = (const uint8_t *)weights + r * weight_row_bytes;
-        for (size_t c = 0; c < count; c++) dst[c * dst_stride_floats + r] = 0;
-        for (size_t k = 0; k < columns; k += FLOAT_CHUNK) {
-            size_t length = min_size(FLOAT_CHUNK, columns - k);
+        const uint8_t *row = (const uint8_t *)p->weights + r * p->weight_row_bytes;
+        for (size_t c = 0; c < p->count; c++) p->dst[c * p->dst_stride + r] = 0;
+        for (size_t k = 0; k < p->columns; k += FLOAT_CHUNK) {
+            size_t length = min_size(FLOAT_CHUNK, p->columns - k);
             widen(wide, row + 2 * k, length, bf16);
-            for (size_t c = 0; c < count; c++) {
-                const float *x = (const float *)((const uint8_t *)activations + c * activation_row_bytes);
-                dst[c * dst_stride_floats + r] += dot_f32(wide, x + k, length);
+            for (size_t c = 0; c < p->count; c++) {
+                const float *x = (const float *)((const uint8_t *)p->activations + c * p->activation_row_bytes);
+                p->dst[c * p->dst_stride + r] += dot_f32(wide, x + k, length);
             }
         }
     }
 }
 
-static void matmul_f16(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
-    matmul_halves(
-        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
-        row_begin, row_end, count, 0);
+static void matmul_f16(const cpu_product *p, size_t row_begin, size_t row_end) {
+    matmul_halves(p, row_begin, row_end, 0);
 }
 
-static void matmul_bf16(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
-    matmul_halves(
-        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
-        row_begin, row_end, count, 1);
+static void matmul_bf16(const cpu_product *p, size_t row_begin, size_t row_end) {
+    matmul_halves(p, row_begin, row_end, 1);
 }
 
-static void unpack_q8_0(int8_t *codes, const uint8_t *block) { memcpy(codes, block + 2, BLOCK); }
+#define LOCAL INLINE
 
-static void unpack_q4_0(int8_t *codes, const uint8_t *block) {
-    for (size_t i = 0; i < BLOCK / 2; i++) {
-        codes[i] = (int8_t)((block[2 + i] & 15) - Q4_0_ZERO);
-        codes[i + BLOCK / 2] = (int8_t)((block[2 + i] >> 4) - Q4_0_ZERO);
+INLINE float half_to_float(const uint8_t *bytes) { return float_of_f16(load_half(bytes)); }
+
+INLINE void look_up(int8_t *codes, const uint8_t *packed, const int8_t *table) {
+    for (int i = 0; i < 16; i++) {
+        codes[i] = table[packed[i] & 15];
+        codes[16 + i] = table[packed[i] >> 4];
     }
 }
 
-static int32_t dot_block(const int8_t *a, const int8_t *b) {
+#include "strips.h"
+
+static int32_t dot_codes(const int8_t *a, const int8_t *b, size_t n) {
     int32_t sum = 0;
-    for (size_t i = 0; i < BLOCK; i++) sum += (int16_t)(a[i] * b[i]);
+    for (size_t i = 0; i < n; i++) sum += (int16_t)(a[i] * b[i]);
     return sum;
 }
 
-enum { BLOCK_CHUNK = 64 };
-
-// A stretch of a row is unpacked once and then used for every column.
-INLINE void matmul_blocks(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count,
-    size_t block_bytes, void unpack(int8_t *, const uint8_t *)) {
-    int8_t codes[BLOCK_CHUNK * BLOCK];
-    float scales[BLOCK_CHUNK];
-    size_t blocks = columns / BLOCK;
-    for (size_t r = row_begin; r < row_end; r++) {
-        const uint8_t *row = (const uint8_t *)weights + r * weight_row_bytes;
-        for (size_t c = 0; c < count; c++) dst[c * dst_stride_floats + r] = 0;
-        for (size_t first = 0; first < blocks; first += BLOCK_CHUNK) {
-            size_t chunk = min_size(BLOCK_CHUNK, blocks - first);
-            for (size_t b = 0; b < chunk; b++) {
-                const uint8_t *block = row + (first + b) * block_bytes;
-                scales[b] = float_of_f16(load_half(block));
-                unpack(codes + b * BLOCK, block);
+// `blocks` blocks of a strip, which begin with block `first` of the row.
+INLINE float dot_strip(const strip *s, activation_row x, size_t first, size_t blocks, int format) {
+    float sum = 0;
+    for (size_t b = 0; b < blocks; b++) {
+        const int8_t *codes = s->codes + b * BLOCK, *x_codes = x.codes + (first + b) * BLOCK;
+        const float x_scale = load_float(x.scales, first + b);
+        if (has_halves(format)) {
+            for (size_t h = 0; h < 2; h++) {
+                const int32_t product = dot_codes(codes + 16 * h, x_codes + 16 * h, 16);
+                sum += (float)product * (s->scales[2 * b + h] * x_scale);
+                if (has_addends(format))
+                    sum += s->addends[2 * b + h] * load_float(x.half_offsets, 2 * (first + b) + h);
             }
-            for (size_t c = 0; c < count; c++) {
-                activation_row x =
-                    activation_parts((const uint8_t *)activations + c * activation_row_bytes, columns);
-                float sum = 0;
-                for (size_t b = 0; b < chunk; b++) {
-                    int32_t product = dot_block(codes + b * BLOCK, x.codes + (first + b) * BLOCK);
-                    sum += (float)product * (scales[b] * load_float(x.scales, first + b));
-                }
-                dst[c * dst_stride_floats + r] += sum;
+        } else {
+            sum += (float)dot_codes(codes, x_codes, BLOCK) * (s->scales[b] * x_scale);
+            if (has_addends(format)) sum += s->addends[b] * load_float(x.offsets, first + b);
+        }
+    }
+    return sum;
+}
+
+// A strip is taken apart once and then used for every column.
+INLINE void matmul_strips(const cpu_product *p, size_t row_begin, size_t row_end, int format) {
+    const size_t blocks = p->columns / BLOCK;
+    strip s;
+    for (size_t r = row_begin; r < row_end; r++) {
+        const uint8_t *row = (const uint8_t *)p->weights + r * p->weight_row_bytes;
+        for (size_t c = 0; c < p->count; c++) p->dst[c * p->dst_stride + r] = 0;
+        for (size_t first = 0; first < blocks; first += STRIP_BLOCKS) {
+            const size_t present = min_size(STRIP_BLOCKS, blocks - first);
+            unpack_strip(&s, row, first / STRIP_BLOCKS, present, p->weight_scale, format);
+            for (size_t c = 0; c < p->count; c++) {
+                const activation_row x =
+                    activation_parts((const uint8_t *)p->activations + c * p->activation_row_bytes, p->columns);
+                p->dst[c * p->dst_stride + r] += dot_strip(&s, x, first, present, format);
             }
         }
     }
 }
 
-static void matmul_q8_0(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
-    matmul_blocks(
-        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
-        row_begin, row_end, count, Q8_0_BYTES, unpack_q8_0);
-}
-
-static void matmul_q4_0(
-    const void *weights, size_t weight_row_bytes, const void *activations, size_t activation_row_bytes,
-    float *dst, size_t dst_stride_floats, size_t columns, size_t row_begin, size_t row_end, size_t count) {
-    matmul_blocks(
-        weights, weight_row_bytes, activations, activation_row_bytes, dst, dst_stride_floats, columns,
-        row_begin, row_end, count, Q4_0_BYTES, unpack_q4_0);
-}
+#define MATMUL(name, format) \
+    static void matmul_##name(const cpu_product *p, size_t row_begin, size_t row_end) { \
+        matmul_strips(p, row_begin, row_end, format); \
+    }
+QUANTIZED_FORMATS(MATMUL)
+#undef MATMUL
 
 // x * factor + 1.5 * 2^23 leaves the nearest integer (ties to even) in the low bits. The product is rounded
 // before the sum, as vector code rounds it, hence the separate function without contraction.
@@ -166,7 +156,6 @@ static int32_t rounded_product(float x, float factor) {
 
 static void quantize_activations(const float *x, size_t columns, void *out) {
     int8_t *codes = out;
-    uint8_t *scales = (uint8_t *)out + columns, *biases = scales + columns / BLOCK * sizeof(float);
     for (size_t b = 0; b < columns / BLOCK; b++) {
         const float *block = x + b * BLOCK;
         // As integers, magnitudes are ordered the same and infinity and NaN come last.
@@ -176,7 +165,7 @@ static void quantize_activations(const float *x, size_t columns, void *out) {
             largest = magnitude > largest ? magnitude : largest;
         }
         float scale = 0;
-        int32_t sum = 0;
+        int32_t sums[2] = {0, 0};
         if (largest < SMALLEST_BLOCK_BITS || largest >= INFINITY_BITS) {
             memset(codes + b * BLOCK, 0, BLOCK);
             if (largest >= INFINITY_BITS) scale = float_of_bits(QUIET_NAN_BITS);
@@ -186,13 +175,22 @@ static void quantize_activations(const float *x, size_t columns, void *out) {
             for (size_t i = 0; i < BLOCK; i++) {
                 int32_t code = rounded_product(block[i], factor);
                 codes[b * BLOCK + i] = (int8_t)code;
-                sum += code;
+                sums[i / 16] += code;
             }
         }
-        int32_t bias = -128 * sum;
-        memcpy(scales + b * sizeof scale, &scale, sizeof scale);
-        memcpy(biases + b * sizeof bias, &bias, sizeof bias);
+        store_block_sums(out, columns, b, scale, sums[0], sums[1]);
     }
+}
+
+static void prepare_floats(const float *x, size_t columns, void *out) { memcpy(out, x, columns * sizeof *x); }
+
+static void prepare_bf16(const float *x, size_t columns, void *out) {
+    uint16_t *halves = out;
+    for (size_t k = 0; k < columns; k++) {
+        const uint16_t half = bf16_of_float(x[k]);
+        memcpy(halves + k, &half, sizeof half);
+    }
+    if (columns % 2) memset(halves + columns, 0, sizeof *halves);
 }
 
 static void axpy_f32(float *y, float scale, const float *x, size_t n) {
@@ -248,12 +246,16 @@ static void silu_mul(float *dst, const float *gate, const float *up, size_t n) {
 }
 
 const cpu_kernels cpu_kernels_portable = {
-    .matmul_f32 = matmul_f32,
-    .matmul_f16 = matmul_f16,
-    .matmul_bf16 = matmul_bf16,
-    .matmul_q8_0 = matmul_q8_0,
-    .matmul_q4_0 = matmul_q4_0,
-    .quantize_activations = quantize_activations,
+    .matmul = {
+        [CPU_F32] = matmul_f32,
+        [CPU_F16] = matmul_f16,
+        [CPU_BF16] = matmul_bf16,
+#define ENTRY(name, format) [format] = matmul_##name,
+        QUANTIZED_FORMATS(ENTRY)
+    },
+    .activations_of_few = {QUANTIZED_FORMATS(TAKES_INT8)},
+    .activations_of_batch = {QUANTIZED_FORMATS(TAKES_INT8)},
+    .prepare = {prepare_floats, quantize_activations, prepare_bf16},
     .dot_f32 = dot_f32,
     .dot_f16 = dot_f16,
     .axpy_f32 = axpy_f32,

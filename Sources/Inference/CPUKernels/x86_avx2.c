@@ -1,8 +1,6 @@
 // AVX2 with FMA and F16C.
 //
-// vpmaddubsw adds two products of unsigned and signed bytes in 16 bits and saturates. Q4_0 keeps its unsigned
-// codes, so that even eight pairs fit (8 * 2 * 15 * 127 = 30480), and the sum of the activation block takes the
-// offset out. Q8_0 multiplies magnitudes by activations that took over the sign: 2 * 128 * 127 = 32512 fits once.
+// vpmaddubsw adds two products of unsigned and signed bytes in 16 bits and saturates.
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <math.h>
@@ -14,7 +12,6 @@
 #define KERNEL static TARGET
 
 typedef enum { F32, F16, BF16 } float_kind;
-typedef enum { Q8_0, Q4_0 } block_kind;
 
 enum { LANES = 8 };
 
@@ -95,149 +92,30 @@ LOCAL void dot_floats(
     }
 }
 
-// MARK: block weights, few columns: a vector holds one block of one row
+// MARK: quantised weights
 
-// Lanes of partial sums of the block's products.
-LOCAL __m256i multiply_block(const uint8_t *block, __m256i x, __m256i bias, block_kind kind) {
-    const __m256i ones = _mm256_set1_epi16(1);
-    if (kind == Q4_0) {
-        __m128i packed = _mm_loadu_si128((const __m128i *)(block + 2));
-        __m256i codes = _mm256_and_si256(
-            _mm256_set_m128i(_mm_srli_epi16(packed, 4), packed), _mm256_set1_epi8(15));
-        return _mm256_add_epi32(bias, _mm256_madd_epi16(_mm256_maddubs_epi16(codes, x), ones));
-    }
-    __m256i codes = _mm256_loadu_si256((const __m256i *)(block + 2));
-    __m256i products = _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes));
-    return _mm256_madd_epi16(products, ones);
+LOCAL float half_to_float(const uint8_t *bytes) { return widen_half(bytes); }
+
+LOCAL void look_up(int8_t *codes, const uint8_t *packed, const int8_t *table) {
+    const __m128i bytes = _mm_loadu_si128((const __m128i *)packed), low = _mm_set1_epi8(15);
+    const __m128i levels = _mm_loadu_si128((const __m128i *)table);
+    const __m128i high = _mm_and_si128(_mm_srli_epi16(bytes, 4), low);
+    _mm_storeu_si128((__m128i *)codes, _mm_shuffle_epi8(levels, _mm_and_si128(bytes, low)));
+    _mm_storeu_si128((__m128i *)(codes + 16), _mm_shuffle_epi8(levels, high));
 }
 
-LOCAL void dot_blocks(
-    const uint8_t *const rows[4], activation_row x, size_t blocks, block_kind kind, size_t block_bytes,
-    float out[4]) {
-    __m256 sums[4];
-    for (int r = 0; r < 4; r++) sums[r] = _mm256_setzero_ps();
-    for (size_t b = 0; b < blocks; b++) {
-        __m256i codes = _mm256_loadu_si256((const __m256i *)(x.codes + b * BLOCK));
-        float x_scale = load_float(x.scales, b);
-        __m256i bias = _mm256_zextsi128_si256(_mm_cvtsi32_si128(load_int(x.biases, b) / (128 / Q4_0_ZERO)));
-        for (int r = 0; r < 4; r++) {
-            const uint8_t *block = rows[r] + b * block_bytes;
-            __m256 products = _mm256_cvtepi32_ps(multiply_block(block, codes, bias, kind));
-            sums[r] = _mm256_fmadd_ps(products, _mm256_set1_ps(widen_half(block) * x_scale), sums[r]);
-        }
-    }
-    for (int r = 0; r < 4; r++) out[r] = sum_floats(sums[r]);
-}
+#include "strips.h"
+#include "x86_avx2_rows.h"
+#include "x86_avx2_tiles.h"
 
-// MARK: block weights, many columns: a vector holds four weights of each of 8 rows
-
-// A tile of 8 rows, unpacked once for all columns: no permutation is left for the loop over columns, and the
-// float step is taken once per 8 sums. It fits in 32 KiB of cache with room.
-enum { TILE_ROWS = LANES, TILE_BLOCKS = 32, GROUPS = 8 };
-
-typedef struct {
-    __m256i codes[TILE_BLOCKS][GROUPS]; // 4 inputs of 8 rows
-    __m256 scales[TILE_BLOCKS];
-} tile;
-
-// Dword g of row r's 16 bytes becomes lane r of out[g].
-LOCAL void transpose(const uint8_t *const bytes[LANES], __m256i out[4]) {
-    __m256i a[4];
-    for (int j = 0; j < 4; j++)
-        a[j] = _mm256_set_m128i(
-            _mm_loadu_si128((const __m128i *)bytes[4 + j]), _mm_loadu_si128((const __m128i *)bytes[j]));
-    __m256i low01 = _mm256_unpacklo_epi32(a[0], a[1]), high01 = _mm256_unpackhi_epi32(a[0], a[1]);
-    __m256i low23 = _mm256_unpacklo_epi32(a[2], a[3]), high23 = _mm256_unpackhi_epi32(a[2], a[3]);
-    out[0] = _mm256_unpacklo_epi64(low01, low23);
-    out[1] = _mm256_unpackhi_epi64(low01, low23);
-    out[2] = _mm256_unpacklo_epi64(high01, high23);
-    out[3] = _mm256_unpackhi_epi64(high01, high23);
-}
-
-LOCAL void unpack_tile(
-    tile *t, const uint8_t *weights, size_t weight_row_bytes, size_t first_row, size_t row_end,
-    size_t first_block, size_t blocks, block_kind kind, size_t block_bytes) {
-    const __m256i low = _mm256_set1_epi8(15);
-    const uint8_t *rows[LANES];
-    for (size_t r = 0; r < LANES; r++)
-        rows[r] = weights + min_size(first_row + r, row_end - 1) * weight_row_bytes
-                  + first_block * block_bytes;
-    for (size_t b = 0; b < blocks; b++) {
-        uint16_t scales[LANES];
-        const uint8_t *codes[LANES];
-        for (size_t r = 0; r < LANES; r++) {
-            const uint8_t *block = rows[r] + b * block_bytes;
-            scales[r] = load_half(block);
-            codes[r] = block + 2;
-        }
-        t->scales[b] = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)scales));
-        transpose(codes, t->codes[b]);
-        if (kind == Q4_0) {
-            for (int g = 0; g < 4; g++) {
-                __m256i packed = t->codes[b][g];
-                t->codes[b][g] = _mm256_and_si256(packed, low);
-                t->codes[b][g + 4] = _mm256_and_si256(_mm256_srli_epi16(packed, 4), low);
-            }
-        } else {
-            for (size_t r = 0; r < LANES; r++) codes[r] += 16;
-            transpose(codes, t->codes[b] + 4);
-        }
-    }
-}
-
-// The tile times `width` columns (1 or 4), into or onto dst.
-LOCAL void multiply_tile(
-    const tile *t, const uint8_t *activations, size_t activation_row_bytes, int width, size_t columns,
-    size_t first_block, size_t blocks, float *dst, size_t dst_stride_floats, size_t rows, block_kind kind) {
-    const __m256i ones = _mm256_set1_epi16(1);
-    __m256 sums[4];
-    const uint8_t *codes[4], *scales[4], *biases[4];
-    for (int c = 0; c < width; c++) {
-        activation_row x = activation_parts(activations + (size_t)c * activation_row_bytes, columns);
-        codes[c] = (const uint8_t *)x.codes + first_block * BLOCK;
-        scales[c] = x.scales + first_block * sizeof(float);
-        biases[c] = x.biases + first_block * sizeof(int32_t);
-        const float *out = dst + (size_t)c * dst_stride_floats;
-        sums[c] = first_block == 0 ? _mm256_setzero_ps()
-                  : rows >= LANES  ? _mm256_loadu_ps(out)
-                                   : load_last_floats(out, 0, rows, F32);
-    }
-    for (size_t b = 0; b < blocks; b++) {
-        __m256i products[4];
-        for (int c = 0; c < width; c++) products[c] = _mm256_setzero_si256();
-        for (int g = 0; g < GROUPS; g++) {
-            __m256i w = t->codes[b][g], magnitudes = _mm256_abs_epi8(w);
-            for (int c = 0; c < width; c++) {
-                __m256i x = _mm256_set1_epi32(load_int(codes[c] + b * BLOCK, (size_t)g));
-                if (kind == Q4_0) {
-                    products[c] = _mm256_add_epi16(products[c], _mm256_maddubs_epi16(w, x));
-                } else {
-                    __m256i pairs = _mm256_maddubs_epi16(magnitudes, _mm256_sign_epi8(x, w));
-                    products[c] = _mm256_add_epi32(products[c], _mm256_madd_epi16(pairs, ones));
-                }
-            }
-        }
-        for (int c = 0; c < width; c++) {
-            if (kind == Q4_0) {
-                __m256i bias = _mm256_set1_epi32(load_int(biases[c], b) / (128 / Q4_0_ZERO));
-                products[c] = _mm256_add_epi32(bias, _mm256_madd_epi16(products[c], ones));
-            }
-            __m256 scale = _mm256_mul_ps(t->scales[b], _mm256_set1_ps(load_float(scales[c], b)));
-            sums[c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products[c]), scale, sums[c]);
-        }
-    }
-    for (int c = 0; c < width; c++) {
-        float *out = dst + (size_t)c * dst_stride_floats;
-        if (rows >= LANES)
-            _mm256_storeu_ps(out, sums[c]);
-        else
-            store_last_floats(out, sums[c], rows);
-    }
+LOCAL int32_t sum_ints(__m256i v) {
+    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1)));
 }
 
 KERNEL void quantize_activations(const float *x, size_t columns, void *out) {
     int8_t *codes = out;
-    uint8_t *scales = (uint8_t *)out + columns, *biases = scales + columns / BLOCK * sizeof(float);
     const __m256i magnitude = _mm256_set1_epi32(0x7fffffff), order = _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0);
     for (size_t b = 0; b < columns / BLOCK; b++) {
         __m256 values[4];
@@ -251,30 +129,33 @@ KERNEL void quantize_activations(const float *x, size_t columns, void *out) {
         half = _mm_max_epu32(half, _mm_shuffle_epi32(half, 0xb1));
         uint32_t largest = (uint32_t)_mm_cvtsi128_si32(half);
         float scale = 0;
-        __m256i rounded[4], sums = _mm256_setzero_si256();
+        __m256i rounded[4];
         for (size_t j = 0; j < 4; j++) rounded[j] = _mm256_setzero_si256();
         if (largest >= INFINITY_BITS) {
             scale = float_of_bits(QUIET_NAN_BITS);
         } else if (largest >= SMALLEST_BLOCK_BITS) {
             scale = float_of_bits(largest) / 127.0f;
             __m256 factor = _mm256_set1_ps(127.0f / float_of_bits(largest));
-            for (size_t j = 0; j < 4; j++) {
-                rounded[j] = _mm256_cvtps_epi32(_mm256_mul_ps(values[j], factor));
-                sums = _mm256_add_epi32(sums, rounded[j]);
-            }
+            for (size_t j = 0; j < 4; j++) rounded[j] = _mm256_cvtps_epi32(_mm256_mul_ps(values[j], factor));
         }
-        __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-        sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
-        sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
-        int32_t bias = -128 * _mm_cvtsi128_si32(sum);
+        const int32_t first = sum_ints(_mm256_add_epi32(rounded[0], rounded[1]));
+        const int32_t last = sum_ints(_mm256_add_epi32(rounded[2], rounded[3]));
         // Packing works within 128-bit halves; `order` undoes that.
         __m256i packed = _mm256_packs_epi16(
             _mm256_packs_epi32(rounded[0], rounded[1]), _mm256_packs_epi32(rounded[2], rounded[3]));
         _mm256_storeu_si256(
             (__m256i *)(codes + b * BLOCK), _mm256_permutevar8x32_epi32(packed, order));
-        memcpy(scales + b * sizeof scale, &scale, sizeof scale);
-        memcpy(biases + b * sizeof bias, &bias, sizeof bias);
+        store_block_sums(out, columns, b, scale, first, last);
     }
+}
+
+KERNEL void prepare_bf16(const float *x, size_t columns, void *out) {
+    uint16_t *halves = out;
+    for (size_t k = 0; k < columns; k++) {
+        const uint16_t half = bf16_of_float(x[k]);
+        memcpy(halves + k, &half, sizeof half);
+    }
+    if (columns % 2) memset(halves + columns, 0, sizeof *halves);
 }
 
 // MARK: vectors of floats

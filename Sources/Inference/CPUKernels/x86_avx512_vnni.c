@@ -14,7 +14,6 @@
 #define KERNEL static TARGET
 
 typedef enum { F32, F16, BF16 } float_kind;
-typedef enum { Q8_0, Q4_0 } block_kind;
 
 enum { LANES = 16, ALL = 0xffff };
 
@@ -54,188 +53,24 @@ LOCAL void dot_floats(
         for (int c = 0; c < width; c++) out[r][c] = _mm512_reduce_add_ps(sums[r][c]);
 }
 
-// MARK: block weights, few columns: a vector holds two blocks of one row
+// MARK: quantised weights
 
-// Unsigned codes of one or two blocks in row order, and each block's scale in its eight lanes. The upper half of a
-// block of Q4_0 comes sixteen times too large: its nibbles stay where they are, and add_pairs divides its lanes'
-// scale.
-LOCAL void load_pair(const uint8_t *block, int blocks, block_kind kind, __m512i *codes, __m512 *scales) {
-    if (kind == Q4_0) {
-        const __m512i nibbles = _mm512_set_epi8(
-            35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 35, 34, 33, 32, 31, 30, 29, 28,
-            27, 26, 25, 24, 23, 22, 21, 20, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 17, 16,
-            15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2);
-        const long long low = 0x0f0f0f0f0f0f0f0f, high = ~low;
-        const __m512i codes_in_place = _mm512_set_epi64(high, high, low, low, high, high, low, low);
-        const __m256i halves = _mm256_set_epi16(
-            0x1312, 0x1312, 0x1312, 0x1312, 0x1312, 0x1312, 0x1312, 0x1312, 0x0100, 0x0100, 0x0100, 0x0100,
-            0x0100, 0x0100, 0x0100, 0x0100);
-        __mmask64 bytes = ((__mmask64)1 << (blocks * Q4_0_BYTES)) - 1;
-        __m512i raw = _mm512_maskz_loadu_epi8(bytes, block);
-        *codes = _mm512_and_si512(_mm512_permutexvar_epi8(nibbles, raw), codes_in_place);
-        *scales = _mm512_cvtph_ps(_mm256_permutexvar_epi8(halves, _mm512_castsi512_si256(raw)));
-    } else {
-        __m256i low = _mm256_loadu_si256((const __m256i *)(block + 2)), high = _mm256_setzero_si256();
-        __m128i low_scale = _mm_set1_epi16((short)load_half(block)), high_scale = _mm_setzero_si128();
-        if (blocks == 2) {
-            high = _mm256_loadu_si256((const __m256i *)(block + Q8_0_BYTES + 2));
-            high_scale = _mm_set1_epi16((short)load_half(block + Q8_0_BYTES));
-        }
-        __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-        *codes = _mm512_xor_si512(both, _mm512_set1_epi8((char)0x80));
-        *scales = _mm512_cvtph_ps(_mm256_set_m128i(high_scale, low_scale));
-    }
+LOCAL float half_to_float(const uint8_t *bytes) { return _cvtsh_ss(load_half(bytes)); }
+
+LOCAL void look_up(int8_t *codes, const uint8_t *packed, const int8_t *table) {
+    const __m128i bytes = _mm_loadu_si128((const __m128i *)packed), low = _mm_set1_epi8(15);
+    const __m128i levels = _mm_loadu_si128((const __m128i *)table);
+    const __m128i high = _mm_and_si128(_mm_srli_epi16(bytes, 4), low);
+    _mm_storeu_si128((__m128i *)codes, _mm_shuffle_epi8(levels, _mm_and_si128(bytes, low)));
+    _mm_storeu_si128((__m128i *)(codes + 16), _mm_shuffle_epi8(levels, high));
 }
 
-LOCAL void add_pairs(
-    __m512 sums[4], const uint8_t *const rows[4], activation_row x, size_t b, int blocks, block_kind kind,
-    size_t block_bytes) {
-    const __m512i halves = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
-    __mmask64 bytes = blocks == 2 ? ~(__mmask64)0 : 0xffffffff;
-    __m512i codes = _mm512_maskz_loadu_epi8(bytes, x.codes + b * BLOCK);
-    __mmask8 present = (__mmask8)((1 << blocks) - 1);
-    __m128i scale_pair = _mm_maskz_loadu_epi32(present, x.scales + b * sizeof(float));
-    __m128i bias_pair = _mm_maskz_loadu_epi32(present, x.biases + b * sizeof(int32_t));
-    __m512 x_scales = _mm512_permutexvar_ps(halves, _mm512_castps128_ps512(_mm_castsi128_ps(scale_pair)));
-    __m512i bias = _mm512_maskz_expand_epi32(0x0101, _mm512_castsi128_si512(bias_pair));
-    if (kind == Q4_0) {
-        bias = _mm512_srai_epi32(bias, 4); // from 128 to Q4_0_ZERO, exactly
-        const float s = 0x1p-4f;
-        const __m512 places = _mm512_set_ps(s, s, s, s, 1, 1, 1, 1, s, s, s, s, 1, 1, 1, 1);
-        x_scales = _mm512_mul_ps(x_scales, places);
-    }
-    for (int r = 0; r < 4; r++) {
-        __m512i weights;
-        __m512 scales;
-        load_pair(rows[r] + b * block_bytes, blocks, kind, &weights, &scales);
-        __m512 products = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(bias, weights, codes));
-        sums[r] = _mm512_fmadd_ps(products, _mm512_mul_ps(scales, x_scales), sums[r]);
-    }
-}
-
-LOCAL void dot_blocks(
-    const uint8_t *const rows[4], activation_row x, size_t blocks, block_kind kind, size_t block_bytes,
-    float out[4]) {
-    __m512 sums[4];
-    for (int r = 0; r < 4; r++) sums[r] = _mm512_setzero_ps();
-    size_t b = 0;
-    for (; b + 2 <= blocks; b += 2) add_pairs(sums, rows, x, b, 2, kind, block_bytes);
-    if (b < blocks) add_pairs(sums, rows, x, b, 1, kind, block_bytes);
-    for (int r = 0; r < 4; r++) out[r] = _mm512_reduce_add_ps(sums[r]);
-}
-
-// MARK: block weights, many columns: a vector holds four weights of each of 16 rows
-
-// A tile of TILE_ROWS rows, unpacked once for all columns: no permutation is left for the loop over columns,
-// and the float step is taken once per 16 sums. Codes are offset by 128. It fits in 32 KiB of cache with room.
-enum { TILE_ROWS = 32, TILE_BLOCKS = 16, GROUPS = 8 };
-
-typedef struct {
-    __m512i codes[TILE_BLOCKS][GROUPS][TILE_ROWS / LANES]; // 4 inputs of 16 rows
-    __m512 scales[TILE_BLOCKS][TILE_ROWS / LANES];
-} tile;
-
-// Dword g of row r's 16 bytes becomes lane r of out[g].
-LOCAL void transpose(const uint8_t *const bytes[LANES], __m512i out[4]) {
-    __m512i a[4];
-    for (int j = 0; j < 4; j++) {
-        __m512i v = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)bytes[j]));
-        v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)bytes[4 + j]), 1);
-        v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)bytes[8 + j]), 2);
-        a[j] = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)bytes[12 + j]), 3);
-    }
-    __m512i low01 = _mm512_unpacklo_epi32(a[0], a[1]), high01 = _mm512_unpackhi_epi32(a[0], a[1]);
-    __m512i low23 = _mm512_unpacklo_epi32(a[2], a[3]), high23 = _mm512_unpackhi_epi32(a[2], a[3]);
-    out[0] = _mm512_unpacklo_epi64(low01, low23);
-    out[1] = _mm512_unpackhi_epi64(low01, low23);
-    out[2] = _mm512_unpacklo_epi64(high01, high23);
-    out[3] = _mm512_unpackhi_epi64(high01, high23);
-}
-
-LOCAL void unpack_tile(
-    tile *t, const uint8_t *weights, size_t weight_row_bytes, size_t first_row, size_t row_end,
-    size_t first_block, size_t blocks, block_kind kind, size_t block_bytes) {
-    for (size_t half = 0; half < TILE_ROWS / LANES; half++) {
-        const uint8_t *rows[LANES];
-        for (size_t r = 0; r < LANES; r++)
-            rows[r] = weights + min_size(first_row + half * LANES + r, row_end - 1) * weight_row_bytes
-                      + first_block * block_bytes;
-        for (size_t b = 0; b < blocks; b++) {
-            uint16_t scales[LANES];
-            const uint8_t *codes[LANES];
-            for (size_t r = 0; r < LANES; r++) {
-                const uint8_t *block = rows[r] + b * block_bytes;
-                scales[r] = load_half(block);
-                codes[r] = block + 2;
-            }
-            t->scales[b][half] = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)scales));
-            __m512i groups[4];
-            transpose(codes, groups);
-            if (kind == Q4_0) {
-                const __m512i low = _mm512_set1_epi8(15), offset = _mm512_set1_epi8(128 - Q4_0_ZERO);
-                for (int g = 0; g < 4; g++) {
-                    __m512i high = _mm512_and_si512(_mm512_srli_epi16(groups[g], 4), low);
-                    t->codes[b][g][half] = _mm512_add_epi8(_mm512_and_si512(groups[g], low), offset);
-                    t->codes[b][g + 4][half] = _mm512_add_epi8(high, offset);
-                }
-            } else {
-                const __m512i sign = _mm512_set1_epi8((char)0x80);
-                for (int g = 0; g < 4; g++) t->codes[b][g][half] = _mm512_xor_si512(groups[g], sign);
-                for (size_t r = 0; r < LANES; r++) codes[r] += 16;
-                transpose(codes, groups);
-                for (int g = 0; g < 4; g++) t->codes[b][g + 4][half] = _mm512_xor_si512(groups[g], sign);
-            }
-        }
-    }
-}
-
-// The tile times `width` columns (1 or 4), into or onto dst.
-LOCAL void multiply_tile(
-    const tile *t, const uint8_t *activations, size_t activation_row_bytes, int width, size_t columns,
-    size_t first_block, size_t blocks, float *dst, size_t dst_stride_floats, size_t rows, block_kind kind) {
-    (void)kind; // the codes of both are offset by 128
-    __mmask16 lanes[2] = {first_lanes(rows), rows > LANES ? first_lanes(rows - LANES) : 0};
-    __m512 sums[2][4];
-    const uint8_t *codes[4], *scales[4], *biases[4];
-    for (int c = 0; c < width; c++) {
-        activation_row x = activation_parts(activations + (size_t)c * activation_row_bytes, columns);
-        codes[c] = (const uint8_t *)x.codes + first_block * BLOCK;
-        scales[c] = x.scales + first_block * sizeof(float);
-        biases[c] = x.biases + first_block * sizeof(int32_t);
-        for (int half = 0; half < 2; half++) {
-            const float *out = dst + (size_t)c * dst_stride_floats + half * LANES;
-            sums[half][c] = first_block ? _mm512_maskz_loadu_ps(lanes[half], out) : _mm512_setzero_ps();
-        }
-    }
-    for (size_t b = 0; b < blocks; b++) {
-        __m512i products[2][4];
-        for (int c = 0; c < width; c++)
-            products[0][c] = products[1][c] = _mm512_set1_epi32(load_int(biases[c], b));
-        for (int g = 0; g < GROUPS; g++) {
-            __m512i w0 = t->codes[b][g][0], w1 = t->codes[b][g][1];
-            for (int c = 0; c < width; c++) {
-                __m512i x = _mm512_set1_epi32(load_int(codes[c] + b * BLOCK, (size_t)g));
-                products[0][c] = _mm512_dpbusd_epi32(products[0][c], w0, x);
-                products[1][c] = _mm512_dpbusd_epi32(products[1][c], w1, x);
-            }
-        }
-        for (int c = 0; c < width; c++) {
-            __m512 scale = _mm512_set1_ps(load_float(scales[c], b));
-            for (int half = 0; half < 2; half++)
-                sums[half][c] = _mm512_fmadd_ps(
-                    _mm512_cvtepi32_ps(products[half][c]), _mm512_mul_ps(t->scales[b][half], scale),
-                    sums[half][c]);
-        }
-    }
-    for (int c = 0; c < width; c++)
-        for (int half = 0; half < 2; half++)
-            _mm512_mask_storeu_ps(
-                dst + (size_t)c * dst_stride_floats + half * LANES, lanes[half], sums[half][c]);
-}
+#include "strips.h"
+#include "x86_avx512_rows.h"
+#include "x86_avx512_tiles.h"
 
 KERNEL void quantize_activations(const float *x, size_t columns, void *out) {
     int8_t *codes = out;
-    uint8_t *scales = (uint8_t *)out + columns, *biases = scales + columns / BLOCK * sizeof(float);
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
     for (size_t b = 0; b < columns / BLOCK; b++) {
         __m512 low = _mm512_loadu_ps(x + b * BLOCK), high = _mm512_loadu_ps(x + b * BLOCK + LANES);
@@ -252,11 +87,29 @@ KERNEL void quantize_activations(const float *x, size_t columns, void *out) {
             low_codes = _mm512_cvtps_epi32(_mm512_mul_ps(low, factor));
             high_codes = _mm512_cvtps_epi32(_mm512_mul_ps(high, factor));
         }
-        int32_t bias = -128 * _mm512_reduce_add_epi32(_mm512_add_epi32(low_codes, high_codes));
         _mm_storeu_si128((__m128i *)(codes + b * BLOCK), _mm512_cvtepi32_epi8(low_codes));
         _mm_storeu_si128((__m128i *)(codes + b * BLOCK + LANES), _mm512_cvtepi32_epi8(high_codes));
-        memcpy(scales + b * sizeof scale, &scale, sizeof scale);
-        memcpy(biases + b * sizeof bias, &bias, sizeof bias);
+        store_block_sums(
+            out, columns, b, scale, _mm512_reduce_add_epi32(low_codes), _mm512_reduce_add_epi32(high_codes));
+    }
+}
+
+LOCAL __m256i bf16_of_floats(__m512 v) {
+    const __m512i bits = _mm512_castps_si512(v);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+    rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16));
+}
+
+KERNEL void prepare_bf16(const float *x, size_t columns, void *out) {
+    uint16_t *halves = out;
+    for (size_t k = 0; k < columns; k += LANES) {
+        // The last vector has a zero behind an odd number.
+        const size_t present = min_size(LANES, columns - k);
+        const __m512 v = load_floats(x, k, first_lanes(present), F32);
+        _mm256_mask_storeu_epi16(halves + k, first_lanes((present + 1) / 2 * 2), bf16_of_floats(v));
     }
 }
 

@@ -6,30 +6,14 @@ import Quantization
 
 /// The weights of a graph as the CPU uses them: straight from the mapped file.
 final class CPUWeights {
-    /// How a matrix is multiplied.
-    enum Product {
-        /// By a kernel that takes float activations.
-        case float(CPUMatmul)
-        /// By a kernel that takes quantised activations.
-        case quantized(CPUMatmul)
-        /// Row by row, after conversion to floats.
-        case converted
-    }
-
-    /// The C type `cpu_matmul`.
-    typealias CPUMatmul =
-        @convention(c) (
-            UnsafeRawPointer?, Int, UnsafeRawPointer?, Int, UnsafeMutablePointer<Float>?, Int, Int, Int, Int,
-            Int
-        ) -> Void
-
     struct Matrix {
         var tensor: TensorInfo
         /// Outputs; of one expert, where there are several.
         var rows: Int
         /// From its first row on.
         var bytes: UnsafeRawBufferPointer
-        var product: Product
+        /// What the kernels call its type.
+        var format: CInt
         /// That of the whole tensor, where its type has one.
         var scale: Float
 
@@ -59,7 +43,7 @@ final class CPUWeights {
     /// The file that they are in.
     var path: String { file.path }
 
-    init(_ graph: Graph, file: GGUFFile, kernels: cpu_kernels) throws {
+    init(_ graph: Graph, file: GGUFFile) throws {
         (self.graph, self.file) = (graph, file)
         var matrices: [Matrix] = []
         var vectors: [[Float]?] = []
@@ -86,9 +70,12 @@ final class CPUWeights {
                 bytes = UnsafeRawBufferPointer(
                     rebasing: bytes[weight.firstRow * tensor.rowByteCount..<bytes.count])
             }
+            guard let format = tensor.type.kernelFormat else {
+                throw RuntimeError(
+                    "\(file.path): tensor \(quoted(weight.name)) has type \(tensor.type), which has no kernel")
+            }
             let matrix = Matrix(
-                tensor: tensor, rows: weight.rows, bytes: bytes,
-                product: Self.product(tensor.type, kernels), scale: scale)
+                tensor: tensor, rows: weight.rows, bytes: bytes, format: format, scale: scale)
             matrices.append(matrix)
             vectors.append(weight.isVector ? try Self.values(matrix) : nil)
         }
@@ -130,15 +117,35 @@ final class CPUWeights {
                     rebasing: matrix.bytes[(expert * shape.rows * matrix.rowByteCount)...]))
         }
     }
+}
 
-    private static func product(_ type: TensorType, _ kernels: cpu_kernels) -> Product {
-        switch type {
-        case .f32: .float(kernels.matmul_f32)
-        case .f16: .float(kernels.matmul_f16)
-        case .bf16: .float(kernels.matmul_bf16)
-        case .q8_0: .quantized(kernels.matmul_q8_0)
-        case .q4_0: .quantized(kernels.matmul_q4_0)
-        default: .converted
-        }
+extension TensorType {
+    /// The kernels' number of the format.
+    var kernelFormat: CInt? {
+        let format: Int? =
+            switch self {
+            case .f32: Int(CPU_F32)
+            case .f16: Int(CPU_F16)
+            case .bf16: Int(CPU_BF16)
+            case .q4_0: Int(CPU_Q4_0)
+            case .q4_1: Int(CPU_Q4_1)
+            case .q5_0: Int(CPU_Q5_0)
+            case .q5_1: Int(CPU_Q5_1)
+            case .q8_0: Int(CPU_Q8_0)
+            case .iq4_NL: Int(CPU_IQ4_NL)
+            case .mxfp4: Int(CPU_MXFP4)
+            case .q2_K: Int(CPU_Q2_K)
+            case .q3_K: Int(CPU_Q3_K)
+            case .q4_K: Int(CPU_Q4_K)
+            case .q5_K: Int(CPU_Q5_K)
+            case .q6_K: Int(CPU_Q6_K)
+            case .iq4_XS: Int(CPU_IQ4_XS)
+            case .tq1_0: Int(CPU_TQ1_0)
+            case .tq2_0: Int(CPU_TQ2_0)
+            case .i2_S: Int(CPU_I2_S)
+            case .iq2_BN: Int(CPU_IQ2_BN)
+            default: nil
+            }
+        return format.map(CInt.init)
     }
 }

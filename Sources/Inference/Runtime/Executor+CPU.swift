@@ -30,7 +30,7 @@ extension Executor {
             self.attention(query, layer: layer, attention, output, step)
         case .add(let a, let b, let output):
             elementwise(output, rows: rows) { [kernels] offset, count in
-                kernels.add(pointer(output) + offset, pointer(a) + offset, pointer(b) + offset, count)
+                kernels.pointee.add(pointer(output) + offset, pointer(a) + offset, pointer(b) + offset, count)
             }
         case .activate(let activation, let gate, let up, let output):
             elementwise(output, rows: rows) { offset, count in
@@ -49,7 +49,7 @@ extension Executor {
             let width = graph.tensors[input].width
             pointer(output).update(from: pointer(input) + step.firstOutput * width, count: rows * width)
         }
-        if operation.output == quantizedTensor { quantizedTensor = nil }
+        if operation.output == preparedRows?.tensor { preparedRows = nil }
     }
 
     private func embed(_ weight: Int, _ scale: Float, _ output: Int, _ step: Step) {
@@ -69,7 +69,7 @@ extension Executor {
         let groups = graph.tensors[input].width / scale.count
         scale.withUnsafeBufferPointer { scale in
             for group in 0..<rows * groups {
-                kernels.rms_norm(
+                kernels.pointee.rms_norm(
                     pointer(output) + group * scale.count, pointer(input) + group * scale.count,
                     scale.baseAddress, scale.count, epsilon)
             }
@@ -80,7 +80,7 @@ extension Executor {
         weights.vectors[weight]?.withUnsafeBufferPointer { bias in
             for row in 0..<rows {
                 let target = pointer(tensor) + row * bias.count
-                kernels.add(target, target, bias.baseAddress, bias.count)
+                kernels.pointee.add(target, target, bias.baseAddress, bias.count)
             }
         }
     }
@@ -90,7 +90,7 @@ extension Executor {
         _ up: UnsafeMutablePointer<Float>, _ count: Int
     ) {
         switch activation {
-        case .silu: kernels.silu_mul(output, gate, up, count)
+        case .silu: kernels.pointee.silu_mul(output, gate, up, count)
         case .gelu: cpu_gelu_mul(output, gate, up, count)
         case .reluSquared: cpu_relu_squared_mul(output, gate, up, count)
         case .clampedSwiGLU(let alpha, let limit):

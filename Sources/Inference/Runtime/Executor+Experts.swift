@@ -11,7 +11,7 @@ extension Executor {
             guard let gates = gates.baseAddress else { return }
             for row in 0..<rows {
                 gates.initialize(from: pointer(logits) + row * experts, count: experts)
-                if routing.gate == .softmax { kernels.softmax(gates, experts, 1) }
+                if routing.gate == .softmax { kernels.pointee.softmax(gates, experts, 1) }
                 let chosen = pointer(output) + row * 2 * count
                 let weights = chosen + count
                 for place in 0..<count {
@@ -21,7 +21,7 @@ extension Executor {
                     weights[place] = gates[best]
                     gates[best] = -.infinity
                 }
-                if routing.gate == .softmaxOfChosen { kernels.softmax(weights, count, 1) }
+                if routing.gate == .softmaxOfChosen { kernels.pointee.softmax(weights, count, 1) }
                 var factor = routing.scale
                 if routing.normalizes {
                     let sum = (0..<count).reduce(Float(0)) { $0 + weights[$1] }
@@ -40,7 +40,7 @@ extension Executor {
             let weights = pointer(routing) + (2 * row + 1) * count
             result.update(repeating: 0, count: width)
             for place in 0..<count {
-                kernels.axpy_f32(
+                kernels.pointee.axpy_f32(
                     result, weights[place], pointer(input) + (row * count + place) * width, width)
             }
         }
@@ -52,7 +52,7 @@ extension Executor {
             guard let table = table.baseAddress else { return }
             for (pair, expert) in chosenExperts(routing, rows: rows).enumerated() {
                 let target = pointer(tensor) + pair * width
-                kernels.add(target, target, table + expert * width, width)
+                kernels.pointee.add(target, target, table + expert * width, width)
             }
         }
     }
@@ -80,8 +80,10 @@ extension Executor {
         let hasOwnInputs = graph.tensors[input].width != columns
         let perRow = chosen.count / rows
         let source = pointer(input), target = pointer(output)
-        let isQuantized = if case .quantized = matrix.product { true } else { false }
-        let sourceBytes = isQuantized ? cpu_activation_bytes(columns) : columns * MemoryLayout<Float>.size
+        // One kind for all, that of a batch only where every expert has one.
+        let fewest = runs.map(\.places.count).min() ?? 0
+        let kind = cpu_activation_kind(kernels, matrix.format, fewest)
+        let sourceBytes = cpu_activation_bytes(kind, columns)
         let gathered = UnsafeMutableRawPointer.allocate(byteCount: order.count * sourceBytes, alignment: 64)
         let results = UnsafeMutablePointer<Float>.allocate(capacity: order.count * outputs)
         defer {
@@ -90,23 +92,25 @@ extension Executor {
         }
         pool.run(chunks: order.count) { [kernels] place in
             let from = source + (hasOwnInputs ? order[place] : order[place] / perRow) * columns
-            let to = gathered + place * sourceBytes
-            if isQuantized {
-                kernels.quantize_activations(from, columns, to)
-            } else {
-                to.copyMemory(from: from, byteCount: sourceBytes)
-            }
+            cpu_prepare(kernels, kind, from, columns, gathered + place * sourceBytes)
         }
         // Pieces of about the same number of rows, whatever the expert.
         let size = max(32, (runs.count * outputs / (4 * options.threads) + 31) / 32 * 32)
         let pieces = (outputs + size - 1) / size
-        pool.run(chunks: runs.count * pieces) { chunk in
+        let weights = matrix.bytes.baseAddress
+        pool.run(chunks: runs.count * pieces) { [kernels] chunk in
             let run = runs[chunk / pieces]
             let first = chunk % pieces * size
-            multiply(
-                matrix, expert: run.expert, rows: first..<min(first + size, outputs),
-                gathered + run.places.lowerBound * sourceBytes, sourceBytes,
-                results + run.places.lowerBound * outputs, count: run.places.count)
+            var product = cpu_product()
+            product.weights = weights.map { $0 + run.expert * outputs * matrix.rowByteCount }.map(UnsafeRawPointer.init)
+            product.weight_row_bytes = matrix.rowByteCount
+            product.weight_scale = matrix.scale
+            product.activations = UnsafeRawPointer(gathered + run.places.lowerBound * sourceBytes)
+            product.activation_kind = kind
+            product.activation_row_bytes = sourceBytes
+            product.dst = results + run.places.lowerBound * outputs
+            (product.dst_stride, product.columns, product.count) = (outputs, columns, run.places.count)
+            cpu_multiply(kernels, matrix.format, &product, first, min(first + size, outputs))
         }
         for (place, pair) in order.enumerated() {
             (target + pair * outputs).update(from: results + place * outputs, count: outputs)
@@ -124,33 +128,5 @@ extension Executor {
             }
         }
         return runs
-    }
-
-    /// Multiplies `count` gathered rows by some rows of an expert's matrix.
-    private func multiply(
-        _ matrix: CPUWeights.Matrix, expert: Int, rows: Range<Int>, _ source: UnsafeMutableRawPointer,
-        _ sourceBytes: Int, _ result: UnsafeMutablePointer<Float>, count: Int
-    ) {
-        let firstRow = expert * matrix.rows
-        switch matrix.product {
-        case .float(let kernel), .quantized(let kernel):
-            kernel(
-                matrix.bytes.baseAddress.map { $0 + firstRow * matrix.rowByteCount }, matrix.rowByteCount,
-                source, sourceBytes, result, matrix.rows, matrix.columns, rows.lowerBound, rows.upperBound,
-                count)
-        case .converted:
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: matrix.columns) { row in
-                row.initialize(repeating: 0)
-                for index in rows {
-                    // The type was checked when the weights were opened.
-                    try? matrix.read(row: firstRow + index, into: row)
-                    for place in 0..<count {
-                        let floats = (source + place * sourceBytes).assumingMemoryBound(to: Float.self)
-                        result[place * matrix.rows + index] = kernels.dot_f32(
-                            row.baseAddress, floats, matrix.columns)
-                    }
-                }
-            }
-        }
     }
 }

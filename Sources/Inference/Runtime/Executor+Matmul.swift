@@ -1,58 +1,45 @@
 import CPUKernels
 import Models
-import Quantization
 
 extension Executor {
     /// Multiplies on the CPU; the threads share the weights' rows.
     func matmul(_ weight: Int, _ input: Int, _ output: Int, rows: Int) {
         let matrix = weights.matrices[weight]
         let (columns, outputs) = (matrix.columns, matrix.rows)
-        let source = pointer(input), result = pointer(output)
         counters.products += 1
         counters.multiplyAdds += rows * columns * outputs
 
-        switch matrix.product {
-        case .float(let kernel):
-            split(outputs, count: rows) { first, last in
-                kernel(
-                    matrix.bytes.baseAddress, matrix.rowByteCount, source,
-                    columns * MemoryLayout<Float>.size, result, outputs, columns, first, last, rows)
-            }
-        case .quantized(let kernel):
-            let rowBytes = cpu_activation_bytes(columns)
-            quantize(input, columns: columns, rowBytes: rowBytes, rows: rows)
-            let quantized = quantized
-            split(outputs, count: rows) { first, last in
-                kernel(
-                    matrix.bytes.baseAddress, matrix.rowByteCount, quantized, rowBytes, result,
-                    outputs,
-                    columns, first, last, rows)
-            }
-        case .converted:
+        var product = cpu_product()
+        product.weights = matrix.bytes.baseAddress
+        product.weight_row_bytes = matrix.rowByteCount
+        product.weight_scale = matrix.scale
+        product.columns = columns
+        product.count = rows
+        product.dst = pointer(output)
+        product.dst_stride = outputs
+        let kind = cpu_activation_kind(kernels, matrix.format, rows)
+        product.activation_kind = kind
+        product.activation_row_bytes = cpu_activation_bytes(kind, columns)
+        product.activations = prepare(input, kind, columns: columns, rows: rows)
+        withUnsafePointer(to: product) { product in
             split(outputs, count: rows) { [kernels] first, last in
-                withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { row in
-                    row.initialize(repeating: 0)
-                    for index in first..<last {
-                        // The type was checked when the weights were opened.
-                        try? matrix.read(row: index, into: row)
-                        for column in 0..<rows {
-                            result[column * outputs + index] = kernels.dot_f32(
-                                row.baseAddress, source + column * columns, columns)
-                        }
-                    }
-                }
+                cpu_multiply(kernels, matrix.format, product, first, last)
             }
         }
     }
 
-    /// Quantises the rows of a tensor, unless the last product did.
-    private func quantize(_ tensor: Int, columns: Int, rowBytes: Int, rows: Int) {
-        guard quantizedTensor != tensor else { return }
-        let (source, target, kernels) = (pointer(tensor), quantized, kernels)
-        pool.run(chunks: rows) { row in
-            kernels.quantize_activations(source + row * columns, columns, target + row * rowBytes)
+    /// The rows of a tensor as a product takes them: those of the last product where they are the same.
+    private func prepare(_ tensor: Int, _ kind: CInt, columns: Int, rows: Int) -> UnsafeRawPointer {
+        let source = pointer(tensor)
+        guard kind != CPUActivations.float else { return UnsafeRawPointer(source) }
+        let (target, rowBytes) = (quantized, cpu_activation_bytes(kind, columns))
+        let prepared = PreparedRows(tensor: tensor, kind: kind)
+        guard preparedRows != prepared else { return UnsafeRawPointer(target) }
+        pool.run(chunks: rows) { [kernels] row in
+            cpu_prepare(kernels, kind, source + row * columns, columns, target + row * rowBytes)
         }
-        quantizedTensor = tensor
+        preparedRows = prepared
+        return UnsafeRawPointer(target)
     }
 
     /// Gives the threads ranges of rows: a few for each, so that a slow core does not hold up the others.
@@ -67,4 +54,17 @@ extension Executor {
             body(chunk * size, min(rows, (chunk + 1) * size))
         }
     }
+}
+
+/// What the room for prepared activations holds.
+struct PreparedRows: Equatable {
+    var tensor: Int
+    var kind: CInt
+}
+
+/// Kinds of activations, `CPU_ACTIVATIONS_…`.
+enum CPUActivations {
+    static let float = CInt(CPU_ACTIVATIONS_FLOAT)
+    static let int8 = CInt(CPU_ACTIVATIONS_INT8)
+    static let bf16 = CInt(CPU_ACTIVATIONS_BF16)
 }

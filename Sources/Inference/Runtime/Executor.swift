@@ -28,6 +28,8 @@ package final class Executor {
         package var contextLength: Int
         /// Tokens computed at once.
         package var batch: Int
+        /// The instruction set of the CPU's kernels, a number of `cpu_kernels_get`.
+        package var kernelLevel = cpu_kernels_best()
         /// How keys and values are kept.
         package var keyType = CacheType.standard
         package var valueType = CacheType.standard
@@ -76,7 +78,7 @@ package final class Executor {
         return used.reduce(0) { $0 + weights.matrices[$1].bytes.count }
     }
 
-    let kernels: cpu_kernels
+    let kernels: UnsafePointer<cpu_kernels>
     let attentionKernels: cpu_attention_kernels
     let scratch: AttentionScratch
     let pool: ThreadPool
@@ -98,12 +100,12 @@ package final class Executor {
     var hasTold: Bool?
     private let memory: ActivationMemory
     private let activations: UnsafeMutablePointer<Float>
-    /// Room for a batch of quantised activations of the widest product.
+    /// Room for a batch of prepared activations of the widest product.
     let quantized: UnsafeMutableRawPointer
     /// What a DSP sent in place of the last step's logits.
     var candidates: [Candidate]?
-    /// The tensor whose rows `quantized` holds, until one is overwritten.
-    var quantizedTensor: Int?
+    /// What `quantized` holds, until the tensor is overwritten.
+    var preparedRows: PreparedRows?
 
     /// Places a model, see ``init(_:_:devices:)``.
     package convenience init(_ graph: Graph, file: GGUFFile, devices: [HTPDevice], options: Options) throws {
@@ -122,8 +124,8 @@ package final class Executor {
         )
         (self.graph, self.devices, self.options) = (graph, devices, options)
         (self.kernels, self.weights) = (kernels, weights)
-        guard let attention = cpu_attention_kernels_get(cpu_kernels_best())?.pointee else {
-            throw RuntimeError("this processor has no kernels")
+        guard let attention = cpu_attention_kernels_get(options.kernelLevel)?.pointee else {
+            throw RuntimeError("this processor has no kernels of level \(options.kernelLevel)")
         }
         attentionKernels = attention
         scratch = AttentionScratch(graph.shape, batch: options.batch, threads: options.threads)
@@ -158,7 +160,10 @@ package final class Executor {
         activations.initialize(repeating: 0, count: memory.count)
         let widest = graph.weights.map(\.columns).max() ?? 0
         quantized = .allocate(
-            byteCount: max(cpu_activation_bytes((widest + 31) / 32 * 32) * options.batch, 1), alignment: 64)
+            byteCount: max(
+                [CPUActivations.int8, CPUActivations.bf16].map {
+                    cpu_activation_bytes($0, (widest + 31) / 32 * 32) * options.batch
+                }.max() ?? 0, 1), alignment: 64)
     }
 
     deinit {
@@ -257,7 +262,7 @@ package final class Executor {
                 RotationTable(
                     $0, positions: position..<position + tokens.count, contextLength: options.contextLength)
             })
-        quantizedTensor = nil
+        preparedRows = nil
         candidates = nil
         cache.willStore(before: position + tokens.count)
         guard onDevices else {

@@ -10,7 +10,7 @@ package final class Planner {
     package let graph: Graph
     package let options: Executor.Options
     let file: GGUFFile
-    let kernels: cpu_kernels
+    let kernels: UnsafePointer<cpu_kernels>
     let weights: CPUWeights
     let cacheLayout: CacheLayout
     /// Why a DSP cannot run each operation, or should not; nil where it can.
@@ -23,12 +23,12 @@ package final class Planner {
 
     /// Opens the weights; nothing of them is read.
     package init(_ graph: Graph, file: GGUFFile, options: Executor.Options) throws {
-        guard let kernels = cpu_kernels_get(cpu_kernels_best())?.pointee else {
-            throw RuntimeError("this processor has no kernels")
+        guard let kernels = cpu_kernels_get(options.kernelLevel) else {
+            throw RuntimeError("this processor has no kernels of level \(options.kernelLevel)")
         }
         (self.graph, self.file, self.options, self.kernels) = (graph, file, options, kernels)
         cacheLayout = try CacheLayout(graph, path: file.path, options)
-        weights = try CPUWeights(graph, file: file, kernels: kernels)
+        weights = try CPUWeights(graph, file: file)
         refusals = try graph.operations.map { try Plan.refusal($0, graph, file) }
 
         // What has no layer comes before the first one or after the last.
