@@ -1,0 +1,82 @@
+// Rows of weights as pairs of bfloat16, for x86_avx512_bf16.c and x86_amx.c, which multiply them with activations of
+// the same kind. The including file defines DEPTH.
+#include <immintrin.h>
+
+#include "kernels.h"
+
+#define TARGET \
+    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,avx512bf16")))
+#define LOCAL INLINE TARGET
+#define KERNEL static TARGET
+
+enum {
+    LANES = 16,
+    HALVES = 2,                 // vectors of rows
+    TILE_ROWS = HALVES * LANES, // rows that are taken apart together, DEPTH columns of them,
+    STEP = 32,                  // so many at once
+};
+
+// Lane r of pairs[i][h]: the weights 2 i and 2 i + 1 of row 16 h + r.
+typedef struct {
+    __m512i pairs[DEPTH / 2][HALVES];
+} pair_tile;
+
+// Dword i of rows[r] becomes lane r of pairs[i].
+LOCAL void store_pairs(__m512i (*pairs)[HALVES], const __m512i rows[LANES]) {
+    __m512i a[LANES], b[LANES];
+    for (int r = 0; r < LANES; r += 2) {
+        a[r] = _mm512_unpacklo_epi32(rows[r], rows[r + 1]);
+        a[r + 1] = _mm512_unpackhi_epi32(rows[r], rows[r + 1]);
+    }
+    // Now b[r + j] has dwords j of four rows in each quarter.
+    for (int r = 0; r < LANES; r += 4) {
+        b[r] = _mm512_unpacklo_epi64(a[r], a[r + 2]);
+        b[r + 1] = _mm512_unpackhi_epi64(a[r], a[r + 2]);
+        b[r + 2] = _mm512_unpacklo_epi64(a[r + 1], a[r + 3]);
+        b[r + 3] = _mm512_unpackhi_epi64(a[r + 1], a[r + 3]);
+    }
+    for (int j = 0; j < 4; j++) {
+        const __m512i even01 = _mm512_shuffle_i32x4(b[j], b[4 + j], 0x88);
+        const __m512i odd01 = _mm512_shuffle_i32x4(b[j], b[4 + j], 0xdd);
+        const __m512i even23 = _mm512_shuffle_i32x4(b[8 + j], b[12 + j], 0x88);
+        const __m512i odd23 = _mm512_shuffle_i32x4(b[8 + j], b[12 + j], 0xdd);
+        pairs[j][0] = _mm512_shuffle_i32x4(even01, even23, 0x88);
+        pairs[4 + j][0] = _mm512_shuffle_i32x4(odd01, odd23, 0x88);
+        pairs[8 + j][0] = _mm512_shuffle_i32x4(even01, even23, 0xdd);
+        pairs[12 + j][0] = _mm512_shuffle_i32x4(odd01, odd23, 0xdd);
+    }
+}
+
+LOCAL __m512i bf16_of_floats(__m512 low, __m512 high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
+
+// The first `present` of 32 weights of a float format, and zeros.
+LOCAL __m512i load_bf16(const uint8_t *row, size_t index, size_t present, const int format) {
+    const __mmask32 lanes = present >= STEP ? ~(__mmask32)0 : ((__mmask32)1 << present) - 1;
+    const __mmask16 low = (__mmask16)lanes, high = (__mmask16)(lanes >> LANES);
+    if (format == CPU_BF16) return _mm512_maskz_loadu_epi16(lanes, row + 2 * index);
+    if (format == CPU_F16) {
+        const uint8_t *halves = row + 2 * index;
+        return bf16_of_floats(
+            _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(low, halves)),
+            _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(high, halves + 2 * LANES)));
+    }
+    const uint8_t *floats = row + 4 * index;
+    return bf16_of_floats(_mm512_maskz_loadu_ps(low, floats), _mm512_maskz_loadu_ps(high, floats + 4 * LANES));
+}
+
+// `depth` columns of 32 rows (past row_end: any row again), and zeros up to a multiple of 32.
+LOCAL void unpack_floats(
+    pair_tile *t, const cpu_product *p, size_t first_row, size_t row_end, size_t first_column, size_t depth,
+    const int format) {
+    for (size_t half = 0; half < HALVES; half++)
+        for (size_t k = 0; k < depth; k += STEP) {
+            const size_t present = min_size(STEP, depth - k);
+            __m512i rows[LANES];
+            for (size_t r = 0; r < LANES; r++) {
+                const size_t row = min_size(first_row + half * LANES + r, row_end - 1);
+                rows[r] = load_bf16(
+                    (const uint8_t *)p->weights + row * p->weight_row_bytes, first_column + k, present, format);
+            }
+            store_pairs((__m512i(*)[HALVES])&t->pairs[k / 2][half], rows);
+        }
+}
