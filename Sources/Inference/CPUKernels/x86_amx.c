@@ -12,78 +12,7 @@ enum { DEPTH = 512 }; // 32 KiB of weights: with the activations beside them the
 #include "x86_avx512_bf16.h"
 
 #include "x86_amx_tiles.h"
-
-// MARK: weights
-
-LOCAL float half_to_float(const uint8_t *bytes) { return _cvtsh_ss(load_half(bytes)); }
-
-LOCAL void look_up(int8_t *codes, const uint8_t *packed, const int8_t *table) {
-    const __m128i bytes = _mm_loadu_si128((const __m128i *)packed), low = _mm_set1_epi8(15);
-    const __m128i levels = _mm_loadu_si128((const __m128i *)table);
-    const __m128i high = _mm_and_si128(_mm_srli_epi16(bytes, 4), low);
-    _mm_storeu_si128((__m128i *)codes, _mm_shuffle_epi8(levels, _mm_and_si128(bytes, low)));
-    _mm_storeu_si128((__m128i *)(codes + 16), _mm_shuffle_epi8(levels, high));
-}
-
-#include "strips.h"
-
-// Whether codes have five bits or fewer and groups 32 weights: of which a table is made.
-INLINE int has_few_levels(int format) {
-    switch (format) {
-    case CPU_Q4_0: case CPU_Q4_1: case CPU_Q5_0: case CPU_Q5_1: case CPU_MXFP4: case CPU_Q4_K: case CPU_Q5_K:
-    case CPU_TQ1_0: case CPU_TQ2_0: case CPU_I2_S: case CPU_IQ2_BN: return 1;
-    default: return 0;
-    }
-}
-
-LOCAL __m512 scaled(__m512i codes, float scale, float addend, const int format) {
-    const __m512 values = _mm512_cvtepi32_ps(codes), factor = _mm512_set1_ps(scale);
-    return has_addends(format) ? _mm512_fmadd_ps(values, factor, _mm512_set1_ps(addend))
-                               : _mm512_mul_ps(values, factor);
-}
-
-// Block `b` of a strip.
-LOCAL __m512i bf16_of_block(const strip *s, size_t b, const int format) {
-    const int8_t *codes = s->codes + b * BLOCK;
-    const size_t group = has_halves(format) ? 2 * b : b, last = has_halves(format) ? group + 1 : group;
-    if (has_few_levels(format)) {
-        // Five bits of a code choose its value; those of negative ones are 16 to 31.
-        const __m512i first = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-        const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(has_addends(format) ? 16 : -16));
-        const __m512i values = bf16_of_floats(
-            scaled(first, s->scales[group], s->addends[group], format),
-            scaled(second, s->scales[group], s->addends[group], format));
-        const __m512i wide = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)codes));
-        return _mm512_permutexvar_epi16(wide, values);
-    }
-    const __m512i low = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)codes));
-    const __m512i high = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(codes + 16)));
-    return bf16_of_floats(
-        scaled(low, s->scales[group], s->addends[group], format),
-        scaled(high, s->scales[last], s->addends[last], format));
-}
-
-// `depth` columns of 32 rows (past row_end: any row again), which begin with a strip.
-LOCAL void unpack_codes(
-    pair_tile *t, const cpu_product *p, size_t first_row, size_t row_end, size_t first_column, size_t depth,
-    const int format) {
-    strip strips[LANES];
-    for (size_t half = 0; half < HALVES; half++)
-        for (size_t k = 0; k < depth; k += STRIP) {
-            const size_t blocks = min_size(STRIP, depth - k) / BLOCK;
-            for (size_t r = 0; r < LANES; r++) {
-                const size_t row = min_size(first_row + half * LANES + r, row_end - 1);
-                unpack_strip(
-                    strips + r, (const uint8_t *)p->weights + row * p->weight_row_bytes, (first_column + k) / STRIP,
-                    blocks, p->weight_scale, format);
-            }
-            for (size_t b = 0; b < blocks; b++) {
-                __m512i rows[LANES];
-                for (size_t r = 0; r < LANES; r++) rows[r] = bf16_of_block(strips + r, b, format);
-                store_pairs((__m512i(*)[HALVES])&t->pairs[(k + b * BLOCK) / 2][half], rows);
-            }
-        }
-}
+#include "x86_amx_weights.h"
 
 // MARK: products
 

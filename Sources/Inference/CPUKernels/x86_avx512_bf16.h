@@ -49,34 +49,48 @@ LOCAL void store_pairs(__m512i (*pairs)[HALVES], const __m512i rows[LANES]) {
 
 LOCAL __m512i bf16_of_floats(__m512 low, __m512 high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
 
-// The first `present` of 32 weights of a float format, and zeros.
-LOCAL __m512i load_bf16(const uint8_t *row, size_t index, size_t present, const int format) {
-    const __mmask32 lanes = present >= STEP ? ~(__mmask32)0 : ((__mmask32)1 << present) - 1;
-    const __mmask16 low = (__mmask16)lanes, high = (__mmask16)(lanes >> LANES);
-    if (format == CPU_BF16) return _mm512_maskz_loadu_epi16(lanes, row + 2 * index);
-    if (format == CPU_F16) {
-        const uint8_t *halves = row + 2 * index;
+// 32 weights of a float format, of which the masks' exist; the others are zeros.
+LOCAL __m512i load_bf16(const uint8_t *weights, __mmask16 low, __mmask16 high, const int format) {
+    switch (format) {
+    case CPU_F32:
         return bf16_of_floats(
-            _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(low, halves)),
-            _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(high, halves + 2 * LANES)));
+            _mm512_maskz_loadu_ps(low, weights), _mm512_maskz_loadu_ps(high, weights + 4 * LANES));
+    case CPU_F16:
+        return bf16_of_floats(
+            _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(low, weights)),
+            _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(high, weights + 2 * LANES)));
+    default: return _mm512_maskz_loadu_epi16((__mmask32)high << LANES | low, weights);
     }
-    const uint8_t *floats = row + 4 * index;
-    return bf16_of_floats(_mm512_maskz_loadu_ps(low, floats), _mm512_maskz_loadu_ps(high, floats + 4 * LANES));
 }
 
-// `depth` columns of 32 rows (past row_end: any row again), and zeros up to a multiple of 32.
+// Rows that are taken apart together; past row_end: the last again.
+LOCAL void find_rows(const uint8_t *rows[LANES], const cpu_product *p, size_t first_row, size_t row_end) {
+    for (size_t r = 0; r < LANES; r++)
+        rows[r] = (const uint8_t *)p->weights + min_size(first_row + r, row_end - 1) * p->weight_row_bytes;
+}
+
+// `depth` columns of 32 rows, and zeros up to a multiple of 32.
 LOCAL void unpack_floats(
     pair_tile *t, const cpu_product *p, size_t first_row, size_t row_end, size_t first_column, size_t depth,
     const int format) {
-    for (size_t half = 0; half < HALVES; half++)
-        for (size_t k = 0; k < depth; k += STEP) {
-            const size_t present = min_size(STEP, depth - k);
-            __m512i rows[LANES];
-            for (size_t r = 0; r < LANES; r++) {
-                const size_t row = min_size(first_row + half * LANES + r, row_end - 1);
-                rows[r] = load_bf16(
-                    (const uint8_t *)p->weights + row * p->weight_row_bytes, first_column + k, present, format);
-            }
-            store_pairs((__m512i(*)[HALVES])&t->pairs[k / 2][half], rows);
+    const size_t size = format == CPU_F32 ? 4 : 2, rest = depth % STEP;
+    for (size_t half = 0; half < HALVES; half++) {
+        const uint8_t *rows[LANES];
+        find_rows(rows, p, first_row + half * LANES, row_end);
+        __m512i(*pairs)[HALVES] = (__m512i(*)[HALVES])&t->pairs[0][half];
+        __m512i some[LANES];
+        for (size_t k = 0; k < depth - rest; k += STEP) {
+            const __mmask16 all = 0xffff;
+            for (size_t r = 0; r < LANES; r++)
+                some[r] = load_bf16(rows[r] + (first_column + k) * size, all, all, format);
+            store_pairs(pairs + k / 2, some);
         }
+        if (rest == 0) continue;
+        const uint32_t present = ((uint32_t)1 << rest) - 1;
+        for (size_t r = 0; r < LANES; r++)
+            some[r] = load_bf16(
+                rows[r] + (first_column + depth - rest) * size, (__mmask16)present, (__mmask16)(present >> LANES),
+                format);
+        store_pairs(pairs + (depth - rest) / 2, some);
+    }
 }
