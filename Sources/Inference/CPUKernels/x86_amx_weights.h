@@ -77,6 +77,12 @@ LOCAL __m512 half_everywhere(const uint8_t *bytes) {
     return _mm512_cvtph_ps(_mm256_set1_epi16((short)load_half(bytes)));
 }
 
+// mxfp4_scale, where the lowest exponents, of which products are none of bfloat16, are zeros.
+LOCAL __m512 mxfp4_scales(uint8_t exponent) {
+    const __m512 power = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_set1_epi32(exponent), 23));
+    return _mm512_mul_ps(power, _mm512_set1_ps(0.5f));
+}
+
 LOCAL __m512i bf16_of_codes(const int8_t *codes, __m512 scales[2], __m512 addends[2], const int format) {
     const __m512i low = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)codes));
     const __m512i high = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(codes + 16)));
@@ -87,8 +93,7 @@ LOCAL __m512i bf16_of_codes(const int8_t *codes, __m512 scales[2], __m512 addend
 
 // Formats in blocks of 32: their nibbles come last, behind fifth bits.
 LOCAL __m512i bf16_of_block(const uint8_t *block, code_levels levels, const int format) {
-    const __m512 scale =
-        format == CPU_MXFP4 ? _mm512_set1_ps(mxfp4_scale(block[0])) : half_everywhere(block);
+    const __m512 scale = format == CPU_MXFP4 ? mxfp4_scales(block[0]) : half_everywhere(block);
     if (format == CPU_Q8_0) {
         __m512 scales[2] = {scale, scale};
         return bf16_of_codes((const int8_t *)block + 2, scales, scales, format);
@@ -173,7 +178,7 @@ LOCAL void unpack_codes(
                 }
             }
             for (size_t b = 0; b < blocks; b++) {
-                for (size_t r = 0; r < LANES; r++) {
+                UNROLLED for (size_t r = 0; r < LANES; r++) {
                     if (is_two_bits) {
                         some[r] = _mm512_permutexvar_epi16(two_bit_codes(bytes[r], b, format), tables[r]);
                     } else if (is_table) {

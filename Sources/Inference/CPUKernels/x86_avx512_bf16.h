@@ -9,6 +9,13 @@
 #define LOCAL INLINE TARGET
 #define KERNEL static TARGET
 
+// Vectors that a loop fills stay in registers where it is unrolled.
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 16")
+#endif
+
 enum {
     LANES = 16,
     HALVES = 2,                 // vectors of rows
@@ -81,7 +88,7 @@ LOCAL void unpack_floats(
         __m512i some[LANES];
         for (size_t k = 0; k < depth - rest; k += STEP) {
             const __mmask16 all = 0xffff;
-            for (size_t r = 0; r < LANES; r++)
+            UNROLLED for (size_t r = 0; r < LANES; r++)
                 some[r] = load_bf16(rows[r] + (first_column + k) * size, all, all, format);
             store_pairs(pairs + k / 2, some);
         }
