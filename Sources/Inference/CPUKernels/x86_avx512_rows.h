@@ -5,7 +5,7 @@
 // column's offsets, like an addend.
 #include "x86_avx512_columns.h"
 
-enum { ROWS_AT_ONCE = 8 };
+enum { ROWS_AT_ONCE = 4 };
 
 LOCAL __m512i low_nibbles(__m512i v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
 LOCAL __m512i high_nibbles(__m512i v) { return low_nibbles(_mm512_srli_epi16(v, 4)); }
@@ -349,7 +349,6 @@ LOCAL void dot_rows(
         const column_strip column = load_column(x, first, format);
         for (size_t r = 0; r < ROWS_AT_ONCE; r++) {
             const uint8_t *strip = rows[r] + header + first / STRIP_BLOCKS * size;
-            for (size_t i = 0; i < size; i += 64) _mm_prefetch((const char *)strip + AHEAD + i, _MM_HINT_T0);
             sums[r] = add_whole_strip(sums[r], strip, &column, format);
         }
     }
