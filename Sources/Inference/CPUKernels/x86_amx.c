@@ -7,7 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { DEPTH = 512 }; // 32 KiB of weights: with the activations beside them they stay in the first cache
+enum {
+    DEPTH = 512,      // 32 KiB of weights of a tile, which stay in the first cache for all columns;
+    GROUP_ROWS = 256, // so many rows take that depth of the activations from the second cache, with their sums
+};
 
 #include "x86_avx512_bf16.h"
 
@@ -117,18 +120,22 @@ LOCAL void matmul_tiles(const cpu_product *p, size_t row_begin, size_t row_end, 
     }
     pair_tile t;
     tile_shape current = {0};
-    for (size_t r = row_begin; r < row_end; r += TILE_ROWS)
+    for (size_t first = row_begin; first < row_end; first += GROUP_ROWS) {
+        const size_t last = min_size(first + GROUP_ROWS, row_end);
         for (size_t k = 0; k < p->columns; k += DEPTH) {
             const size_t depth = min_size(DEPTH, p->columns - k);
-            if (format <= CPU_BF16)
-                unpack_floats(&t, p, r, row_end, k, depth, format);
-            else
-                unpack_codes(&t, p, r, row_end, k, depth, format);
-            for (size_t c = 0; c < p->count; c += 2 * LANES)
-                multiply(
-                    &t, p, r, k, depth, c, &current,
-                    (tile_shape){min_size(2 * LANES, p->count - c), min_size(TILE_ROWS, row_end - r), 0});
+            for (size_t r = first; r < last; r += TILE_ROWS) {
+                if (format <= CPU_BF16)
+                    unpack_floats(&t, p, r, last, k, depth, format);
+                else
+                    unpack_codes(&t, p, r, last, k, depth, format);
+                for (size_t c = 0; c < p->count; c += 2 * LANES)
+                    multiply(
+                        &t, p, r, k, depth, c, &current,
+                        (tile_shape){min_size(2 * LANES, p->count - c), min_size(TILE_ROWS, last - r), 0});
+            }
         }
+    }
     TILE_RELEASE();
 }
 

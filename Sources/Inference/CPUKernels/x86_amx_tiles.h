@@ -1,5 +1,5 @@
-// Tile instructions, as the compilers' own need flags, and gcc 12's tells its optimiser that a configuration is 8 of its
-// 64 bytes. Tiles are numbers in the source. With AMX_EMULATED they are plain C, which tests run on any processor.
+// Tile instructions by hand: the compilers' own need flags, and gcc 12 takes a configuration for 8 of its 64 bytes.
+// Tiles are numbers in the source. With AMX_EMULATED they are plain C, which tests run on any processor.
 typedef struct {
     uint8_t palette, start_row, reserved[14];
     uint16_t column_bytes[16];

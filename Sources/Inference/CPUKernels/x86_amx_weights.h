@@ -30,7 +30,7 @@ LOCAL code_levels levels_of(const int format) {
     case CPU_Q4_0: first = second = _mm512_sub_epi32(index, eight); break;
     case CPU_Q5_0: first = _mm512_sub_epi32(index, sixteen); break;
     case CPU_Q5_1: case CPU_Q5_K: second = _mm512_add_epi32(index, sixteen); break;
-    case CPU_IQ4_NL:
+    case CPU_IQ4_NL: case CPU_IQ4_XS:
         first = second = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)iq4_nl_levels));
         break;
     case CPU_MXFP4: first = second = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)mxfp4_levels)); break;
@@ -77,7 +77,7 @@ LOCAL __m512 half_everywhere(const uint8_t *bytes) {
     return _mm512_cvtph_ps(_mm256_set1_epi16((short)load_half(bytes)));
 }
 
-// mxfp4_scale, where the lowest exponents, of which products are none of bfloat16, are zeros.
+// mxfp4_scale of its exponent, where the smallest, 2^-127, is taken for zero.
 LOCAL __m512 mxfp4_scales(uint8_t exponent) {
     const __m512 power = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_set1_epi32(exponent), 23));
     return _mm512_mul_ps(power, _mm512_set1_ps(0.5f));
@@ -125,28 +125,45 @@ LOCAL float two_bit_scale(const uint8_t *row, const uint8_t *bytes, const cpu_pr
     }
 }
 
-// Scales and addends of Q4_K and Q5_K, without their codes.
-LOCAL void unpack_pairs_of_scales(strip *s, const uint8_t *block) {
+// A strip's scales and addends without its codes: of formats in blocks of 256 of which 32 weights have a table.
+LOCAL void unpack_scales(strip *s, const uint8_t *block, const int format) {
+    const __m256 scale = _mm256_set1_ps(half_to_float(block));
+    if (format == CPU_IQ4_XS) {
+        const __m256i places = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
+        const __m256i nibbles = _mm256_set1_epi32(load_int(block + 4, 0));
+        const __m256i pairs = _mm256_set1_epi32(load_half(block + 2));
+        const __m256i low = _mm256_and_si256(
+            _mm256_srlv_epi32(nibbles, _mm256_slli_epi32(places, 2)), _mm256_set1_epi32(15));
+        const __m256i high = _mm256_slli_epi32(
+            _mm256_and_si256(_mm256_srlv_epi32(pairs, _mm256_slli_epi32(places, 1)), _mm256_set1_epi32(3)), 4);
+        const __m256i scales = _mm256_sub_epi32(_mm256_or_si256(low, high), _mm256_set1_epi32(32));
+        _mm256_storeu_ps(s->scales, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(scales)));
+        return;
+    }
     uint8_t scales[8], minima[8];
     six_bit_pairs(scales, minima, block + 4);
-    const __m256 scale = _mm256_set1_ps(half_to_float(block)), minimum = _mm256_set1_ps(-half_to_float(block + 2));
+    const __m256 minimum = _mm256_set1_ps(-half_to_float(block + 2));
     const __m256i wide_scales = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)scales));
     const __m256i wide_minima = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)minima));
     _mm256_storeu_ps(s->scales, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(wide_scales)));
     _mm256_storeu_ps(s->addends, _mm256_mul_ps(minimum, _mm256_cvtepi32_ps(wide_minima)));
 }
 
-// Block `b` of Q4_K or Q5_K.
+// Block `b` of 256 weights of such a format.
 LOCAL __m512i bf16_of_large_block(
     const uint8_t *block, const strip *s, size_t b, code_levels levels, const int format) {
+    const __m512 scale = _mm512_set1_ps(s->scales[b]);
+    if (format == CPU_IQ4_XS) {
+        const __m512i codes = _mm512_srlv_epi16(words_twice(block + 8 + b * 16), two_shifts(0, 4));
+        return _mm512_permutexvar_epi16(codes, value_table(levels, scale, scale, format));
+    }
     const uint8_t *nibbles = block + (has_fifths(format) ? 48 : 16);
     __m512i codes = _mm512_srl_epi16(words(nibbles + b / 2 * 32), _mm_cvtsi32_si128((int)(b % 2 * 4)));
     if (has_fifths(format))
         codes = with_fifths(
             codes, _mm256_test_epi8_mask(
                        _mm256_loadu_si256((const __m256i *)(block + 16)), _mm256_set1_epi8((char)(1 << b))));
-    return _mm512_permutexvar_epi16(
-        codes, value_table(levels, _mm512_set1_ps(s->scales[b]), _mm512_set1_ps(s->addends[b]), format));
+    return _mm512_permutexvar_epi16(codes, value_table(levels, scale, _mm512_set1_ps(s->addends[b]), format));
 }
 
 // MARK: tiles
@@ -156,7 +173,7 @@ LOCAL void unpack_codes(
     pair_tile *t, const cpu_product *p, size_t first_row, size_t row_end, size_t first_column, size_t depth,
     const int format) {
     const int is_two_bits = format == CPU_TQ2_0 || format == CPU_I2_S || format == CPU_IQ2_BN;
-    const int is_table = format == CPU_Q4_K || format == CPU_Q5_K;
+    const int is_large = format == CPU_Q4_K || format == CPU_Q5_K || format == CPU_IQ4_XS;
     const code_levels levels = levels_of(format);
     strip strips[LANES];
     __m512i tables[LANES], some[LANES];
@@ -171,8 +188,8 @@ LOCAL void unpack_codes(
                 if (is_two_bits) {
                     const __m512 scale = _mm512_set1_ps(two_bit_scale(rows[r], bytes[r], p, format));
                     tables[r] = value_table(levels, scale, scale, format);
-                } else if (is_table) {
-                    unpack_pairs_of_scales(strips + r, bytes[r]);
+                } else if (is_large) {
+                    unpack_scales(strips + r, bytes[r], format);
                 } else if (!block_bytes(format)) {
                     unpack_strip(strips + r, rows[r], number, blocks, p->weight_scale, format);
                 }
@@ -181,7 +198,7 @@ LOCAL void unpack_codes(
                 UNROLLED for (size_t r = 0; r < LANES; r++) {
                     if (is_two_bits) {
                         some[r] = _mm512_permutexvar_epi16(two_bit_codes(bytes[r], b, format), tables[r]);
-                    } else if (is_table) {
+                    } else if (is_large) {
                         some[r] = bf16_of_large_block(bytes[r], strips + r, b, levels, format);
                     } else if (block_bytes(format)) {
                         some[r] = bf16_of_block(bytes[r] + b * block_bytes(format), levels, format);

@@ -1,5 +1,5 @@
-// Weights of every format, one at a time and in double, straight from the layouts of GGUF and of BitNet's packed tensors:
-// the witness of the kernels, which take them apart in other ways. And random rows of them.
+// Weights of every format, one at a time and in double, straight from the layouts of GGUF and of BitNet's packed
+// tensors: the witness of the kernels, which take them apart in other ways. And random rows of them.
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
