@@ -1,5 +1,5 @@
-// AMX: batches of every format in tiles of bfloat16, which keep their sums over the whole depth, as scales and addends
-// are in the weights before they are multiplied. All else is AVX-512's.
+// AMX: batches of every format but F32 in tiles of bfloat16, which keep their sums over the whole depth, as scales and
+// addends are in the weights before they are multiplied. All else is AVX-512's.
 #if defined(__x86_64__)
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE // for syscall
@@ -125,7 +125,7 @@ LOCAL void matmul_tiles(const cpu_product *p, size_t row_begin, size_t row_end, 
         for (size_t k = 0; k < p->columns; k += DEPTH) {
             const size_t depth = min_size(DEPTH, p->columns - k);
             for (size_t r = first; r < last; r += TILE_ROWS) {
-                if (format <= CPU_BF16)
+                if (format == CPU_F16 || format == CPU_BF16)
                     unpack_floats(&t, p, r, last, k, depth, format);
                 else
                     unpack_codes(&t, p, r, last, k, depth, format);
@@ -139,7 +139,7 @@ LOCAL void matmul_tiles(const cpu_product *p, size_t row_begin, size_t row_end, 
     TILE_RELEASE();
 }
 
-#define TILE_FORMATS(apply) apply(f32, CPU_F32) apply(f16, CPU_F16) apply(bf16, CPU_BF16) QUANTIZED_FORMATS(apply)
+#define TILE_FORMATS(apply) apply(f16, CPU_F16) apply(bf16, CPU_BF16) QUANTIZED_FORMATS(apply)
 #define MATMUL(name, format) \
     KERNEL void matmul_##name(const cpu_product *p, size_t row_begin, size_t row_end) { \
         matmul_tiles(p, row_begin, row_end, format); \

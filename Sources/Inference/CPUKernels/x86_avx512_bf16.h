@@ -56,18 +56,12 @@ LOCAL void store_pairs(__m512i (*pairs)[HALVES], const __m512i rows[LANES]) {
 
 LOCAL __m512i bf16_of_floats(__m512 low, __m512 high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
 
-// 32 weights of a float format, of which the masks' exist; the others are zeros.
-LOCAL __m512i load_bf16(const uint8_t *weights, __mmask16 low, __mmask16 high, const int format) {
-    switch (format) {
-    case CPU_F32:
-        return bf16_of_floats(
-            _mm512_maskz_loadu_ps(low, weights), _mm512_maskz_loadu_ps(high, weights + 4 * LANES));
-    case CPU_F16:
-        return bf16_of_floats(
-            _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(low, weights)),
-            _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(high, weights + 2 * LANES)));
-    default: return _mm512_maskz_loadu_epi16((__mmask32)high << LANES | low, weights);
-    }
+// 32 weights of F16 or BF16, of which those of the mask exist; the others are zeros.
+LOCAL __m512i load_bf16(const uint8_t *weights, __mmask32 present, const int format) {
+    if (format == CPU_BF16) return _mm512_maskz_loadu_epi16(present, weights);
+    return bf16_of_floats(
+        _mm512_cvtph_ps(_mm256_maskz_loadu_epi16((__mmask16)present, weights)),
+        _mm512_cvtph_ps(_mm256_maskz_loadu_epi16((__mmask16)(present >> LANES), weights + 2 * LANES)));
 }
 
 // Rows that are taken apart together; past row_end: the last again.
@@ -80,24 +74,21 @@ LOCAL void find_rows(const uint8_t *rows[LANES], const cpu_product *p, size_t fi
 LOCAL void unpack_floats(
     pair_tile *t, const cpu_product *p, size_t first_row, size_t row_end, size_t first_column, size_t depth,
     const int format) {
-    const size_t size = format == CPU_F32 ? 4 : 2, rest = depth % STEP;
+    const size_t rest = depth % STEP;
     for (size_t half = 0; half < HALVES; half++) {
         const uint8_t *rows[LANES];
         find_rows(rows, p, first_row + half * LANES, row_end);
         __m512i(*pairs)[HALVES] = (__m512i(*)[HALVES])&t->pairs[0][half];
         __m512i some[LANES];
         for (size_t k = 0; k < depth - rest; k += STEP) {
-            const __mmask16 all = 0xffff;
             UNROLLED for (size_t r = 0; r < LANES; r++)
-                some[r] = load_bf16(rows[r] + (first_column + k) * size, all, all, format);
+                some[r] = load_bf16(rows[r] + (first_column + k) * 2, ~(__mmask32)0, format);
             store_pairs(pairs + k / 2, some);
         }
         if (rest == 0) continue;
-        const uint32_t present = ((uint32_t)1 << rest) - 1;
         for (size_t r = 0; r < LANES; r++)
             some[r] = load_bf16(
-                rows[r] + (first_column + depth - rest) * size, (__mmask16)present, (__mmask16)(present >> LANES),
-                format);
+                rows[r] + (first_column + depth - rest) * 2, ((__mmask32)1 << rest) - 1, format);
         store_pairs(pairs + (depth - rest) / 2, some);
     }
 }
