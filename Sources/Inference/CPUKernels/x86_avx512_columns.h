@@ -37,7 +37,7 @@ INLINE float zero_code(int format) {
     case CPU_MXFP4: return 12;
     case CPU_Q3_K: return 4;
     case CPU_Q6_K: return 32;
-    case CPU_TQ2_0: case CPU_I2_S: case CPU_IQ2_BN: return 1;
+    case CPU_TQ1_0: case CPU_TQ2_0: case CPU_I2_S: case CPU_IQ2_BN: return 1;
     default: return 0;
     }
 }
@@ -90,6 +90,12 @@ LOCAL column_strip load_column(activation_row x, size_t first, const int format)
     if (has_halves(format)) {
         const __m512i twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
         s.piece_scales = _mm512_permutexvar_ps(twice, scales);
+        if (format == CPU_Q2_K) {
+            // Pairs of bits that stay in their place are 4^q times too large.
+            const float a = 1.0f / 4, b = 1.0f / 16, c = 1.0f / 64;
+            s.piece_scales = _mm512_mul_ps(
+                s.piece_scales, _mm512_set_ps(c, c, b, b, a, a, 1, 1, c, c, b, b, a, a, 1, 1));
+        }
         s.offsets = _mm512_loadu_ps(x.half_offsets + first * 8);
     } else {
         s.offsets = _mm512_zextps256_ps512(_mm256_loadu_ps((const float *)(const void *)(x.offsets + first * 4)));
@@ -103,6 +109,8 @@ LOCAL column_strip load_column(activation_row x, size_t first, const int format)
             s.places[q] = _mm512_mul_ps(
                 _mm512_permutexvar_ps(lanes, scales), _mm512_set1_ps(1.0f / (float)(1 << 2 * q)));
         }
+    if (format == CPU_TQ1_0)
+        for (size_t q = 0; q < 4; q++) s.places[q] = in_halves(x.scales, first + 2 * q, 2);
     if (format == CPU_IQ2_BN)
         for (int half = 0; half < 2; half++) {
             const __m512i lanes = _mm512_add_epi32(

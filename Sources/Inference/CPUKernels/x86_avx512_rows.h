@@ -59,17 +59,32 @@ LOCAL __m512i load_pieces(const uint8_t *blocks, const size_t size) {
         _mm512_loadu_si512(blocks), _mm512_load_si512(table), _mm512_loadu_si512(blocks + 4 * size - 64));
 }
 
+// Words of the same vectors: half-precision numbers at `offset` of four blocks, twice.
+#define WORD(b, size, offset) \
+    (short)((b) * (size) + (offset) < 64 ? ((b) * (size) + (offset)) / 2 \
+                                         : 64 + ((b) * (size) + (offset) - 4 * (size)) / 2)
+#define WORDS(size, offset) \
+    WORD(0, size, offset), WORD(1, size, offset), WORD(2, size, offset), WORD(3, size, offset)
+
 // The half-precision numbers at `offset` of eight blocks.
-LOCAL __m256 halves_of_blocks(const uint8_t *blocks, const size_t size, const size_t offset) {
-    __m128i v = _mm_cvtsi32_si128(load_half(blocks + offset));
-    v = _mm_insert_epi16(v, load_half(blocks + size + offset), 1);
-    v = _mm_insert_epi16(v, load_half(blocks + 2 * size + offset), 2);
-    v = _mm_insert_epi16(v, load_half(blocks + 3 * size + offset), 3);
-    v = _mm_insert_epi16(v, load_half(blocks + 4 * size + offset), 4);
-    v = _mm_insert_epi16(v, load_half(blocks + 5 * size + offset), 5);
-    v = _mm_insert_epi16(v, load_half(blocks + 6 * size + offset), 6);
-    v = _mm_insert_epi16(v, load_half(blocks + 7 * size + offset), 7);
-    return _mm256_cvtph_ps(v);
+LOCAL __m256 halves_of_blocks(const uint8_t *blocks, const int size, const int offset) {
+    const __m128i words = _mm_setr_epi16(WORDS(size, offset), WORDS(size, offset));
+    const __m512i table = _mm512_castsi128_si512(words);
+    __m128i four[2];
+    for (int h = 0; h < 2; h++) {
+        const uint8_t *first = blocks + 4 * h * size;
+        four[h] = _mm512_castsi512_si128(_mm512_permutex2var_epi16(
+            _mm512_loadu_si512(first), table, _mm512_loadu_si512(first + 4 * size - 64)));
+    }
+    return _mm256_cvtph_ps(_mm_blend_epi16(four[0], four[1], 0xf0));
+}
+
+// The first bytes of eight blocks of 17.
+LOCAL __m256i bytes_of_blocks(const uint8_t *blocks) {
+    const __m512i table = _mm512_castsi128_si512(_mm_setr_epi8(0, 17, 34, 51, 0, 17, 34, 51, 0, 0, 0, 0, 0, 0, 0, 0));
+    const __m128i first = _mm512_castsi512_si128(_mm512_permutexvar_epi8(table, _mm512_loadu_si512(blocks)));
+    const __m128i last = _mm512_castsi512_si128(_mm512_permutexvar_epi8(table, _mm512_loadu_si512(blocks + 68)));
+    return _mm256_cvtepu8_epi32(_mm_blend_epi16(first, last, 0xfc));
 }
 
 // The fifth bits of four blocks: of their first 16 weights, and of their last.
@@ -109,19 +124,35 @@ LOCAL __m512 add_blocks(__m512 sum, const uint8_t *strip, const column_strip *x,
     }
     __m256 scales;
     if (format == CPU_MXFP4) {
-        float each[8];
-        for (size_t b = 0; b < 8; b++) each[b] = mxfp4_scale(strip[b * size]);
-        scales = _mm256_loadu_ps(each);
+        // 2^(exponent - 128), which is subnormal for exponents 0 and 1.
+        const __m256i exponents = bytes_of_blocks(strip);
+        const __m256i usual = _mm256_slli_epi32(_mm256_sub_epi32(exponents, _mm256_set1_epi32(1)), 23);
+        const __m256i small = _mm256_sllv_epi32(_mm256_set1_epi32(0x200000), exponents);
+        const __mmask8 is_small = _mm256_cmplt_epi32_mask(exponents, _mm256_set1_epi32(2));
+        scales = _mm256_castsi256_ps(_mm256_mask_blend_epi32(is_small, usual, small));
     } else {
-        scales = halves_of_blocks(strip, size, 0);
+        scales = halves_of_blocks(strip, (int)size, 0);
     }
-    const __m256 addends = has_addends(format) ? halves_of_blocks(strip, size, 2) : scales;
+    const __m256 addends = has_addends(format) ? halves_of_blocks(strip, (int)size, 2) : scales;
     sum = _mm512_fmadd_ps(_mm512_zextps256_ps512(addends), x->offsets, sum);
     return add_nibble_blocks(sum, low, high, _mm256_mul_ps(scales, x->scales), x);
 }
 
+// The half-precision numbers in front of eight blocks.
+LOCAL __m256 far_halves(const uint8_t *blocks, const size_t size) {
+    __m128i v = _mm_cvtsi32_si128(load_half(blocks));
+    v = _mm_insert_epi16(v, load_half(blocks + size), 1);
+    v = _mm_insert_epi16(v, load_half(blocks + 2 * size), 2);
+    v = _mm_insert_epi16(v, load_half(blocks + 3 * size), 3);
+    v = _mm_insert_epi16(v, load_half(blocks + 4 * size), 4);
+    v = _mm_insert_epi16(v, load_half(blocks + 5 * size), 5);
+    v = _mm_insert_epi16(v, load_half(blocks + 6 * size), 6);
+    v = _mm_insert_epi16(v, load_half(blocks + 7 * size), 7);
+    return _mm256_cvtph_ps(v);
+}
+
 LOCAL __m512 add_q8_0(__m512 sum, const uint8_t *strip, const column_strip *x) {
-    const __m256 scales = halves_of_blocks(strip, 34, 0);
+    const __m256 scales = far_halves(strip, 34);
     sum = _mm512_fmadd_ps(_mm512_zextps256_ps512(scales), x->offsets, sum);
     const __m512 products = _mm512_castps256_ps512(_mm256_mul_ps(scales, x->scales));
     for (int q = 0; q < 4; q++) {
@@ -203,15 +234,19 @@ LOCAL __m512 add_q6_k(__m512 sum, const uint8_t *strip, const column_strip *x) {
     return sum;
 }
 
-// Pairs of bits of 64 bytes, and a third bit of Q3_K: vector q holds blocks q and 4 + q.
+// Pairs of bits of 64 bytes: vector q holds blocks q and 4 + q. In Q2_K they stay where they are in their byte, 4^q times too
+// large, which the scales undo; in Q3_K a third bit joins them.
 LOCAL __m512 add_pairs(__m512 sum, __m512i v, __m512i highs, __m512 scales, const column_strip *x, const int format) {
     const __m512i places = _mm512_set_epi32(9, 9, 9, 9, 8, 8, 8, 8, 1, 1, 1, 1, 0, 0, 0, 0);
     for (int q = 0; q < 4; q++) {
-        __m512i codes = _mm512_and_si512(q ? _mm512_srli_epi16(v, (unsigned)(2 * q)) : v, _mm512_set1_epi8(3));
+        __m512i codes;
         if (format == CPU_Q3_K) {
+            codes = _mm512_and_si512(q ? _mm512_srli_epi16(v, (unsigned)(2 * q)) : v, _mm512_set1_epi8(3));
             // Bit q, in the upper half 4 + q, becomes bit 2.
             const __m512i turn = _mm512_sub_epi64(_mm512_set_epi64(-2, -2, -2, -2, 2, 2, 2, 2), _mm512_set1_epi64(q));
             codes = _mm512_ternarylogic_epi64(codes, _mm512_rolv_epi64(highs, turn), _mm512_set1_epi8(4), 0xf8);
+        } else {
+            codes = _mm512_and_si512(v, _mm512_set1_epi8((char)(3 << 2 * q)));
         }
         sum = add_scaled(
             sum, dot_one(codes, x->codes[q]), scales, _mm512_add_epi32(places, _mm512_set1_epi32(2 * q)));
@@ -286,6 +321,41 @@ LOCAL __m512 add_i2_s(__m512 sum, const uint8_t *strip, const column_strip *x) {
     return add_pairs_in_place(_mm512_add_ps(sum, x->offsets), _mm512_loadu_si512(strip), x);
 }
 
+// Digits in base 3 of bytes that are fractions of 256: of bytes * powers, modulo 256, the part above 1/3 and 2/3.
+LOCAL __m512i digits(__m512i bytes, __m512i powers) {
+    const __m512i upper = _mm512_set1_epi16((short)0xff00);
+    const __m512i odd = _mm512_mullo_epi16(_mm512_and_si512(bytes, upper), powers);
+    // The product's low byte, and the upper one of the other product.
+    const __m512i rest = _mm512_ternarylogic_epi64(upper, odd, _mm512_mullo_epi16(bytes, powers), 0xca);
+    const __m512i one = _mm512_maskz_mov_epi8(_mm512_cmpge_epu8_mask(rest, _mm512_set1_epi8(86)), _mm512_set1_epi8(1));
+    return _mm512_mask_mov_epi8(
+        one, _mm512_cmpge_epu8_mask(rest, _mm512_set1_epi8((char)171)), _mm512_set1_epi8(2));
+}
+
+LOCAL __m512 add_tq1_0(__m512 sum, const uint8_t *strip, const column_strip *x) {
+    // 32 bytes with five digits, 16 with five, 4 with four; powers of 3 for 16, or at last for 4 bytes.
+    const __m512i v = _mm512_maskz_loadu_epi8(((__mmask64)1 << 52) - 1, strip);
+    const __m512i twice = _mm512_shuffle_i64x2(v, v, 0x44);
+    const __m512i third = _mm512_shuffle_i64x2(v, v, 0xa4), fourth = _mm512_shuffle_i64x2(v, v, 0xea);
+    const __m512i last = _mm512_mask_shuffle_epi32(fourth, 0xf000, fourth, 0);
+    const __m512i powers[4] = {
+        _mm512_set_epi32(0x30003, 0x30003, 0x30003, 0x30003, 0x30003, 0x30003, 0x30003, 0x30003,
+                         0x10001, 0x10001, 0x10001, 0x10001, 0x10001, 0x10001, 0x10001, 0x10001),
+        _mm512_set_epi32(0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b,
+                         0x90009, 0x90009, 0x90009, 0x90009, 0x90009, 0x90009, 0x90009, 0x90009),
+        _mm512_set_epi32(0x30003, 0x30003, 0x30003, 0x30003, 0x10001, 0x10001, 0x10001, 0x10001,
+                         0x510051, 0x510051, 0x510051, 0x510051, 0x510051, 0x510051, 0x510051, 0x510051),
+        _mm512_set_epi32(0x1b001b, 0x90009, 0x30003, 0x10001, 0x510051, 0x510051, 0x510051, 0x510051,
+                         0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x90009, 0x90009, 0x90009, 0x90009)};
+    const __m512i bytes[4] = {twice, twice, third, last};
+    __m512 own = x->offsets;
+    for (int q = 0; q < 4; q++) {
+        const __m512i products = dot_one(digits(bytes[q], powers[q]), x->codes[q]);
+        own = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), x->places[q], own);
+    }
+    return _mm512_fmadd_ps(own, _mm512_set1_ps(half_to_float(strip + 52)), sum);
+}
+
 LOCAL __m512 add_iq2_bn(__m512 sum, const uint8_t *strip, const column_strip *x) {
     const __m512i three = _mm512_set1_epi8(3), v = _mm512_loadu_si512(strip);
     __m512i codes[4];
@@ -308,6 +378,7 @@ LOCAL __m512 add_whole_strip(__m512 sum, const uint8_t *strip, const column_stri
     case CPU_Q5_K: return add_q4_k(sum, strip, x, 1);
     case CPU_Q6_K: return add_q6_k(sum, strip, x);
     case CPU_IQ4_XS: return add_iq4_xs(sum, strip, x);
+    case CPU_TQ1_0: return add_tq1_0(sum, strip, x);
     case CPU_TQ2_0: return add_tq2_0(sum, strip, x);
     case CPU_I2_S: return add_i2_s(sum, strip, x);
     case CPU_IQ2_BN: return add_iq2_bn(sum, strip, x);
@@ -315,7 +386,7 @@ LOCAL __m512 add_whole_strip(__m512 sum, const uint8_t *strip, const column_stri
     }
 }
 
-// Some blocks of 32 that were taken apart, times a column: what is left at the end of a row, and all of TQ1_0.
+// Some blocks of 32 that were taken apart, times a column: what is left at the end of a row.
 LOCAL __m512 add_strip(__m512 sum, const strip *s, activation_row x, size_t first, size_t blocks, const int format) {
     const __m512i sign = _mm512_set1_epi8((char)0x80);
     for (size_t b = 0; b < blocks; b += 2) {
@@ -345,7 +416,7 @@ LOCAL void dot_rows(
     __m512 sums[ROWS_AT_ONCE];
     for (size_t r = 0; r < ROWS_AT_ONCE; r++) sums[r] = _mm512_setzero_ps();
     size_t first = 0;
-    for (; first + STRIP_BLOCKS <= blocks && format != CPU_TQ1_0; first += STRIP_BLOCKS) {
+    for (; first + STRIP_BLOCKS <= blocks; first += STRIP_BLOCKS) {
         const column_strip column = load_column(x, first, format);
         for (size_t r = 0; r < ROWS_AT_ONCE; r++) {
             const uint8_t *strip = rows[r] + header + first / STRIP_BLOCKS * size;
