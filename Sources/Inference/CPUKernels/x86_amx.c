@@ -186,12 +186,8 @@ static int product_is_right(void) {
 
 // Linux gives a process the registers of tiles when it asks for them.
 static int tiles_are_permitted(void) {
-#ifdef AMX_EMULATED
-    return 1;
-#else
     const long request_permission = 0x1023, tile_data = 18; // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
     return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
-#endif
 }
 
 int cpu_amx_works(void) {

@@ -1,5 +1,5 @@
 // Tile instructions by hand: the compilers' own need flags, and gcc 12 takes a configuration for 8 of its 64 bytes.
-// Tiles are numbers in the source. With AMX_EMULATED they are plain C, which tests run on any processor.
+// Tiles are numbers in the source.
 typedef struct {
     uint8_t palette, start_row, reserved[14];
     uint16_t column_bytes[16];
@@ -7,9 +7,6 @@ typedef struct {
 } tile_configuration;
 _Static_assert(sizeof(tile_configuration) == 64, "as the processor reads it");
 
-#ifdef AMX_EMULATED
-#include "x86_amx_emulation.h"
-#else
 #define TILE_CONFIGURE(configuration) __asm__ volatile("ldtilecfg %0" ::"m"(*(configuration)) : "memory")
 #define TILE_RELEASE() __asm__ volatile("tilerelease" ::: "memory")
 #define TILE_ZERO(tile) __asm__ volatile("tilezero %%tmm" #tile ::: "memory")
@@ -20,4 +17,3 @@ _Static_assert(sizeof(tile_configuration) == 64, "as the processor reads it");
 // sums += a * b, where rows of a and columns of b are pairs of bfloat16.
 #define TILE_MULTIPLY(sums, a, b) \
     __asm__ volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #sums ::: "memory")
-#endif

@@ -1,5 +1,7 @@
 // Products of batches at one level of the kernels: against the float64 product, and the same bits for every cut. Its
-// argument is a level's number, or "emulated": tiles, where the kernels were compiled with their emulation.
+// argument is a level's number, or "emulated": that of tiles, whose instructions are emulated.
+#include "tiles.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -7,7 +9,6 @@
 #include "weights.h"
 
 extern cpu_kernels cpu_kernels_amx;
-int cpu_amx_works(void);
 
 enum { ROWS = 70, COUNT = 48, MOST_COLUMNS = 1100 };
 
@@ -96,29 +97,28 @@ static void check(const cpu_kernels *kernels, const weight_format *f, size_t col
     // Parts of it, in a larger matrix of which nothing else may change.
     const size_t some_rows[] = {1, 15, 16, 17, 31, 33, ROWS}, counts[] = {16, 17, 31, 32, 33, COUNT};
     for (size_t i = 0; i < 7; i++)
-        for (size_t j = 0; j < 6; j++)
-            for (size_t cut = 0; cut < 3; cut++) {
-                enum { STRIDE = ROWS + 3 };
-                static float part[COUNT + 1][STRIDE];
-                const size_t rows = some_rows[i], count = counts[j];
-                const size_t middle = cut == 0 ? 0 : cut == 1 ? rows / 2 : rows - 1;
-                const float untouched = -12345;
-                for (size_t c = 0; c <= COUNT; c++)
-                    for (size_t r = 0; r < STRIDE; r++) part[c][r] = untouched;
-                product.dst = part[0], product.dst_stride = STRIDE, product.count = count;
-                if (middle > 0) cpu_multiply(kernels, f->format, &product, 0, middle);
-                cpu_multiply(kernels, f->format, &product, middle, rows);
-                products++;
-                int differ = 0, changed = 0;
-                for (size_t c = 0; c <= COUNT; c++)
-                    for (size_t r = 0; r < STRIDE; r++)
-                        if (c < count && r < rows)
-                            differ |= bits_of(part[c][r]) != bits_of(whole[c][r]);
-                        else
-                            changed |= part[c][r] != untouched;
-                if (differ) fault("other bits in a part", f, columns, rows, count);
-                if (changed) fault("wrote elsewhere", f, columns, rows, count);
-            }
+        for (size_t j = 0; j < 6; j++) {
+            enum { STRIDE = ROWS + 3 };
+            static float part[COUNT + 1][STRIDE];
+            const size_t rows = some_rows[i], count = counts[j];
+            const size_t cuts[] = {0, rows / 2, rows - 1}, middle = cuts[(i + j) % 3];
+            const float untouched = -12345;
+            for (size_t c = 0; c <= COUNT; c++)
+                for (size_t r = 0; r < STRIDE; r++) part[c][r] = untouched;
+            product.dst = part[0], product.dst_stride = STRIDE, product.count = count;
+            if (middle > 0) cpu_multiply(kernels, f->format, &product, 0, middle);
+            cpu_multiply(kernels, f->format, &product, middle, rows);
+            products++;
+            int differ = 0, changed = 0;
+            for (size_t c = 0; c <= COUNT; c++)
+                for (size_t r = 0; r < STRIDE; r++)
+                    if (c < count && r < rows)
+                        differ |= bits_of(part[c][r]) != bits_of(whole[c][r]);
+                    else
+                        changed |= part[c][r] != untouched;
+            if (differ) fault("other bits in a part", f, columns, rows, count);
+            if (changed) fault("wrote elsewhere", f, columns, rows, count);
+        }
     // The last rows alone.
     static float last[COUNT][ROWS];
     product.dst = last[0], product.dst_stride = ROWS, product.count = COUNT;
@@ -157,12 +157,8 @@ static void check_faults(const cpu_kernels *kernels, const weight_format *f) {
 
 int main(int argc, char **argv) {
     const int is_emulated = argc == 2 && strcmp(argv[1], "emulated") == 0;
-    if (argc != 2 || (!is_emulated && !cpu_kernels_get(atoi(argv[1])))) return 2;
+    if (argc != 2 || !(is_emulated ? emulate_tiles() : cpu_kernels_get(atoi(argv[1])) != NULL)) return 2;
     const cpu_kernels *kernels = is_emulated ? &cpu_kernels_amx : cpu_kernels_get(atoi(argv[1]));
-    if (is_emulated && !cpu_amx_works()) {
-        printf("the probe finds a fault\n");
-        faults++;
-    }
     for (int n = 0; n < CPU_FORMATS; n++) {
         const weight_format *f = weight_formats + n;
         const size_t of_floats[] = {1, 2, 31, 33, 65, 1057}, blocks[] = {1, 3, f->weights == 32 ? 25 : 3};
