@@ -162,3 +162,21 @@ LOCAL column_strip load_column(activation_row x, size_t first, const int format)
         }
     return s;
 }
+
+// Ternary weights are taken apart in so few instructions that those for the column count; other columns are better made
+// again than read, as the first cache is for the rows.
+enum { PREPARED_MAX = 16 };
+
+typedef struct {
+    activation_row x;
+    column_strip strips[PREPARED_MAX];
+    size_t prepared; // of the first strips
+} column;
+
+LOCAL void prepare_column(column *c, activation_row x, size_t blocks, const int format) {
+    const int is_ternary = format == CPU_TQ2_0 || format == CPU_I2_S || format == CPU_IQ2_BN;
+    const size_t strips = blocks / STRIP_BLOCKS;
+    c->x = x;
+    c->prepared = is_ternary && strips <= PREPARED_MAX ? strips : 0;
+    for (size_t i = 0; i < c->prepared; i++) c->strips[i] = load_column(x, i * STRIP_BLOCKS, format);
+}

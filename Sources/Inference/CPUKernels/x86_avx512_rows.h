@@ -416,28 +416,30 @@ LOCAL __m512 add_strip(__m512 sum, const strip *s, activation_row x, size_t firs
 }
 
 LOCAL void dot_rows(
-    const uint8_t *const rows[ROWS_AT_ONCE], activation_row x, size_t blocks, float weight_scale, const int format,
+    const uint8_t *const rows[ROWS_AT_ONCE], const column *x, size_t blocks, float weight_scale, const int format,
     float out[ROWS_AT_ONCE]) {
-    const size_t header = row_header_bytes(format), size = strip_bytes(format);
+    const size_t header = row_header_bytes(format), size = strip_bytes(format), whole = blocks / STRIP_BLOCKS;
     __m512 sums[ROWS_AT_ONCE];
     for (size_t r = 0; r < ROWS_AT_ONCE; r++) sums[r] = _mm512_setzero_ps();
-    size_t first = 0;
-    for (; first + STRIP_BLOCKS <= blocks; first += STRIP_BLOCKS) {
-        const column_strip column = load_column(x, first, format);
-        for (size_t r = 0; r < ROWS_AT_ONCE; r++) {
-            const uint8_t *strip = rows[r] + header + first / STRIP_BLOCKS * size;
-            sums[r] = add_whole_strip(sums[r], strip, &column, format);
+    for (size_t i = 0; i < whole; i++) {
+        column_strip own;
+        const column_strip *part = x->strips + i;
+        if (i >= x->prepared) {
+            own = load_column(x->x, i * STRIP_BLOCKS, format);
+            part = &own;
         }
+        for (size_t r = 0; r < ROWS_AT_ONCE; r++)
+            sums[r] = add_whole_strip(sums[r], rows[r] + header + i * size, part, format);
     }
     for (size_t r = 0; r < ROWS_AT_ONCE; r++) {
         // Scales of whole rows come in at the end.
         const float scale = format == CPU_IQ2_BN ? load_float(rows[r], 0) : format == CPU_I2_S ? weight_scale : 1;
         __m512 sum = _mm512_mul_ps(sums[r], _mm512_set1_ps(scale));
         strip s;
-        for (size_t begin = first; begin < blocks; begin += STRIP_BLOCKS) {
-            const size_t present = min_size(STRIP_BLOCKS, blocks - begin);
-            unpack_strip(&s, rows[r], begin / STRIP_BLOCKS, present, weight_scale, format);
-            sum = add_strip(sum, &s, x, begin, present, format);
+        const size_t done = whole * STRIP_BLOCKS;
+        if (done < blocks) {
+            unpack_strip(&s, rows[r], whole, blocks - done, weight_scale, format);
+            sum = add_strip(sum, &s, x->x, done, blocks - done, format);
         }
         out[r] = _mm512_reduce_add_ps(sum);
     }
