@@ -120,8 +120,8 @@ final class CPUWeights {
 }
 
 extension TensorType {
-    /// The kernels' number of the format.
-    var kernelFormat: CInt? {
+    /// The kernels' number of the format, `CPU_…`; nil where they have none.
+    package var kernelFormat: CInt? {
         let format: Int? =
             switch self {
             case .f32: Int(CPU_F32)
