@@ -13,7 +13,6 @@ enum {
 };
 
 #include "x86_avx512_bf16.h"
-
 #include "x86_amx_tiles.h"
 #include "x86_amx_weights.h"
 

@@ -83,7 +83,8 @@ typedef void cpu_matmul(const cpu_product *product, size_t row_begin, size_t row
 
 typedef struct cpu_kernels {
     // Float formats: weights converted exactly to float (rounded to bfloat16 where activations are), float sums in
-    // several lanes. The others: sums of 16 or 32 products exact in integers, then a float step.
+    // several lanes. The others: sums of 16 or 32 products exact in integers, then a float step; where activations are
+    // bfloat16, as the float formats.
     cpu_matmul *matmul[CPU_FORMATS];
     // What matmul takes: of fewer than CPU_BATCH columns, and of as many or more.
     uint8_t activations_of_few[CPU_FORMATS];
