@@ -26,6 +26,7 @@ extern const cpu_kernels cpu_kernels_avx512_vnni;
 #endif
 #if defined(__aarch64__)
 extern const cpu_kernels cpu_kernels_neon_dotprod;
+extern const cpu_kernels cpu_kernels_neon_i8mm;
 #endif
 
 // The parts of a row of quantised activations, see cpu_kernels.prepare.
