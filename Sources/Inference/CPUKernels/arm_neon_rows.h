@@ -5,11 +5,7 @@
 // once for four of them.
 enum { ROWS_AT_ONCE = 4 };
 
-LOCAL float half_to_float(const uint8_t *bytes) {
-    __fp16 value;
-    memcpy(&value, bytes, sizeof value);
-    return (float)value;
-}
+INLINE float half_to_float(const uint8_t *bytes) { return float_of_f16(load_half(bytes)); }
 
 LOCAL void look_up(int8_t *codes, const uint8_t *packed, const int8_t *table) {
     const uint8x16_t bytes = vld1q_u8(packed);
@@ -166,8 +162,7 @@ typedef struct {
 // Blocks `first` to first + `present`, of which there are four or (in IQ2_BN) two.
 LOCAL half_activations load_half_strip(activation_row x, size_t first, const size_t present, const int format) {
     half_activations h;
-    for (size_t b = 0; b < HALF_BLOCKS; b++)
-        h.codes[b] = b < present ? load_codes(x.codes + (first + b) * BLOCK) : code_pair_of(vdupq_n_u8(0), vdupq_n_u8(0));
+    for (size_t b = 0; b < present; b++) h.codes[b] = load_codes(x.codes + (first + b) * BLOCK);
     if (present < HALF_BLOCKS) {
         const uint8x8_t none = vdup_n_u8(0);
         h.scales = vreinterpretq_f32_u8(vcombine_u8(vld1_u8(x.scales + 4 * first), none));
@@ -269,7 +264,8 @@ LOCAL code_pair strip_codes(const uint8_t *block, const size_t half, const int b
         const uint8_t *packed = block + (format == CPU_Q4_K ? 16 : 48) + 64 * half + 32 * pair;
         uint8x16_t first = vld1q_u8(packed), last = vld1q_u8(packed + 16);
         if (b % 2) first = high_nibbles(first), last = high_nibbles(last);
-        if (format == CPU_Q4_K) return b % 2 ? code_pair_of(first, last) : code_pair_of(low_nibbles(first), low_nibbles(last));
+        if (format == CPU_Q4_K && b % 2) return code_pair_of(first, last);
+        if (format == CPU_Q4_K) return code_pair_of(low_nibbles(first), low_nibbles(last));
         const int bit = (int)half * 4 + b;
         return code_pair_of(
             q5_k_codes(first, vmvnq_u8(vld1q_u8(block + 16)), bit),
@@ -389,7 +385,9 @@ INLINE size_t scale_offset(int format) {
 
 INLINE int has_strip_scale(int format) { return format != CPU_IQ2_BN && format != CPU_I2_S; }
 
-INLINE int has_integer_scales(int format) { return has_strip_scale(format) && format != CPU_TQ1_0 && format != CPU_TQ2_0; }
+INLINE int has_integer_scales(int format) {
+    return has_strip_scale(format) && format != CPU_TQ1_0 && format != CPU_TQ2_0;
+}
 
 // Adds to `sums` half a strip of a row times activations.
 LOCAL float32x4_t add_half_strip(

@@ -51,7 +51,7 @@ LOCAL void store_some(float *dst, float32x4_t values, size_t n) {
     }
 }
 
-LOCAL void add_products(
+LOCAL void add_float_products(
     float32x4_t sums[4][4], const uint8_t *const rows[4], const uint8_t *const xs[4], int width, size_t k,
     size_t n, float_kind kind) {
     float32x4_t w[4];
@@ -70,8 +70,8 @@ LOCAL void dot_floats(
     for (int r = 0; r < 4; r++)
         for (int c = 0; c < width; c++) sums[r][c] = vdupq_n_f32(0);
     size_t k = 0;
-    for (; k + LANES <= columns; k += LANES) add_products(sums, rows, xs, width, k, LANES, kind);
-    if (k < columns) add_products(sums, rows, xs, width, k, columns - k, kind);
+    for (; k + LANES <= columns; k += LANES) add_float_products(sums, rows, xs, width, k, LANES, kind);
+    if (k < columns) add_float_products(sums, rows, xs, width, k, columns - k, kind);
     for (int r = 0; r < 4; r++)
         for (int c = 0; c < width; c++) out[r][c] = vaddvq_f32(sums[r][c]);
 }
