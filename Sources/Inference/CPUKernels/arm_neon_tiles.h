@@ -1,7 +1,7 @@
 // Many columns: a vector holds four weights of each of 4 rows. Part of arm_neon_dotprod.c.
 //
-// A tile of 8 rows is taken apart once for all columns. Four inputs of a column are a lane of its vector of codes, which
-// the product takes as it is: 8 rows by 4 columns are 8 integer and 8 float sums, all in registers.
+// A tile of 8 rows is taken apart once for all columns. Four inputs of a column are a lane of its vector of codes,
+// which the product takes as it is: 8 rows by 4 columns are 8 integer and 8 float sums, all in registers.
 enum {
     QUADS = 2, GROUP = LANES, TILE_ROWS = QUADS * GROUP, TILE_BLOCKS = 32, TILE_COLUMNS = 4, FOURS = BLOCK / 4,
 };

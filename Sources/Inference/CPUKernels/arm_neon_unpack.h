@@ -30,8 +30,11 @@ LOCAL void unpack_blocks(
 LOCAL void unpack_half_strip(
     tile *t, size_t b, size_t group, const uint8_t *const rows[GROUP], size_t offset, float weight_scale,
     const size_t half, const size_t present, const int format) {
+    code_pair codes[HALF_BLOCKS][GROUP];
     for (size_t r = 0; r < GROUP; r++) {
         const uint8_t *block = rows[r] + offset;
+        for (size_t i = 0; i < present; i++)
+            codes[i][r] = without_zero(strip_codes(block, half, (int)i, format), format);
         const size_t row = group * GROUP + r, parts = has_halves(format) ? 2 : 1;
         if (!has_integer_scales(format)) {
             const float scale = format == CPU_I2_S      ? weight_scale
@@ -51,12 +54,7 @@ LOCAL void unpack_half_strip(
                 put_floats(t, b + (4 * j + i) / parts, i % parts, row, scales[i], addends[i]);
         }
     }
-    for (size_t i = 0; i < present; i++) {
-        code_pair codes[GROUP];
-        for (size_t r = 0; r < GROUP; r++)
-            codes[r] = without_zero(strip_codes(rows[r] + offset, half, (int)i, format), format);
-        put_codes(t, b + i, group, codes);
-    }
+    for (size_t i = 0; i < present; i++) put_codes(t, b + i, group, codes[i]);
 }
 
 LOCAL void unpack_tile(
