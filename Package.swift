@@ -211,7 +211,10 @@ let package = Package(
             ],
             path: "Tests/Toolchain",
             // C and Python that the tests compile or run themselves.
-            exclude: ["HTPProgram/Fixtures", "VirtualDSP/Fixtures", "QemuHost/Fixtures", "Witness"]),
+            exclude: [
+                "CPUKernels/Fixtures", "HTPProgram/Fixtures", "VirtualDSP/Fixtures", "QemuHost/Fixtures",
+                "Witness",
+            ]),
     ],
     cLanguageStandard: .c11
 )

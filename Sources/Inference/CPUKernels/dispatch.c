@@ -27,8 +27,14 @@ static int x86_level(void) {
     if (!has(ebx, avx2)) return CPU_KERNELS_PORTABLE;
     const uint32_t f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31; // of EBX
     const uint32_t vbmi = 1u << 1, vnni = 1u << 11;                           // of ECX
-    int avx512 = has(ebx, f | dq | bw | vl) && has(ecx, vbmi | vnni) && (state & zmm) == zmm;
-    return avx512 ? CPU_KERNELS_AVX512_VNNI : CPU_KERNELS_AVX2;
+    if (!has(ebx, f | dq | bw | vl) || !has(ecx, vbmi | vnni) || (state & zmm) != zmm) return CPU_KERNELS_AVX2;
+
+    const uint32_t amx_bf16 = 1u << 22, amx_tile = 1u << 24; // of EDX
+    const uint64_t tiles = 0x60000;
+    const int amx = has(edx, amx_bf16 | amx_tile) && (state & tiles) == tiles;
+    const uint32_t avx512_bf16 = 1u << 5;
+    if (!__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) || !has(eax, avx512_bf16)) return CPU_KERNELS_AVX512_VNNI;
+    return amx && cpu_amx_works() ? CPU_KERNELS_AMX : CPU_KERNELS_AVX512_BF16;
 }
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
@@ -47,6 +53,9 @@ const cpu_kernels *cpu_kernels_get(int level) {
     case CPU_KERNELS_AVX2: return x86_level() >= CPU_KERNELS_AVX2 ? &cpu_kernels_avx2 : NULL;
     case CPU_KERNELS_AVX512_VNNI:
         return x86_level() >= CPU_KERNELS_AVX512_VNNI ? &cpu_kernels_avx512_vnni : NULL;
+    case CPU_KERNELS_AVX512_BF16:
+        return x86_level() >= CPU_KERNELS_AVX512_BF16 ? &cpu_kernels_avx512_bf16 : NULL;
+    case CPU_KERNELS_AMX: return x86_level() >= CPU_KERNELS_AMX ? &cpu_kernels_amx : NULL;
 #elif defined(__aarch64__)
     case CPU_KERNELS_NEON_DOTPROD: return arm_level() >= CPU_KERNELS_NEON_DOTPROD ? &cpu_kernels_neon_dotprod : NULL;
     case CPU_KERNELS_NEON_I8MM: return arm_level() >= CPU_KERNELS_NEON_I8MM ? &cpu_kernels_neon_i8mm : NULL;

@@ -23,6 +23,11 @@ extern const cpu_kernels cpu_kernels_portable;
 #if defined(__x86_64__)
 extern const cpu_kernels cpu_kernels_avx2;
 extern const cpu_kernels cpu_kernels_avx512_vnni;
+// Filled when the program starts, with what is the same from the level below.
+extern cpu_kernels cpu_kernels_avx512_bf16, cpu_kernels_amx;
+// Whether tiles may be used here and a small product of them is right. Only where the processor has them.
+int cpu_amx_works(void);
+
 #endif
 #if defined(__aarch64__)
 extern const cpu_kernels cpu_kernels_neon_dotprod;

@@ -75,7 +75,7 @@ static void prefetch_rows(const uint8_t *row, size_t row_bytes, size_t size) {
 const cpu_repack_kernels *cpu_repack_kernels_get(int level) {
     if (!cpu_kernels_get(level)) return NULL;
 #if defined(__x86_64__)
-    if (level == CPU_KERNELS_AVX512_VNNI) return &avx512_kernels;
+    if (level >= CPU_KERNELS_AVX512_VNNI) return &avx512_kernels;
     if (level == CPU_KERNELS_AVX2) return &avx2_kernels;
 #endif
     return &portable_kernels;

@@ -114,10 +114,14 @@ INLINE void six_bit_pairs(uint8_t scales[8], uint8_t minima[8], const uint8_t *p
 
 // Sixteen scales of 6 bits, offset by 32: low nibbles in bytes 0...7, upper pairs in bytes 8...11.
 INLINE void six_bit_scales(int8_t scales[16], const uint8_t *packed) {
-    for (int s = 0; s < 16; s++) {
-        const int low = packed[s % 8] >> (s / 8 * 4) & 15, high = packed[8 + s % 4] >> (s / 4 * 2) & 3;
-        scales[s] = (int8_t)((low | high << 4) - 32);
-    }
+    uint32_t first, second, third;
+    memcpy(&first, packed, 4), memcpy(&second, packed + 4, 4), memcpy(&third, packed + 8, 4);
+    const uint32_t low = 0x0f0f0f0f, high = 0x30303030;
+    const uint32_t sums[4] = {
+        (first & low) | (third << 4 & high), (second & low) | (third << 2 & high),
+        (first >> 4 & low) | (third & high), (second >> 4 & low) | (third >> 2 & high)};
+    memcpy(scales, sums, 16);
+    for (int s = 0; s < 16; s++) scales[s] = (int8_t)(scales[s] - 32);
 }
 
 LOCAL void unpack_q4_k(strip *restrict s, const uint8_t *restrict block, const int has_fifths) {
