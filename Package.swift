@@ -75,7 +75,7 @@ let package = Package(
         swiftTarget("Models", floor: "Inference", ["GGUF"]),
         swiftTarget(
             "Runtime", floor: "Inference",
-            ["Models", "Quantization", "CPUKernels", "HTPDevice", "HexagonRPC", "GGUF"]),
+            ["Models", "Quantization", "CPUKernels", "HTPDevice", "HexagonRPC", "GGUF", "CLinux"]),
         swiftTarget(
             "Engine", floor: "Inference",
             [

@@ -71,7 +71,7 @@ INLINE const uint8_t *cache_steps(const uint8_t *row, size_t size, int type) {
 const cpu_attention_kernels *cpu_attention_kernels_get(int level) {
     if (!cpu_kernels_get(level)) return NULL;
 #if defined(__x86_64__)
-    if (level == CPU_KERNELS_AVX512_VNNI) return &avx512_attention_kernels;
+    if (level >= CPU_KERNELS_AVX512_VNNI) return &avx512_attention_kernels;
     if (level == CPU_KERNELS_AVX2) return &avx2_attention_kernels;
 #endif
     return &portable_attention_kernels;

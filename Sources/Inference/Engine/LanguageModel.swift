@@ -24,6 +24,13 @@ public final class LanguageModel {
         public var opensFewestDevices = false
         /// CPU threads; 0 for one per core.
         public var threads = 0
+        /// CPUs that the threads run on: one for each thread, or all for all where there are more threads. None for
+        /// wherever the system puts them. With ``threads`` 0 there are as many threads as CPUs here.
+        public var cpus: [Int] = []
+        /// The instruction set that the CPU computes with; nil for the fastest.
+        public var instructionSet: InstructionSet?
+        /// Measures the time of each operation, for ``LanguageModel/profile(of:)``.
+        public var profiles = false
         /// Tokens that prompt and generation may have together, the last one not counted as nothing follows it; 0 for
         /// the model's own, at most 4096.
         public var contextLength = 0
@@ -75,6 +82,12 @@ public final class LanguageModel {
     /// Loads a GGUF file.
     public init(path: String, options: Options = Options()) throws {
         let start = ContinuousClock.now
+        if let set = options.instructionSet, !set.isAvailable {
+            throw EngineError(
+                .badInput,
+                "this processor lacks \(set.name); it has "
+                    + InstructionSet.available.map(\.name).joined(separator: ", "))
+        }
         file = try GGUFFile(path: path)
         let graph = try Architecture.graph(of: file)
         tokenizer = try Tokenizer(file)
@@ -85,7 +98,8 @@ public final class LanguageModel {
                 "\(path): the vocabulary has \(tokenizer.vocabularySize) tokens, but the embedding rows for "
                     + "\(graph.shape.vocabulary)")
         }
-        threads = options.threads > 0 ? options.threads : max(sysconf(CInt(_SC_NPROCESSORS_ONLN)), 1)
+        let cpus = options.cpus.isEmpty ? sysconf(CInt(_SC_NPROCESSORS_ONLN)) : options.cpus.count
+        threads = options.threads > 0 ? options.threads : max(cpus, 1)
         contextLength =
             options.contextLength > 0 ? options.contextLength : min(graph.shape.contextLength, 4096)
         let isHardware = options.devices.allSatisfy { $0.kind == "hardware" }
@@ -95,6 +109,8 @@ public final class LanguageModel {
             batch: max(1, min(options.batch, contextLength, 4096)))
         (executorOptions.keyType, executorOptions.valueType) = (options.keyCacheType, options.valueCacheType)
         executorOptions.placement = placement
+        (executorOptions.cpus, executorOptions.profiles) = (options.cpus, options.profiles)
+        if let set = options.instructionSet { executorOptions.kernelLevel = set.level }
         executorOptions.repackCache = options.repackCache
         executorOptions.onNotice = options.onNotice
         executorOptions.isInterrupted = options.isInterrupted

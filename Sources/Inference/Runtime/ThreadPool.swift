@@ -17,26 +17,35 @@ package final class ThreadPool: Sendable {
     /// refused to start them.
     package let threads: Int
     private let crew: Crew?
+    /// CPUs of each thread, the calling one first; none for any.
+    private let cpus: [CPUSet]
     private let handles: [pthread_t]
 
     /// Starts `threads - 1` threads; with one (or less), everything runs on the caller's thread.
-    package init(threads: Int) {
+    ///
+    /// - Parameter cpus: CPUs to run on: one for each thread, or all for all where there are more threads. None for
+    ///   wherever the system puts them.
+    package init(threads: Int, cpus: [Int] = []) {
+        self.cpus = cpus.isEmpty ? [] : threads > cpus.count ? [CPUSet(cpus)] : cpus.map { CPUSet([$0]) }
         guard threads > 1 else {
             (self.threads, crew, handles) = (1, nil, [])
             return
         }
         // Threads that outnumber the cores must leave them to those with work.
-        let cores = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+        let cores = cpus.isEmpty ? sysconf(Int32(_SC_NPROCESSORS_ONLN)) : Set(cpus).count
         let crew = Crew(spins: threads <= cores ? 1000 : 0)
         var handles: [pthread_t] = []
-        for _ in 1..<threads {
+        for number in 1..<threads {
             var handle = pthread_t()
-            let reference = Unmanaged.passRetained(crew)
+            let cpus = self.cpus.isEmpty ? nil : self.cpus[number % self.cpus.count]
+            let reference = Unmanaged.passRetained(Seat(crew, cpus))
             let code = pthread_create(
                 &handle, nil,
                 { reference in
                     guard let reference else { return nil }
-                    Unmanaged<Crew>.fromOpaque(reference).takeRetainedValue().serve()
+                    let seat = Unmanaged<Seat>.fromOpaque(reference).takeRetainedValue()
+                    seat.cpus?.use()
+                    seat.crew.serve()
                     return nil
                 }, reference.toOpaque())
             guard code == 0 else {
@@ -53,6 +62,36 @@ package final class ThreadPool: Sendable {
     deinit {
         crew?.stop()
         for handle in handles { pthread_join(handle, nil) }
+    }
+
+    /// Runs `body` on the calling thread's CPUs, and lets it go back to those it had.
+    package func withCPUs<Result>(_ body: () throws -> Result) rethrows -> Result {
+        guard let own = cpus.first, let before = CPUSet.current else { return try body() }
+        own.use()
+        defer { before.use() }
+        return try body()
+    }
+
+    /// What threads did in loops so far.
+    package struct Times: Sendable {
+        /// Seconds that the threads other than the caller's were in loops.
+        var members = 0.0
+        /// Seconds that the caller waited for them at the end of loops.
+        var owner = 0.0
+        var memberCount = 0
+
+        /// Seconds that threads had nothing to do, all added, in a time of so many seconds: those of the caller at the
+        /// ends of loops, those of the others also between loops.
+        package func waiting(since earlier: Times, seconds: Double) -> Double {
+            max(owner - earlier.owner + Double(memberCount) * seconds - (members - earlier.members), 0)
+        }
+    }
+
+    package var times: Times {
+        guard let crew else { return Times() }
+        var times = crew.times
+        times.memberCount = threads - 1
+        return times
     }
 
     /// Calls `body` once for each number in `0..<chunks`, on all threads, and returns when all calls have.
@@ -72,6 +111,14 @@ package final class ThreadPool: Sendable {
         }
         return crew.run(chunks: chunks, body)
     }
+}
+
+/// What a thread of a pool begins with.
+private final class Seat: Sendable {
+    let crew: Crew
+    let cpus: CPUSet?
+
+    init(_ crew: Crew, _ cpus: CPUSet?) { (self.crew, self.cpus) = (crew, cpus) }
 }
 
 /// What the threads of a pool share.
@@ -95,6 +142,15 @@ private final class Crew: @unchecked Sendable {
     private let sleepers = Atomic(0)
     private let ownerSleeps = Atomic(false)
     private let lock = Lock()
+    private let memberNanoseconds = Atomic(0)
+    /// Written by owners only, one after the other.
+    private let ownerNanoseconds = Atomic(0)
+
+    var times: ThreadPool.Times {
+        ThreadPool.Times(
+            members: Double(memberNanoseconds.load(ordering: .relaxed)) * 1e-9,
+            owner: Double(ownerNanoseconds.load(ordering: .relaxed)) * 1e-9)
+    }
 
     init(spins: Int) { self.spins = spins }
 
@@ -141,7 +197,11 @@ private final class Crew: @unchecked Sendable {
 
     /// Lets no more threads join and waits for those that have.
     private func close() {
-        state.bitwiseAnd(~State.open, ordering: .sequentiallyConsistent)
+        let left = State(
+            rawValue: state.bitwiseAnd(~State.open, ordering: .sequentiallyConsistent).newValue)
+        guard left.members > 0 else { return }
+        let start = nanoseconds()
+        defer { ownerNanoseconds.add(nanoseconds() - start, ordering: .relaxed) }
         for _ in 0..<spins {
             if currentState().members == 0 { return }
             cpu_pause()
@@ -164,7 +224,9 @@ private final class Crew: @unchecked Sendable {
         var lastLoop: UInt64 = 0
         while let loop = join(after: lastLoop) {
             lastLoop = loop
+            let start = nanoseconds()
             if let job { work(job) }
+            memberNanoseconds.add(nanoseconds() - start, ordering: .relaxed)
             leave()
         }
     }
@@ -255,4 +317,11 @@ private final class Lock: @unchecked Sendable {  // pthread's own objects are ma
     func wakeAll(_ condition: Condition) {
         hold { _ = pthread_cond_broadcast(conditions + condition.rawValue) }
     }
+}
+
+/// The time of a clock that only goes forward.
+private func nanoseconds() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return time.tv_sec * 1_000_000_000 + time.tv_nsec
 }

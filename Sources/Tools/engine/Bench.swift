@@ -40,6 +40,7 @@ struct Bench: ParsableCommand {
     var batch = 512
     @Option(name: [.short, .long], parsing: .unconditional, help: "CPU threads; 0 for one per core.")
     var threads = NumberList([0])
+    @OptionGroup var cores: ThreadOptions
     @Option(
         name: [.short, .long], parsing: .unconditional,
         help: "How often each test is repeated; one more does not count."
@@ -100,6 +101,7 @@ struct Bench: ParsableCommand {
         var options = LanguageModel.Options()
         (options.threads, options.contextLength, options.batch) = (threads, longest, batch)
         options.placement = place
+        cores.apply(to: &options)
         cache.apply(to: &options)
         options.onNotice = { printError("engine: \($0)") }
         options.isInterrupted = { Interrupt.isRequested }
