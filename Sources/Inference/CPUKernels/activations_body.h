@@ -73,6 +73,29 @@ KERNEL void LEVEL(largest)(const float *x, size_t n, float *largest) {
     *largest = result;
 }
 
+KERNEL double LEVEL(sum_of_exponentials)(const float *x, size_t n, float largest) {
+    enum { LANES = 16, RUN = 4096 }; // float sums of runs, so that what is small is not lost
+    double sum = 0;
+    while (n > 0) {
+        const size_t run = min_size(n, RUN);
+        float lanes[LANES] = {0};
+        size_t k = 0;
+        for (; k + LANES <= run; k += LANES)
+            for (int i = 0; i < LANES; i++) {
+                const float e = exp_float(x[k + i] - largest);
+                lanes[i] += e >= 0 ? e : 0;
+            }
+        for (; k < run; k++) {
+            const float e = exp_float(x[k] - largest);
+            lanes[0] += e >= 0 ? e : 0;
+        }
+        for (int i = 0; i < LANES; i++) sum += (double)lanes[i];
+        x += run;
+        n -= run;
+    }
+    return sum;
+}
+
 static const cpu_activation_kernels LEVEL(activation_kernels) = {
     .gelu_mul = LEVEL(gelu_mul),
     .relu_squared_mul = LEVEL(relu_squared_mul),
@@ -81,4 +104,5 @@ static const cpu_activation_kernels LEVEL(activation_kernels) = {
     .rotate_halves = LEVEL(rotate_halves),
     .rotate_neighbours = LEVEL(rotate_neighbours),
     .largest = LEVEL(largest),
+    .sum_of_exponentials = LEVEL(sum_of_exponentials),
 };

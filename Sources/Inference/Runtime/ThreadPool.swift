@@ -80,6 +80,8 @@ package final class ThreadPool: Sendable {
         var owner = 0.0
         var memberCount = 0
 
+        package init() {}
+
         /// Seconds that threads had nothing to do, all added, in a time of so many seconds: those of the caller at the
         /// ends of loops, those of the others also between loops.
         package func waiting(since earlier: Times, seconds: Double) -> Double {
@@ -147,9 +149,10 @@ private final class Crew: @unchecked Sendable {
     private let ownerNanoseconds = Atomic(0)
 
     var times: ThreadPool.Times {
-        ThreadPool.Times(
-            members: Double(memberNanoseconds.load(ordering: .relaxed)) * 1e-9,
-            owner: Double(ownerNanoseconds.load(ordering: .relaxed)) * 1e-9)
+        var times = ThreadPool.Times()
+        times.members = Double(memberNanoseconds.load(ordering: .relaxed)) * 1e-9
+        times.owner = Double(ownerNanoseconds.load(ordering: .relaxed)) * 1e-9
+        return times
     }
 
     init(spins: Int) { self.spins = spins }

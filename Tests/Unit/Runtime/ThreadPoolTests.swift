@@ -91,6 +91,69 @@ struct ThreadPoolTests {
         withExtendedLifetime(pool) {}
     }
 
+    @Test("threads run on the CPUs that were chosen, and the caller's go back")
+    func chosenCPUs() throws {
+        let before = try #require(CPUSet.current)
+        let allowed = before.numbers
+        for cpus in [[allowed[0]], Array(allowed.prefix(2).reversed())] {
+            for threads in [1, 2, 4] {
+                let pool = ThreadPool(threads: threads, cpus: cpus)
+                let arrived = Atomic(0)
+                let found = Mutex<[Int: CPUSet]>([:])
+                pool.withCPUs {
+                    pool.run(chunks: threads) { chunk in
+                        arrived.add(1, ordering: .relaxed)
+                        while arrived.load(ordering: .relaxed) < threads { sched_yield() }
+                        let own = CPUSet.current
+                        found.withLock { $0[chunk] = own }
+                    }
+                }
+                let sets = found.withLock { $0 }.values
+                #expect(sets.count == threads)
+                if threads <= cpus.count {
+                    #expect(Set(sets.map(\.numbers)) == Set(cpus.prefix(threads).map { [$0] }))
+                } else {
+                    #expect(sets.allSatisfy { $0 == CPUSet(cpus) })
+                }
+                #expect(CPUSet.current == before)
+            }
+        }
+    }
+
+    @Test("what threads wait for is counted")
+    func waiting() {
+        #expect(ThreadPool(threads: 1).times.waiting(since: .init(), seconds: 1) == 0)
+        let pool = ThreadPool(threads: 2)
+        func share(_ body: () -> Void) -> Double {
+            let before = pool.times, start = ContinuousClock.now
+            body()
+            let seconds = (ContinuousClock.now - start).seconds
+            return pool.times.waiting(since: before, seconds: seconds) / (2 * seconds)
+        }
+        // One thread has nothing to do, whichever it is.
+        let arrived = Atomic(0)
+        let halves = share {
+            pool.run(chunks: 2) { chunk in
+                arrived.add(1, ordering: .relaxed)
+                while arrived.load(ordering: .relaxed) < 2 { sched_yield() }
+                if chunk == 0 { usleep(50_000) }
+            }
+        }
+        #expect(halves > 0.4 && halves < 0.6)
+        arrived.store(0, ordering: .relaxed)
+        let both = share {
+            pool.run(chunks: 2) { _ in
+                arrived.add(1, ordering: .relaxed)
+                while arrived.load(ordering: .relaxed) < 2 { sched_yield() }
+                usleep(50_000)
+            }
+        }
+        #expect(both < 0.2)
+        // A loop of the caller alone leaves the other one without work.
+        let alone = share { usleep(50_000) }
+        #expect(alone > 0.4 && alone < 0.6)
+    }
+
     @Test("pools come and go")
     func lifetimes() {
         for threads in [2, 3, 8] {

@@ -28,6 +28,8 @@ typedef struct cpu_activation_kernels {
     // largest[b] = the largest of block b of CPU_LARGEST_BLOCK numbers, the last one of what is left; NaN is passed over,
     // and a block of nothing else has -infinity.
     void (*largest)(const float *x, size_t n, float *largest);
+    // The sum of exp(x - largest); NaN is passed over.
+    double (*sum_of_exponentials)(const float *x, size_t n, float largest);
 } cpu_activation_kernels;
 
 // The kernels of a level of cpu_kernels_get, or null.
