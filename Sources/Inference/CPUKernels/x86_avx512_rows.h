@@ -1,43 +1,408 @@
 // Few columns: vectors of 64 weights of one row. Part of x86_avx512_vnni.c.
 //
-// Lanes hold sums of four products; the lanes of a block of 32 share its scales.
+// A strip of 256 weights is taken apart in registers, as unsigned codes in whatever order costs least; the column's codes
+// are brought into that order once for ROWS_AT_ONCE rows. What a format subtracts from its codes is taken out by the
+// column's offsets, like an addend.
+#include "x86_avx512_columns.h"
+
 enum { ROWS_AT_ONCE = 4 };
 
-// The two floats of blocks b and b + 1 in eight lanes each; 0 past `blocks` (1 or 2).
-LOCAL __m512 in_halves(const uint8_t *floats, size_t b, size_t blocks) {
-    const __m512i halves = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
-    const __m128 pair = _mm_maskz_loadu_ps((__mmask8)((1 << blocks) - 1), floats + b * sizeof(float));
-    return _mm512_permutexvar_ps(halves, _mm512_castps128_ps512(pair));
+LOCAL __m512i low_nibbles(__m512i v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
+LOCAL __m512i high_nibbles(__m512i v) { return low_nibbles(_mm512_srli_epi16(v, 4)); }
+
+// sum + scale * products, lane by lane; scales of blocks or pieces in `scales` are taken to their lanes by `places`.
+LOCAL __m512 add_scaled(__m512 sum, __m512i products, __m512 scales, __m512i places) {
+    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), _mm512_permutexvar_ps(places, scales), sum);
 }
 
-// The same of 16 weights each: four floats of blocks b and b + 1 in four lanes each.
-LOCAL __m512 in_quarters(const float *floats) {
-    const __m512i quarters = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
-    return _mm512_permutexvar_ps(quarters, _mm512_castps128_ps512(_mm_loadu_ps(floats)));
+LOCAL __m512i dot_one(__m512i a, __m512i x) { return _mm512_dpbusd_epi32(_mm512_setzero_si512(), a, x); }
+LOCAL __m512i dot_two(__m512i a, __m512i x, __m512i b, __m512i y) {
+    return _mm512_dpbusd_epi32(dot_one(a, x), b, y);
 }
 
-// A strip that was taken apart, times a column; for formats that have no kernel of their own.
+// MARK: blocks of 32
+
+// Eight blocks of nibbles: lanes 4b ... 4b + 3 of the first vector hold block b, of the second block 4 + b.
+LOCAL __m512 add_nibble_blocks(
+    __m512 sum, const __m512i low[2], const __m512i high[2], __m256 scales, const column_strip *x) {
+    const __m512i first = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+    const __m512i second = _mm512_set_epi32(7, 7, 7, 7, 6, 6, 6, 6, 5, 5, 5, 5, 4, 4, 4, 4);
+    const __m512 all = _mm512_castps256_ps512(scales);
+    sum = add_scaled(sum, dot_two(low[0], x->codes[0], high[0], x->codes[1]), all, first);
+    return add_scaled(sum, dot_two(low[1], x->codes[2], high[1], x->codes[3]), all, second);
+}
+
+// Where 16 bytes at `offset` of each of four blocks of `size` bytes are: in the 64 bytes from the first block on, or in
+// the last 64 bytes of the four.
+#define PIECE(i, size, offset) ((i) / 16 * (size) + (offset) + (i) % 16)
+#define AT(i, size, offset) \
+    (char)(PIECE(i, size, offset) < 64 ? PIECE(i, size, offset) : 128 + PIECE(i, size, offset) - 4 * (size))
+#define FOUR(i, size, offset) \
+    AT(i, size, offset), AT(i + 1, size, offset), AT(i + 2, size, offset), AT(i + 3, size, offset)
+#define SIXTEEN(i, size, offset) \
+    FOUR(i, size, offset), FOUR(i + 4, size, offset), FOUR(i + 8, size, offset), FOUR(i + 12, size, offset)
+#define PIECES(size, offset) \
+    {{SIXTEEN(0, size, offset), SIXTEEN(16, size, offset), SIXTEEN(32, size, offset), SIXTEEN(48, size, offset)}}
+
+typedef struct { _Alignas(64) char bytes[64]; } byte_table;
+static const byte_table pieces_of_17 = PIECES(17, 1), pieces_of_18 = PIECES(18, 2), pieces_of_20 = PIECES(20, 4),
+                        pieces_of_22 = PIECES(22, 6), pieces_of_24 = PIECES(24, 8);
+
+// The nibbles of four blocks, one after the other.
+LOCAL __m512i load_pieces(const uint8_t *blocks, const size_t size) {
+    const byte_table *table = size == 17   ? &pieces_of_17
+                              : size == 18 ? &pieces_of_18
+                              : size == 20 ? &pieces_of_20
+                              : size == 22 ? &pieces_of_22
+                                           : &pieces_of_24;
+    return _mm512_permutex2var_epi8(
+        _mm512_loadu_si512(blocks), _mm512_load_si512(table), _mm512_loadu_si512(blocks + 4 * size - 64));
+}
+
+// Words of the same vectors: half-precision numbers at `offset` of four blocks, twice.
+#define WORD(b, size, offset) \
+    (short)((b) * (size) + (offset) < 64 ? ((b) * (size) + (offset)) / 2 \
+                                         : 64 + ((b) * (size) + (offset) - 4 * (size)) / 2)
+#define WORDS(size, offset) \
+    WORD(0, size, offset), WORD(1, size, offset), WORD(2, size, offset), WORD(3, size, offset)
+
+// The half-precision numbers at `offset` of eight blocks.
+LOCAL __m256 halves_of_blocks(const uint8_t *blocks, const int size, const int offset) {
+    const __m128i words = _mm_setr_epi16(WORDS(size, offset), WORDS(size, offset));
+    const __m512i table = _mm512_castsi128_si512(words);
+    __m128i four[2];
+    for (int h = 0; h < 2; h++) {
+        const uint8_t *first = blocks + 4 * h * size;
+        four[h] = _mm512_castsi512_si128(_mm512_permutex2var_epi16(
+            _mm512_loadu_si512(first), table, _mm512_loadu_si512(first + 4 * size - 64)));
+    }
+    return _mm256_cvtph_ps(_mm_blend_epi16(four[0], four[1], 0xf0));
+}
+
+// The first bytes of eight blocks of 17.
+LOCAL __m256i bytes_of_blocks(const uint8_t *blocks) {
+    const __m512i table = _mm512_castsi128_si512(_mm_setr_epi8(0, 17, 34, 51, 0, 17, 34, 51, 0, 0, 0, 0, 0, 0, 0, 0));
+    const __m128i first = _mm512_castsi512_si128(_mm512_permutexvar_epi8(table, _mm512_loadu_si512(blocks)));
+    const __m128i last = _mm512_castsi512_si128(_mm512_permutexvar_epi8(table, _mm512_loadu_si512(blocks + 68)));
+    return _mm256_cvtepu8_epi32(_mm_blend_epi16(first, last, 0xfc));
+}
+
+// The fifth bits of four blocks: of their first 16 weights, and of their last.
+LOCAL void fifth_bits(const uint8_t *blocks, const size_t size, const size_t offset, __mmask64 *first, __mmask64 *last) {
+    uint32_t bits[4];
+    for (size_t b = 0; b < 4; b++) memcpy(bits + b, blocks + b * size + offset, sizeof *bits);
+    *first = (bits[0] & 0xffff) | bits[1] << 16 | (uint64_t)((bits[2] & 0xffff) | bits[3] << 16) << 32;
+    *last = bits[0] >> 16 | (bits[1] & 0xffff0000) | (uint64_t)(bits[2] >> 16 | (bits[3] & 0xffff0000)) << 32;
+}
+
+// Codes of a table's signed levels, with the code of zero added.
+LOCAL __m512i unsigned_levels(const int format) {
+    const int8_t *levels = format == CPU_MXFP4 ? mxfp4_levels : iq4_nl_levels;
+    const __m128i zero = _mm_set1_epi8((char)(int)zero_code(format));
+    return _mm512_broadcast_i32x4(_mm_add_epi8(_mm_loadu_si128((const __m128i *)levels), zero));
+}
+
+// Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL, MXFP4
+LOCAL __m512 add_blocks(__m512 sum, const uint8_t *strip, const column_strip *x, const int format) {
+    const size_t size = block_bytes(format);
+    __m512i low[2], high[2];
+    for (size_t h = 0; h < 2; h++) {
+        const uint8_t *four = strip + 4 * h * size;
+        const __m512i v = load_pieces(four, size);
+        low[h] = low_nibbles(v), high[h] = high_nibbles(v);
+        if (format == CPU_IQ4_NL || format == CPU_MXFP4) {
+            const __m512i levels = unsigned_levels(format);
+            low[h] = _mm512_shuffle_epi8(levels, low[h]), high[h] = _mm512_shuffle_epi8(levels, high[h]);
+        }
+        if (format == CPU_Q5_0 || format == CPU_Q5_1) {
+            __mmask64 first, last;
+            fifth_bits(four, size, format == CPU_Q5_0 ? 2 : 4, &first, &last);
+            const __m512i fifth = _mm512_set1_epi8(16);
+            low[h] = _mm512_or_si512(low[h], _mm512_maskz_mov_epi8(first, fifth));
+            high[h] = _mm512_or_si512(high[h], _mm512_maskz_mov_epi8(last, fifth));
+        }
+    }
+    __m256 scales;
+    if (format == CPU_MXFP4) {
+        // 2^(exponent - 128), which is subnormal for exponents 0 and 1.
+        const __m256i exponents = bytes_of_blocks(strip);
+        const __m256i usual = _mm256_slli_epi32(_mm256_sub_epi32(exponents, _mm256_set1_epi32(1)), 23);
+        const __m256i small = _mm256_sllv_epi32(_mm256_set1_epi32(0x200000), exponents);
+        const __mmask8 is_small = _mm256_cmplt_epi32_mask(exponents, _mm256_set1_epi32(2));
+        scales = _mm256_castsi256_ps(_mm256_mask_blend_epi32(is_small, usual, small));
+    } else {
+        scales = halves_of_blocks(strip, (int)size, 0);
+    }
+    const __m256 addends = has_addends(format) ? halves_of_blocks(strip, (int)size, 2) : scales;
+    sum = _mm512_fmadd_ps(_mm512_zextps256_ps512(addends), x->offsets, sum);
+    return add_nibble_blocks(sum, low, high, _mm256_mul_ps(scales, x->scales), x);
+}
+
+// The half-precision numbers in front of eight blocks.
+LOCAL __m256 far_halves(const uint8_t *blocks, const size_t size) {
+    __m128i v = _mm_cvtsi32_si128(load_half(blocks));
+    v = _mm_insert_epi16(v, load_half(blocks + size), 1);
+    v = _mm_insert_epi16(v, load_half(blocks + 2 * size), 2);
+    v = _mm_insert_epi16(v, load_half(blocks + 3 * size), 3);
+    v = _mm_insert_epi16(v, load_half(blocks + 4 * size), 4);
+    v = _mm_insert_epi16(v, load_half(blocks + 5 * size), 5);
+    v = _mm_insert_epi16(v, load_half(blocks + 6 * size), 6);
+    v = _mm_insert_epi16(v, load_half(blocks + 7 * size), 7);
+    return _mm256_cvtph_ps(v);
+}
+
+LOCAL __m512 add_q8_0(__m512 sum, const uint8_t *strip, const column_strip *x) {
+    const __m256 scales = far_halves(strip, 34);
+    sum = _mm512_fmadd_ps(_mm512_zextps256_ps512(scales), x->offsets, sum);
+    const __m512 products = _mm512_castps256_ps512(_mm256_mul_ps(scales, x->scales));
+    for (int q = 0; q < 4; q++) {
+        const uint8_t *two = strip + 68 * q;
+        const __m512i v = _mm512_inserti64x4(
+            _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(two + 2))),
+            _mm256_loadu_si256((const __m256i *)(two + 36)), 1);
+        const __m512i places = _mm512_add_epi32(
+            _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0), _mm512_set1_epi32(2 * q));
+        const __m512i codes = _mm512_xor_si512(v, _mm512_set1_epi8((char)0x80));
+        sum = add_scaled(sum, dot_one(codes, x->codes[q]), products, places);
+    }
+    return sum;
+}
+
+// MARK: blocks of 256
+
+LOCAL __m256 floats_of_bytes(const uint8_t bytes[8]) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)bytes)));
+}
+
+// Q4_K and Q5_K
+LOCAL __m512 add_q4_k(__m512 sum, const uint8_t *strip, const column_strip *x, const int has_fifths) {
+    uint8_t factors[8], minima[8];
+    six_bit_pairs(factors, minima, strip + 4);
+    const __m256 step = _mm256_set1_ps(half_to_float(strip)), minimum = _mm256_set1_ps(half_to_float(strip + 2));
+    const __m256 addends = _mm256_mul_ps(minimum, floats_of_bytes(minima));
+    sum = _mm512_fnmadd_ps(_mm512_zextps256_ps512(addends), x->offsets, sum);
+    const uint8_t *nibbles = strip + (has_fifths ? 48 : 16);
+    const __m512i a = _mm512_loadu_si512(nibbles), b = _mm512_loadu_si512(nibbles + 64);
+    // Eight bytes of each 32, then the next eight; qword i of a half belongs to blocks 2i and 2i + 1.
+    const __m512i v = _mm512_permutex2var_epi64(a, _mm512_set_epi64(13, 9, 5, 1, 12, 8, 4, 0), b);
+    const __m512i w = _mm512_permutex2var_epi64(a, _mm512_set_epi64(15, 11, 7, 3, 14, 10, 6, 2), b);
+    __m512i low[2] = {low_nibbles(v), low_nibbles(w)}, high[2] = {high_nibbles(v), high_nibbles(w)};
+    if (has_fifths) {
+        // Bit 2i (and 2i + 1) of a byte becomes bit 4 in qword i.
+        const __m512i bits = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(strip + 16)));
+        const __m512i to_low = _mm512_set_epi64(-2, 0, 2, 4, -2, 0, 2, 4);
+        const __m512i to_high = _mm512_set_epi64(-3, -1, 1, 3, -3, -1, 1, 3), fifth = _mm512_set1_epi8(16);
+        for (int h = 0; h < 2; h++) {
+            const __m512i qwords = _mm512_add_epi64(_mm512_set_epi64(1, 1, 1, 1, 0, 0, 0, 0), _mm512_set1_epi64(2 * h));
+            const __m512i here = _mm512_permutexvar_epi64(qwords, bits);
+            // codes | (bits & 16)
+            low[h] = _mm512_ternarylogic_epi64(low[h], _mm512_rolv_epi64(here, to_low), fifth, 0xf8);
+            high[h] = _mm512_ternarylogic_epi64(high[h], _mm512_rolv_epi64(here, to_high), fifth, 0xf8);
+        }
+    }
+    const __m512 scales = _mm512_castps256_ps512(_mm256_mul_ps(floats_of_bytes(factors), _mm256_mul_ps(step, x->scales)));
+    const __m512i even = _mm512_set_epi32(6, 6, 4, 4, 2, 2, 0, 0, 6, 6, 4, 4, 2, 2, 0, 0);
+    const __m512i odd = _mm512_set_epi32(7, 7, 5, 5, 3, 3, 1, 1, 7, 7, 5, 5, 3, 3, 1, 1);
+    sum = add_scaled(sum, dot_two(low[0], x->codes[0], low[1], x->codes[1]), scales, even);
+    return add_scaled(sum, dot_two(high[0], x->codes[2], high[1], x->codes[3]), scales, odd);
+}
+
+// The scales of four pieces in four lanes each, from piece `first` on.
+LOCAL __m512i places_of_pieces(int first) {
+    return _mm512_add_epi32(
+        _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0), _mm512_set1_epi32(first));
+}
+
+LOCAL __m512 add_q6_k(__m512 sum, const uint8_t *strip, const column_strip *x) {
+    const __m512 factors = _mm512_cvtepi32_ps(
+        _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(strip + 192))));
+    const __m512 steps = _mm512_mul_ps(factors, _mm512_set1_ps(half_to_float(strip + 208)));
+    sum = _mm512_fmadd_ps(steps, x->offsets, sum);
+    const __m512 scales = _mm512_mul_ps(steps, x->piece_scales);
+    const __m512i upper = _mm512_set1_epi8(0x30);
+    for (int h = 0; h < 2; h++) {
+        const __m512i v = _mm512_loadu_si512(strip + 64 * h);
+        const __m512i pairs = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)(strip + 128 + 32 * h)));
+        // Bits 0 and 1, in the upper half 2 and 3 (then 4 and 5, 6 and 7) become bits 4 and 5 of a byte.
+        const __m512i to_low = _mm512_rolv_epi64(pairs, _mm512_set_epi64(2, 2, 2, 2, 4, 4, 4, 4));
+        const __m512i to_high = _mm512_rolv_epi64(pairs, _mm512_set_epi64(-2, -2, -2, -2, 0, 0, 0, 0));
+        const __m512i low = _mm512_ternarylogic_epi64(low_nibbles(v), to_low, upper, 0xf8);
+        const __m512i high = _mm512_ternarylogic_epi64(high_nibbles(v), to_high, upper, 0xf8);
+        sum = add_scaled(sum, dot_one(low, x->codes[2 * h]), scales, places_of_pieces(8 * h));
+        sum = add_scaled(sum, dot_one(high, x->codes[2 * h + 1]), scales, places_of_pieces(8 * h + 4));
+    }
+    return sum;
+}
+
+// Pairs of bits of 64 bytes: vector q holds blocks q and 4 + q. In Q2_K they stay where they are in their byte, 4^q times too
+// large, which the scales undo; in Q3_K a third bit joins them.
+LOCAL __m512 add_pairs(__m512 sum, __m512i v, __m512i highs, __m512 scales, const column_strip *x, const int format) {
+    const __m512i places = _mm512_set_epi32(9, 9, 9, 9, 8, 8, 8, 8, 1, 1, 1, 1, 0, 0, 0, 0);
+    for (int q = 0; q < 4; q++) {
+        __m512i codes;
+        if (format == CPU_Q3_K) {
+            codes = _mm512_and_si512(q ? _mm512_srli_epi16(v, (unsigned)(2 * q)) : v, _mm512_set1_epi8(3));
+            // Bit q, in the upper half 4 + q, becomes bit 2.
+            const __m512i turn = _mm512_sub_epi64(_mm512_set_epi64(-2, -2, -2, -2, 2, 2, 2, 2), _mm512_set1_epi64(q));
+            codes = _mm512_ternarylogic_epi64(codes, _mm512_rolv_epi64(highs, turn), _mm512_set1_epi8(4), 0xf8);
+        } else {
+            codes = _mm512_and_si512(v, _mm512_set1_epi8((char)(3 << 2 * q)));
+        }
+        sum = add_scaled(
+            sum, dot_one(codes, x->codes[q]), scales, _mm512_add_epi32(places, _mm512_set1_epi32(2 * q)));
+    }
+    return sum;
+}
+
+LOCAL __m512 add_q2_k(__m512 sum, const uint8_t *strip, const column_strip *x) {
+    const __m512i factors = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)strip));
+    const __m512 scales = _mm512_cvtepi32_ps(_mm512_and_si512(factors, _mm512_set1_epi32(15)));
+    const __m512 minima = _mm512_cvtepi32_ps(_mm512_srli_epi32(factors, 4));
+    const __m512 step = _mm512_set1_ps(half_to_float(strip + 80)), minimum = _mm512_set1_ps(half_to_float(strip + 82));
+    sum = _mm512_fnmadd_ps(_mm512_mul_ps(minima, minimum), x->offsets, sum);
+    return add_pairs(
+        sum, _mm512_loadu_si512(strip + 16), _mm512_setzero_si512(),
+        _mm512_mul_ps(_mm512_mul_ps(scales, step), x->piece_scales), x, CPU_Q2_K);
+}
+
+LOCAL __m512 add_q3_k(__m512 sum, const uint8_t *strip, const column_strip *x) {
+    // Low nibbles are those of bytes 0...7, then their upper halves; upper pairs are pair 0 of bytes 8...11, then pair 1 ...
+    uint64_t low;
+    uint32_t high;
+    memcpy(&low, strip + 96, sizeof low), memcpy(&high, strip + 104, sizeof high);
+    const uint64_t nibbles = 0x0f0f0f0f0f0f0f0f, pair = 0x30303030;
+    const uint64_t first = (low & nibbles) | ((uint64_t)high << 4 & pair) | ((uint64_t)high << 2 & pair) << 32;
+    const uint64_t second = (low >> 4 & nibbles) | (high & pair) | (high >> 2 & pair) << 32;
+    const __m128i bytes = _mm_sub_epi8(_mm_set_epi64x((long long)second, (long long)first), _mm_set1_epi8(32));
+    const __m512 steps = _mm512_mul_ps(
+        _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)), _mm512_set1_ps(half_to_float(strip + 108)));
+    sum = _mm512_fmadd_ps(steps, x->offsets, sum);
+    return add_pairs(
+        sum, _mm512_loadu_si512(strip + 32), _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)strip)),
+        _mm512_mul_ps(steps, x->piece_scales), x, CPU_Q3_K);
+}
+
+LOCAL __m512 add_iq4_xs(__m512 sum, const uint8_t *strip, const column_strip *x) {
+    // Scale b: nibble b of a word, and pair b of a halfword on top.
+    const __m256i b = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
+    const __m256i nibbles = _mm256_set1_epi32(load_int(strip, 1)), pairs = _mm256_set1_epi32(load_half(strip + 2) << 4);
+    const __m256i low = _mm256_and_si256(
+        _mm256_srlv_epi32(nibbles, _mm256_slli_epi32(b, 2)), _mm256_set1_epi32(15));
+    const __m256i high = _mm256_and_si256(_mm256_srlv_epi32(pairs, _mm256_slli_epi32(b, 1)), _mm256_set1_epi32(48));
+    const __m256i factors = _mm256_sub_epi32(_mm256_or_si256(low, high), _mm256_set1_epi32(32));
+    const __m256 scales = _mm256_mul_ps(_mm256_cvtepi32_ps(factors), _mm256_set1_ps(half_to_float(strip)));
+    sum = _mm512_fmadd_ps(_mm512_zextps256_ps512(scales), x->offsets, sum);
+    const __m512i levels = unsigned_levels(CPU_IQ4_XS);
+    __m512i lows[2], highs[2];
+    for (int h = 0; h < 2; h++) {
+        const __m512i v = _mm512_loadu_si512(strip + 8 + 64 * h);
+        lows[h] = _mm512_shuffle_epi8(levels, low_nibbles(v)), highs[h] = _mm512_shuffle_epi8(levels, high_nibbles(v));
+    }
+    return add_nibble_blocks(sum, lows, highs, _mm256_mul_ps(scales, x->scales), x);
+}
+
+// MARK: ternary weights
+
+// TQ2_0 and I2_S: codes stay where they are in their byte, 4^q times too large, which the lanes' scales undo.
+LOCAL __m512 add_pairs_in_place(__m512 sum, __m512i v, const column_strip *x) {
+    for (int q = 0; q < 4; q++) {
+        const __m512i codes = _mm512_and_si512(v, _mm512_set1_epi8((char)(3 << 2 * q)));
+        sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot_one(codes, x->codes[q])), x->places[q], sum);
+    }
+    return sum;
+}
+
+LOCAL __m512 add_tq2_0(__m512 sum, const uint8_t *strip, const column_strip *x) {
+    const __m512 own = add_pairs_in_place(x->offsets, _mm512_loadu_si512(strip), x);
+    return _mm512_fmadd_ps(own, _mm512_set1_ps(half_to_float(strip + 64)), sum);
+}
+
+LOCAL __m512 add_i2_s(__m512 sum, const uint8_t *strip, const column_strip *x) {
+    return add_pairs_in_place(_mm512_add_ps(sum, x->offsets), _mm512_loadu_si512(strip), x);
+}
+
+// Digits in base 3 of bytes that are fractions of 256: of bytes * powers, modulo 256, the part above 1/3 and 2/3.
+LOCAL __m512i digits(__m512i bytes, __m512i powers) {
+    const __m512i upper = _mm512_set1_epi16((short)0xff00);
+    const __m512i odd = _mm512_mullo_epi16(_mm512_and_si512(bytes, upper), powers);
+    // The product's low byte, and the upper one of the other product.
+    const __m512i rest = _mm512_ternarylogic_epi64(upper, odd, _mm512_mullo_epi16(bytes, powers), 0xca);
+    const __m512i one = _mm512_maskz_mov_epi8(_mm512_cmpge_epu8_mask(rest, _mm512_set1_epi8(86)), _mm512_set1_epi8(1));
+    return _mm512_mask_mov_epi8(
+        one, _mm512_cmpge_epu8_mask(rest, _mm512_set1_epi8((char)171)), _mm512_set1_epi8(2));
+}
+
+LOCAL __m512 add_tq1_0(__m512 sum, const uint8_t *strip, const column_strip *x) {
+    // 32 bytes with five digits, 16 with five, 4 with four; powers of 3 for 16, or at last for 4 bytes.
+    const __m512i v = _mm512_maskz_loadu_epi8(((__mmask64)1 << 52) - 1, strip);
+    const __m512i twice = _mm512_shuffle_i64x2(v, v, 0x44);
+    const __m512i third = _mm512_shuffle_i64x2(v, v, 0xa4), fourth = _mm512_shuffle_i64x2(v, v, 0xea);
+    const __m512i last = _mm512_mask_shuffle_epi32(fourth, 0xf000, fourth, 0);
+    const __m512i powers[4] = {
+        _mm512_set_epi32(0x30003, 0x30003, 0x30003, 0x30003, 0x30003, 0x30003, 0x30003, 0x30003,
+                         0x10001, 0x10001, 0x10001, 0x10001, 0x10001, 0x10001, 0x10001, 0x10001),
+        _mm512_set_epi32(0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b,
+                         0x90009, 0x90009, 0x90009, 0x90009, 0x90009, 0x90009, 0x90009, 0x90009),
+        _mm512_set_epi32(0x30003, 0x30003, 0x30003, 0x30003, 0x10001, 0x10001, 0x10001, 0x10001,
+                         0x510051, 0x510051, 0x510051, 0x510051, 0x510051, 0x510051, 0x510051, 0x510051),
+        _mm512_set_epi32(0x1b001b, 0x90009, 0x30003, 0x10001, 0x510051, 0x510051, 0x510051, 0x510051,
+                         0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x90009, 0x90009, 0x90009, 0x90009)};
+    const __m512i bytes[4] = {twice, twice, third, last};
+    __m512 own = x->offsets;
+    for (int q = 0; q < 4; q++) {
+        const __m512i products = dot_one(digits(bytes[q], powers[q]), x->codes[q]);
+        own = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), x->places[q], own);
+    }
+    return _mm512_fmadd_ps(own, _mm512_set1_ps(half_to_float(strip + 52)), sum);
+}
+
+LOCAL __m512 add_iq2_bn(__m512 sum, const uint8_t *strip, const column_strip *x) {
+    const __m512i three = _mm512_set1_epi8(3), v = _mm512_loadu_si512(strip);
+    __m512i codes[4];
+    for (int q = 0; q < 4; q++)
+        codes[q] = _mm512_and_si512(q ? _mm512_srli_epi16(v, (unsigned)(2 * q)) : v, three);
+    const __m512i low = dot_two(codes[0], x->codes[0], codes[1], x->codes[1]);
+    const __m512i high = dot_two(codes[2], x->codes[2], codes[3], x->codes[3]);
+    sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(low), x->places[0], _mm512_add_ps(sum, x->offsets));
+    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(high), x->places[1], sum);
+}
+
+// MARK: rows
+
+LOCAL __m512 add_whole_strip(__m512 sum, const uint8_t *strip, const column_strip *x, const int format) {
+    switch (format) {
+    case CPU_Q8_0: return add_q8_0(sum, strip, x);
+    case CPU_Q2_K: return add_q2_k(sum, strip, x);
+    case CPU_Q3_K: return add_q3_k(sum, strip, x);
+    case CPU_Q4_K: return add_q4_k(sum, strip, x, 0);
+    case CPU_Q5_K: return add_q4_k(sum, strip, x, 1);
+    case CPU_Q6_K: return add_q6_k(sum, strip, x);
+    case CPU_IQ4_XS: return add_iq4_xs(sum, strip, x);
+    case CPU_TQ1_0: return add_tq1_0(sum, strip, x);
+    case CPU_TQ2_0: return add_tq2_0(sum, strip, x);
+    case CPU_I2_S: return add_i2_s(sum, strip, x);
+    case CPU_IQ2_BN: return add_iq2_bn(sum, strip, x);
+    default: return add_blocks(sum, strip, x, format);
+    }
+}
+
+// Some blocks of 32 that were taken apart, times a column: what is left at the end of a row.
 LOCAL __m512 add_strip(__m512 sum, const strip *s, activation_row x, size_t first, size_t blocks, const int format) {
     const __m512i sign = _mm512_set1_epi8((char)0x80);
     for (size_t b = 0; b < blocks; b += 2) {
         const size_t some = min_size(2, blocks - b);
         const __mmask64 bytes = some == 2 ? ~(__mmask64)0 : 0xffffffff;
+        const __mmask8 present = (__mmask8)((1 << some) - 1);
         const __m512i codes = _mm512_xor_si512(_mm512_maskz_loadu_epi8(bytes, s->codes + b * BLOCK), sign);
         const __m512i x_codes = _mm512_maskz_loadu_epi8(bytes, x.codes + (first + b) * BLOCK);
-        const __mmask8 present = (__mmask8)((1 << 2 * some) - 1);
-        const __m128i biases = _mm_maskz_loadu_epi32(present, x.half_biases + (first + b) * 8);
-        const __m512i bias = _mm512_maskz_expand_epi32(0x1111, _mm512_castsi128_si512(biases));
+        const __m128i biases = _mm_maskz_loadu_epi32(present, x.biases + (first + b) * 4);
+        const __m512i bias = _mm512_maskz_expand_epi32(0x0101, _mm512_castsi128_si512(biases));
         const __m512 products = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(bias, codes, x_codes));
-        const __m512 x_scales = in_halves(x.scales, first + b, some);
-        const int is_quarters = has_halves(format);
-        const __m512 scales = is_quarters ? in_quarters(s->scales + 2 * b)
-                                          : in_halves((const uint8_t *)s->scales, b, some);
-        sum = _mm512_fmadd_ps(products, _mm512_mul_ps(scales, x_scales), sum);
+        const __m512 scales = in_halves((const uint8_t *)s->scales, b, some);
+        sum = _mm512_fmadd_ps(products, _mm512_mul_ps(scales, in_halves(x.scales, first + b, some)), sum);
         if (has_addends(format)) {
-            const __m128 offsets = _mm_maskz_loadu_ps(
-                present, is_quarters ? x.half_offsets + (first + b) * 8 : x.offsets + (first + b) * 4);
-            const __m128 addends = _mm_maskz_loadu_ps(
-                is_quarters ? present : (__mmask8)((1 << some) - 1), s->addends + (is_quarters ? 2 : 1) * b);
+            const __m128 offsets = _mm_maskz_loadu_ps(present, x.offsets + (first + b) * 4);
+            const __m128 addends = _mm_maskz_loadu_ps(present, s->addends + b);
             sum = _mm512_fmadd_ps(_mm512_zextps128_ps512(offsets), _mm512_zextps128_ps512(addends), sum);
         }
     }
@@ -47,13 +412,26 @@ LOCAL __m512 add_strip(__m512 sum, const strip *s, activation_row x, size_t firs
 LOCAL void dot_rows(
     const uint8_t *const rows[ROWS_AT_ONCE], activation_row x, size_t blocks, float weight_scale, const int format,
     float out[ROWS_AT_ONCE]) {
-    strip s;
+    const size_t header = row_header_bytes(format), size = strip_bytes(format);
+    __m512 sums[ROWS_AT_ONCE];
+    for (size_t r = 0; r < ROWS_AT_ONCE; r++) sums[r] = _mm512_setzero_ps();
+    size_t first = 0;
+    for (; first + STRIP_BLOCKS <= blocks; first += STRIP_BLOCKS) {
+        const column_strip column = load_column(x, first, format);
+        for (size_t r = 0; r < ROWS_AT_ONCE; r++) {
+            const uint8_t *strip = rows[r] + header + first / STRIP_BLOCKS * size;
+            sums[r] = add_whole_strip(sums[r], strip, &column, format);
+        }
+    }
     for (size_t r = 0; r < ROWS_AT_ONCE; r++) {
-        __m512 sum = _mm512_setzero_ps();
-        for (size_t first = 0; first < blocks; first += STRIP_BLOCKS) {
-            const size_t present = min_size(STRIP_BLOCKS, blocks - first);
-            unpack_strip(&s, rows[r], first / STRIP_BLOCKS, present, weight_scale, format);
-            sum = add_strip(sum, &s, x, first, present, format);
+        // Scales of whole rows come in at the end.
+        const float scale = format == CPU_IQ2_BN ? load_float(rows[r], 0) : format == CPU_I2_S ? weight_scale : 1;
+        __m512 sum = _mm512_mul_ps(sums[r], _mm512_set1_ps(scale));
+        strip s;
+        for (size_t begin = first; begin < blocks; begin += STRIP_BLOCKS) {
+            const size_t present = min_size(STRIP_BLOCKS, blocks - begin);
+            unpack_strip(&s, rows[r], begin / STRIP_BLOCKS, present, weight_scale, format);
+            sum = add_strip(sum, &s, x, begin, present, format);
         }
         out[r] = _mm512_reduce_add_ps(sum);
     }

@@ -1,0 +1,121 @@
+// A column's activations in the order in which x86_avx512_rows.h takes weights apart. Part of x86_avx512_vnni.c.
+
+// Pieces of 16 codes are numbered 0...15 in a strip; those of block b are 2b and 2b + 1.
+typedef struct {
+    __m512i codes[4];
+    __m256 scales;       // of the eight blocks
+    __m512 piece_scales; // of the sixteen pieces
+    // scale * sum of codes of eight blocks, or of sixteen pieces; times minus the code of zero where a format has one.
+    __m512 offsets;
+    __m512 places[4];    // scales in the lanes of codes, where they are the same for every row
+} column_strip;
+
+LOCAL __m512i load_codes(activation_row x, size_t first_block, size_t piece) {
+    return _mm512_loadu_si512(x.codes + first_block * BLOCK + piece * 16);
+}
+
+// Blocks a and b, 32 codes of each.
+LOCAL __m512i load_two_blocks(activation_row x, size_t a, size_t b) {
+    const __m256i low = _mm256_loadu_si256((const __m256i *)(x.codes + a * BLOCK));
+    return _mm512_inserti64x4(
+        _mm512_castsi256_si512(low), _mm256_loadu_si256((const __m256i *)(x.codes + b * BLOCK)), 1);
+}
+
+// The two floats of blocks b and b + 1 in eight lanes each; 0 past `blocks` (1 or 2).
+LOCAL __m512 in_halves(const uint8_t *floats, size_t b, size_t blocks) {
+    const __m512i halves = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+    const __m128 pair = _mm_maskz_loadu_ps((__mmask8)((1 << blocks) - 1), floats + b * sizeof(float));
+    return _mm512_permutexvar_ps(halves, _mm512_castps128_ps512(pair));
+}
+
+// The unsigned code of zero, of formats without addends.
+INLINE float zero_code(int format) {
+    switch (format) {
+    case CPU_Q4_0: return 8;
+    case CPU_Q5_0: return 16;
+    case CPU_Q8_0: case CPU_IQ4_NL: case CPU_IQ4_XS: return 128;
+    case CPU_MXFP4: return 12;
+    case CPU_Q3_K: return 4;
+    case CPU_Q6_K: return 32;
+    case CPU_TQ1_0: case CPU_TQ2_0: case CPU_I2_S: case CPU_IQ2_BN: return 1;
+    default: return 0;
+    }
+}
+
+LOCAL void order_codes(__m512i codes[4], activation_row x, size_t first, const int format) {
+    switch (format) {
+    case CPU_Q4_0: case CPU_Q4_1: case CPU_Q5_0: case CPU_Q5_1: case CPU_IQ4_NL: case CPU_MXFP4: case CPU_IQ4_XS:
+        // First pieces of four blocks, then the last ones.
+        for (size_t h = 0; h < 2; h++) {
+            const __m512i a = load_codes(x, first, 8 * h), b = load_codes(x, first, 8 * h + 4);
+            codes[2 * h] = _mm512_shuffle_i64x2(a, b, 0x88);
+            codes[2 * h + 1] = _mm512_shuffle_i64x2(a, b, 0xdd);
+        }
+        break;
+    case CPU_Q4_K: case CPU_Q5_K:
+        // Eight codes each of blocks 0, 2, 4, 6 (or 1, 3, 5, 7), then the next eight.
+        for (size_t odd = 0; odd < 2; odd++) {
+            const __m512i a = load_two_blocks(x, first + odd, first + odd + 2);
+            const __m512i b = load_two_blocks(x, first + odd + 4, first + odd + 6);
+            codes[2 * odd] = _mm512_permutex2var_epi64(a, _mm512_set_epi64(13, 9, 5, 1, 12, 8, 4, 0), b);
+            codes[2 * odd + 1] = _mm512_permutex2var_epi64(a, _mm512_set_epi64(15, 11, 7, 3, 14, 10, 6, 2), b);
+        }
+        break;
+    case CPU_Q2_K: case CPU_Q3_K: case CPU_TQ2_0:
+        for (size_t q = 0; q < 4; q++) codes[q] = load_two_blocks(x, first + q, first + 4 + q);
+        break;
+    case CPU_I2_S: // from the high bits down
+        for (size_t q = 0; q < 4; q++) codes[3 - q] = load_two_blocks(x, first + q, first + 4 + q);
+        break;
+    case CPU_IQ2_BN: {
+        // Piece q of each 64.
+        __m512i u[4];
+        for (size_t i = 0; i < 4; i++) u[i] = load_codes(x, first, 4 * i);
+        const __m512i a = _mm512_shuffle_i64x2(u[0], u[1], 0x88), b = _mm512_shuffle_i64x2(u[2], u[3], 0x88);
+        const __m512i c = _mm512_shuffle_i64x2(u[0], u[1], 0xdd), d = _mm512_shuffle_i64x2(u[2], u[3], 0xdd);
+        codes[0] = _mm512_shuffle_i64x2(a, b, 0x88), codes[2] = _mm512_shuffle_i64x2(a, b, 0xdd);
+        codes[1] = _mm512_shuffle_i64x2(c, d, 0x88), codes[3] = _mm512_shuffle_i64x2(c, d, 0xdd);
+        break;
+    }
+    default:
+        for (size_t q = 0; q < 4; q++) codes[q] = load_codes(x, first, 4 * q);
+    }
+}
+
+// Eight blocks, from block `first` on.
+LOCAL column_strip load_column(activation_row x, size_t first, const int format) {
+    column_strip s = {.scales = _mm256_loadu_ps((const float *)(const void *)(x.scales + first * 4))};
+    order_codes(s.codes, x, first, format);
+    const __m512 scales = _mm512_castps256_ps512(s.scales);
+    if (has_halves(format)) {
+        const __m512i twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
+        s.piece_scales = _mm512_permutexvar_ps(twice, scales);
+        if (format == CPU_Q2_K) {
+            // Pairs of bits that stay in their place are 4^q times too large.
+            const float a = 1.0f / 4, b = 1.0f / 16, c = 1.0f / 64;
+            s.piece_scales = _mm512_mul_ps(
+                s.piece_scales, _mm512_set_ps(c, c, b, b, a, a, 1, 1, c, c, b, b, a, a, 1, 1));
+        }
+        s.offsets = _mm512_loadu_ps(x.half_offsets + first * 8);
+    } else {
+        s.offsets = _mm512_zextps256_ps512(_mm256_loadu_ps((const float *)(const void *)(x.offsets + first * 4)));
+    }
+    if (!has_addends(format)) s.offsets = _mm512_mul_ps(s.offsets, _mm512_set1_ps(-zero_code(format)));
+    if (format == CPU_TQ2_0 || format == CPU_I2_S)
+        for (int q = 0; q < 4; q++) {
+            const int block = format == CPU_I2_S ? 3 - q : q;
+            const __m512i lanes = _mm512_add_epi32(
+                _mm512_set_epi32(4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0), _mm512_set1_epi32(block));
+            s.places[q] = _mm512_mul_ps(
+                _mm512_permutexvar_ps(lanes, scales), _mm512_set1_ps(1.0f / (float)(1 << 2 * q)));
+        }
+    if (format == CPU_TQ1_0)
+        for (size_t q = 0; q < 4; q++) s.places[q] = in_halves(x.scales, first + 2 * q, 2);
+    if (format == CPU_IQ2_BN)
+        for (int half = 0; half < 2; half++) {
+            const __m512i lanes = _mm512_add_epi32(
+                _mm512_set_epi32(6, 6, 6, 6, 4, 4, 4, 4, 2, 2, 2, 2, 0, 0, 0, 0), _mm512_set1_epi32(half));
+            s.places[half] = _mm512_permutexvar_ps(lanes, scales);
+        }
+    return s;
+}
