@@ -113,7 +113,7 @@ let package = Package(
             name: "engine-tool",
             dependencies: [
                 "Engine", "Runtime", "VirtualDSP", "HTPDevice", "HexagonRPC", "FastRPCLibrary", "GGUF",
-                "Tokenization", "ChatTemplate",
+                "Tokenization", "ChatTemplate", "Quantization",
                 "CPUKernels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

@@ -20,6 +20,14 @@ public struct InstructionSet: Hashable, Sendable {
     /// Whether this processor, and the operating system, have it.
     public var isAvailable: Bool { cpu_kernels_get(level) != nil }
 
+    /// Fails where this processor lacks it.
+    public func require() throws(EngineError) {
+        guard !isAvailable else { return }
+        throw EngineError(
+            .badInput,
+            "this processor lacks \(name); it has " + Self.available.map(\.name).joined(separator: ", "))
+    }
+
     /// All that the engine knows, those of every kind of processor.
     public static var all: [InstructionSet] { (0..<CInt(CPU_KERNELS_LEVELS)).map(InstructionSet.init) }
 

@@ -82,12 +82,7 @@ public final class LanguageModel {
     /// Loads a GGUF file.
     public init(path: String, options: Options = Options()) throws {
         let start = ContinuousClock.now
-        if let set = options.instructionSet, !set.isAvailable {
-            throw EngineError(
-                .badInput,
-                "this processor lacks \(set.name); it has "
-                    + InstructionSet.available.map(\.name).joined(separator: ", "))
-        }
+        try options.instructionSet?.require()
         file = try GGUFFile(path: path)
         let graph = try Architecture.graph(of: file)
         tokenizer = try Tokenizer(file)

@@ -121,7 +121,7 @@ final class CPUWeights {
 
 extension TensorType {
     /// The kernels' number of the format.
-    var kernelFormat: CInt? {
+    package var kernelFormat: CInt? {
         let format: Int? =
             switch self {
             case .f32: Int(CPU_F32)

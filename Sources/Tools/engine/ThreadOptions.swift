@@ -1,5 +1,6 @@
 import ArgumentParser
 import Engine
+import Glibc
 import Runtime
 
 /// The options that say on which CPUs threads run, and with which instructions.
@@ -29,6 +30,11 @@ struct ThreadOptions: ParsableArguments {
                 "--cpus: this process may not run on CPU \(missing); it may on "
                     + "\(CPUList(allowed.numbers).defaultValueDescription).")
         }
+    }
+
+    /// As many threads as asked for; for 0 one for each CPU.
+    func threads(_ number: Int) -> Int {
+        number > 0 ? number : cpus?.numbers.count ?? max(sysconf(CInt(_SC_NPROCESSORS_ONLN)), 1)
     }
 
     /// Passes them on.
