@@ -84,6 +84,7 @@ public final class LanguageModel {
         let start = ContinuousClock.now
         try options.instructionSet?.require()
         file = try GGUFFile(path: path)
+        Self.readAhead(file)
         let graph = try Architecture.graph(of: file)
         tokenizer = try Tokenizer(file)
         if let notice = tokenizer.notice { options.onNotice?(notice) }
@@ -113,6 +114,14 @@ public final class LanguageModel {
         let devices = try Self.open(options, planner)
         executor = try Self.place(planner, file, on: devices, options)
         loadSeconds = (ContinuousClock.now - start).seconds
+    }
+
+    /// Has the system read the weights while the tokenizer is built; those of a model that memory cannot hold beside
+    /// everything else would only drive each other out.
+    private static func readAhead(_ file: GGUFFile) {
+        let size = file.tensors.reduce(0) { $0 + $1.byteCount }
+        guard size < sysconf(CInt(_SC_PAGESIZE)) * sysconf(CInt(_SC_PHYS_PAGES)) / 2 else { return }
+        for tensor in file.tensors { file.advise(.willNeed, tensor) }
     }
 
     /// The ids of a text, the beginning-of-text token in front where the model wants it.
