@@ -7,7 +7,7 @@ public struct ProfileReport: Sendable {
     /// Seconds that it took.
     public var seconds: Double
     /// The part of the CPU threads' time in which they had nothing to do but wait for each other, from 0 to 1; of what
-    /// was computed without devices.
+    /// was computed without devices. Threads that outnumber the processors do not count: they sleep.
     public var waitShare: Double
     /// Seconds of each kind of operation, the longest first. Empty unless ``LanguageModel/Options/profiles``.
     public var operations: [(name: String, seconds: Double)]
@@ -17,7 +17,7 @@ extension LanguageModel {
     /// Where the time of prompts or of generations went since the model was loaded, or measured.
     public func profile(of phase: ProfiledPhase) -> ProfileReport {
         let profile = executor.profiles[phase == .prompt ? .prompt : .generation] ?? ExecutionProfile()
-        let threadSeconds = profile.cpuSeconds * Double(executor.pool.threads)
+        let threadSeconds = profile.cpuSeconds * Double(executor.pool.workers)
         return ProfileReport(
             tokens: profile.tokens, seconds: profile.seconds,
             waitShare: threadSeconds > 0 ? profile.waitSeconds / threadSeconds : 0,

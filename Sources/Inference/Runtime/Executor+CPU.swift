@@ -107,7 +107,8 @@ extension Executor {
         rowwise(rows, width: heads * size) { [activationKernels] rows in
             for row in rows {
                 rotation.rotate(
-                    pointer(tensor) + row * heads * size, heads: heads, size: size, row: row, activationKernels)
+                    pointer(tensor) + row * heads * size, heads: heads, size: size, row: row,
+                    activationKernels)
             }
         }
     }

@@ -107,7 +107,8 @@ extension Executor {
             let run = runs[chunk / pieces]
             let first = chunk % pieces * size
             var product = cpu_product()
-            product.weights = weights.map { $0 + run.expert * outputs * matrix.rowByteCount }.map(UnsafeRawPointer.init)
+            product.weights = weights.map { $0 + run.expert * outputs * matrix.rowByteCount }.map(
+                UnsafeRawPointer.init)
             product.weight_row_bytes = matrix.rowByteCount
             product.weight_scale = matrix.scale
             product.activations = UnsafeRawPointer(gathered + run.places.lowerBound * sourceBytes)

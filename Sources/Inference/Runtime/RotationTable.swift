@@ -44,7 +44,8 @@ struct RotationTable {
 
     /// Turns the heads of the row's token in place.
     func rotate(
-        _ head: UnsafeMutablePointer<Float>, heads: Int, size: Int, row: Int, _ kernels: cpu_activation_kernels
+        _ head: UnsafeMutablePointer<Float>, heads: Int, size: Int, row: Int,
+        _ kernels: cpu_activation_kernels
     ) {
         values.withUnsafeBufferPointer { values in
             let turns = values.baseAddress.map { $0 + 2 * row * pairs }

@@ -11,11 +11,14 @@ import Synchronization
 ///
 /// The calling thread takes part. Each thread claims one chunk at a time, so fast cores do more of them; a thread
 /// that wakes up after the last chunk was claimed is not waited for. Waiting threads look for work for some
-/// microseconds, as the next loop of a token usually follows at once, and then sleep.
+/// microseconds, as the next loop of a token usually follows at once, and then sleep. Threads that outnumber the
+/// processors sleep on: they would only take turns with those that work.
 package final class ThreadPool: Sendable {
     /// How many threads take part in a loop, the calling one included. Fewer than were asked for where the system
     /// refused to start them.
     package let threads: Int
+    /// How many of them work at the same time.
+    package let workers: Int
     private let crew: Crew?
     /// CPUs of each thread, the calling one first; none for any.
     private let cpus: [CPUSet]
@@ -28,12 +31,13 @@ package final class ThreadPool: Sendable {
     package init(threads: Int, cpus: [Int] = []) {
         self.cpus = cpus.isEmpty ? [] : threads > cpus.count ? [CPUSet(cpus)] : cpus.map { CPUSet([$0]) }
         guard threads > 1 else {
-            (self.threads, crew, handles) = (1, nil, [])
+            (self.threads, workers, crew, handles) = (1, 1, nil, [])
             return
         }
-        // Threads that outnumber the cores must leave them to those with work.
         let cores = cpus.isEmpty ? sysconf(Int32(_SC_NPROCESSORS_ONLN)) : Set(cpus).count
-        let crew = Crew(spins: threads <= cores ? 1000 : 0)
+        let seats = min(threads - 1, max(cores - 1, 1))
+        // A thread that has to share a core must leave it to the one with work.
+        let crew = Crew(seats: seats, spins: seats < cores ? 1000 : 0)
         var handles: [pthread_t] = []
         for number in 1..<threads {
             var handle = pthread_t()
@@ -55,6 +59,7 @@ package final class ThreadPool: Sendable {
             handles.append(handle)
         }
         self.threads = handles.count + 1
+        workers = min(handles.count, seats) + 1
         self.crew = handles.isEmpty ? nil : crew
         self.handles = handles
     }
@@ -78,6 +83,7 @@ package final class ThreadPool: Sendable {
         var members = 0.0
         /// Seconds that the caller waited for them at the end of loops.
         var owner = 0.0
+        /// How many of them can be.
         var memberCount = 0
 
         package init() {}
@@ -92,7 +98,7 @@ package final class ThreadPool: Sendable {
     package var times: Times {
         guard let crew else { return Times() }
         var times = crew.times
-        times.memberCount = threads - 1
+        times.memberCount = workers - 1
         return times
     }
 
@@ -103,6 +109,26 @@ package final class ThreadPool: Sendable {
     package func run(chunks: Int, _ body: (Int) -> Void) {
         let accepted = runIfIdle(chunks: chunks, body)
         precondition(accepted, "ThreadPool.run was called while the pool runs another loop")
+    }
+
+    /// Calls `body` with ranges that together are `0..<count`, large ones first and small ones last, so that all threads
+    /// end at about the same time whatever their speed.
+    ///
+    /// - Parameters:
+    ///   - unit: what lengths are multiples of, but the last.
+    ///   - atLeast: the length of a range that is worth claiming.
+    package func run(over count: Int, unit: Int, atLeast: Int, _ body: (Range<Int>) -> Void) {
+        guard workers > 1, count > atLeast else { return body(0..<max(count, 0)) }
+        var bounds = [0]
+        var rest = count
+        while rest > 0 {
+            let size = max(rest / (2 * workers), atLeast)
+            rest -= min((size + unit - 1) / unit * unit, rest)
+            bounds.append(count - rest)
+        }
+        bounds.withUnsafeBufferPointer { bounds in
+            run(chunks: bounds.count - 1) { body(bounds[$0]..<bounds[$0 + 1]) }
+        }
     }
 
     /// As ``run(chunks:_:)``, but where the pool is busy it calls nothing and returns false.
@@ -136,12 +162,16 @@ private final class Crew: @unchecked Sendable {
         var chunks: Int
     }
 
+    /// Threads besides the owner that may be in a loop.
+    private let seats: Int
     private let spins: Int
     private let busy = Atomic(false)
     private var job: Job?
     private let nextChunk = Atomic(0)
     private let state = Atomic(State().rawValue)
     private let sleepers = Atomic(0)
+    /// Threads that look for work.
+    private let seekers = Atomic(0)
     private let ownerSleeps = Atomic(false)
     private let lock = Lock()
     private let memberNanoseconds = Atomic(0)
@@ -155,7 +185,7 @@ private final class Crew: @unchecked Sendable {
         return times
     }
 
-    init(spins: Int) { self.spins = spins }
+    init(seats: Int, spins: Int) { (self.seats, self.spins) = (seats, spins) }
 
     /// The number of the loop, whether threads may join it, and how many have and not left.
     private struct State {
@@ -195,7 +225,10 @@ private final class Crew: @unchecked Sendable {
 
     private func open() {
         state.store((currentState().loop &+ 1) << 32 | State.open, ordering: .sequentiallyConsistent)
-        if sleepers.load(ordering: .sequentiallyConsistent) > 0 { lock.wakeAll(.work) }
+        guard sleepers.load(ordering: .sequentiallyConsistent) > 0 else { return }
+        // Who looks for work sees it, also on the way to sleep.
+        let missing = seats - seekers.load(ordering: .sequentiallyConsistent)
+        if missing > 0 { lock.wake(.work, count: missing) }
     }
 
     /// Lets no more threads join and waits for those that have.
@@ -246,12 +279,10 @@ private final class Crew: @unchecked Sendable {
     }
 
     private func awaitChange(after last: UInt64) -> State {
-        func isNews(_ state: State) -> Bool { state.isStopped || state.isOpen && state.loop != last }
-        for _ in 0..<spins {
-            let now = currentState()
-            if isNews(now) { return now }
-            cpu_pause()
+        func isNews(_ state: State) -> Bool {
+            state.isStopped || state.isOpen && state.loop != last && state.members < seats
         }
+        if let now = seek(isNews) { return now }
         return lock.hold {
             // Counted before looking: the owner opens before it looks at the count.
             sleepers.add(1, ordering: .sequentiallyConsistent)
@@ -263,6 +294,18 @@ private final class Crew: @unchecked Sendable {
             }
             return now
         }
+    }
+
+    /// Looks for work, as one of as many as there are seats; nil where there is none for some microseconds.
+    private func seek(_ isNews: (State) -> Bool) -> State? {
+        defer { seekers.subtract(1, ordering: .sequentiallyConsistent) }
+        guard seekers.add(1, ordering: .sequentiallyConsistent).newValue <= seats else { return nil }
+        for _ in 0..<spins {
+            let now = currentState()
+            if isNews(now) { return now }
+            cpu_pause()
+        }
+        return nil
     }
 
     private func leave() {
@@ -315,6 +358,10 @@ private final class Lock: @unchecked Sendable {  // pthread's own objects are ma
     /// Only within ``hold(_:)``; may also return without a wake-up.
     func sleep(_ condition: Condition) {
         pthread_cond_wait(conditions + condition.rawValue, mutex)
+    }
+
+    func wake(_ condition: Condition, count: Int) {
+        hold { for _ in 0..<count { pthread_cond_signal(conditions + condition.rawValue) } }
     }
 
     func wakeAll(_ condition: Condition) {

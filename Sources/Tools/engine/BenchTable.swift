@@ -135,7 +135,8 @@ struct BenchTable {
                     String(format: "%.2f M", Double(row.model_n_params) / 1e6),
                     row.devices + (row.is_simulated ? " (simulated)" : ""), "\(row.n_threads)", row.test,
                     String(format: "%.2f ± %.2f", row.avg_ts, row.stddev_ts),
-                    String(format: "%.1f", row.wait_share * 100), megabytes(row.model_bytes), megabytes(row.context_bytes), megabytes(row.compute_bytes),
+                    String(format: "%.1f", row.wait_share * 100), megabytes(row.model_bytes),
+                    megabytes(row.context_bytes), megabytes(row.compute_bytes),
                 ]))
         case .json:
             printNow(isFirst ? "[\n  " : ",\n  ")

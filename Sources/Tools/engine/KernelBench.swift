@@ -82,7 +82,9 @@ struct KernelBench {
                 let isBandwidth = count == 1
                 let size = isBandwidth ? Double(weights.rowBytes) : Double(Self.columns * count)
                 let peak = isBandwidth ? nil : pool.withCPUs { self.peak(set, weights.format, count, pool) }
-                let (values, roof) = (samples.map { size * $0 * 1e-9 }, isBandwidth ? bandwidth : peak?.rate ?? 0)
+                let (values, roof) = (
+                    samples.map { size * $0 * 1e-9 }, isBandwidth ? bandwidth : peak?.rate ?? 0
+                )
                 try onRow(
                     KernelRow(
                         format: type.name, kernels: set.name, n_threads: pool.threads, n_columns: count,
@@ -158,7 +160,9 @@ struct KernelBench {
         for row in 0..<distinct {
             let target = UnsafeMutableRawBufferPointer(start: memory + row * rowBytes, count: rowBytes)
             do {
-                let values = (0..<Self.columns).map { _ in Float(generator.nextUnit() - generator.nextUnit()) * 0.05 }
+                let values = (0..<Self.columns).map { _ in
+                    Float(generator.nextUnit() - generator.nextUnit()) * 0.05
+                }
                 try values.withUnsafeBufferPointer { try type.quantizeRow($0, into: target) }
             } catch {
                 memory.deallocate()
@@ -166,9 +170,11 @@ struct KernelBench {
             }
         }
         pool.run(chunks: rows / distinct - 1) { chunk in
-            (memory + (chunk + 1) * distinct * rowBytes).copyMemory(from: memory, byteCount: distinct * rowBytes)
+            (memory + (chunk + 1) * distinct * rowBytes).copyMemory(
+                from: memory, byteCount: distinct * rowBytes)
         }
-        return Weights(type: type, format: format, scale: 0.05, rowBytes: rowBytes, rows: rows, memory: memory)
+        return Weights(
+            type: type, format: format, scale: 0.05, rowBytes: rowBytes, rows: rows, memory: memory)
     }
 
     // MARK: Roofs
@@ -188,7 +194,8 @@ struct KernelBench {
                     let bytes = size / 4 / 4096 * 4096
                     _ = cpu_peak_read(memory + part * bytes, bytes, streams)
                 }
-                return Double(size / 4 / 4096 * 4096 * 4 * pool.threads) / (ContinuousClock.now - start).seconds * 1e-9
+                return Double(size / 4 / 4096 * 4096 * 4 * pool.threads)
+                    / (ContinuousClock.now - start).seconds * 1e-9
             }
             if median(rates) > best.rate { best = (median(rates), streams) }
         }

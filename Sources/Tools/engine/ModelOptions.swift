@@ -14,7 +14,9 @@ struct ModelOptions: ParsableArguments {
         name: [.customShort("b"), .customLong("batch-size")], parsing: .unconditional,
         help: "Tokens of a prompt computed at once.")
     var batch = 512
-    @Option(name: [.short, .long], parsing: .unconditional, help: "CPU threads; 0 for one per core, or for one for each of --cpus.")
+    @Option(
+        name: [.short, .long], parsing: .unconditional,
+        help: "CPU threads; 0 for one per core, or for one for each of --cpus.")
     var threads = 0
     @OptionGroup var cores: ThreadOptions
     @Option(help: DeviceList.help, transform: DeviceList.init(argument:))

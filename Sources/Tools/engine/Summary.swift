@@ -64,7 +64,8 @@ func printProfile(_ model: LanguageModel) {
             printError(
                 "  " + padded(name, 11)
                     + String(
-                        format: " %9.1f ms %6.2f %%", seconds * 1000, 100 * seconds / max(profile.seconds, 1e-9)))
+                        format: " %9.1f ms %6.2f %%", seconds * 1000,
+                        100 * seconds / max(profile.seconds, 1e-9)))
         }
     }
 }

@@ -54,7 +54,9 @@ struct CPUList: ExpressibleByArgument {
     init?(argument: String) {
         var numbers: [Int] = []
         for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
-            let ends = part.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map { Int($0) }
+            let ends = part.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map {
+                Int($0)
+            }
             guard let first = ends.first ?? nil, let last = ends.last ?? nil, first <= last,
                 (0..<CPUSet.limit).contains(first), (0..<CPUSet.limit).contains(last)
             else { return nil }

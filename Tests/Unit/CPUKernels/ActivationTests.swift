@@ -117,7 +117,9 @@ import Testing
     func sumOfExponentials(_ level: KernelLevel, _ count: Int) {
         var random = KernelRandom(seed: UInt64(count))
         var values = (0..<count).map { _ in random.normal() * 5 }
-        for index in stride(from: 3, to: count, by: 11) { values[index] = [.nan, -.infinity, -200][index % 3] }
+        for index in stride(from: 3, to: count, by: 11) {
+            values[index] = [.nan, -.infinity, -200][index % 3]
+        }
         let best = values.filter { !$0.isNaN }.max() ?? 0
         let expected = values.filter { !$0.isNaN }.reduce(0.0) { $0 + exp(Double($1) - Double(best)) }
         let found = level.activations.sum_of_exponentials(values, count, best)

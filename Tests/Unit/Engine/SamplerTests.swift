@@ -50,8 +50,12 @@ import Testing
     ) -> Int32? {
         let recent = Set(parameters.repeatLastN < 0 ? history[...] : history.suffix(parameters.repeatLastN))
         var tokens = logits.enumerated().map { id, logit in
-            guard parameters.repeatPenalty != 1, recent.contains(Int32(id)) else { return (id: id, logit: logit) }
-            return (id: id, logit: logit > 0 ? logit / parameters.repeatPenalty : logit * parameters.repeatPenalty)
+            guard parameters.repeatPenalty != 1, recent.contains(Int32(id)) else {
+                return (id: id, logit: logit)
+            }
+            return (
+                id: id, logit: logit > 0 ? logit / parameters.repeatPenalty : logit * parameters.repeatPenalty
+            )
         }
         tokens = tokens.filter { $0.logit > -.infinity }
         tokens.sort { $0.logit != $1.logit ? $0.logit > $1.logit : $0.id < $1.id }
@@ -106,19 +110,23 @@ import Testing
     }
 
     /// A vocabulary of 151,936 tokens with logits as a trained model's: a few likely tokens and a long tail.
-    @Test("time of a token (printed)", arguments: [
-        ("greedy", SamplingParameters.greedy),
-        ("top-k 40", SamplingParameters(topK: 40, topP: 0.95, minP: 0.05, seed: 1)),
-        ("top-k 40, penalty", SamplingParameters(topK: 40, repeatPenalty: 1.1, seed: 1)),
-        ("top-p 0.9", SamplingParameters(topK: 0, topP: 0.9, minP: 0, seed: 1)),
-        ("min-p 0.05", SamplingParameters(topK: 0, topP: 1, minP: 0.05, seed: 1)),
-    ])
+    @Test(
+        "time of a token (printed)",
+        arguments: [
+            ("greedy", SamplingParameters.greedy),
+            ("top-k 40", SamplingParameters(topK: 40, topP: 0.95, minP: 0.05, seed: 1)),
+            ("top-k 40, penalty", SamplingParameters(topK: 40, repeatPenalty: 1.1, seed: 1)),
+            ("top-p 0.9", SamplingParameters(topK: 0, topP: 0.9, minP: 0, seed: 1)),
+            ("min-p 0.05", SamplingParameters(topK: 0, topP: 1, minP: 0.05, seed: 1)),
+        ])
     func time(_ name: String, _ parameters: SamplingParameters) {
         var generator = SeededGenerator(5)
         var logits = (0..<151_936).map { _ in
             (0..<4).reduce(Float(0)) { sum, _ in sum + Float.random(in: -2...2, using: &generator) }
         }
-        for index in 0..<50 { logits[Int.random(in: 0..<logits.count, using: &generator)] = 18 - Float(index) / 4 }
+        for index in 0..<50 {
+            logits[Int.random(in: 0..<logits.count, using: &generator)] = 18 - Float(index) / 4
+        }
         let history = (0..<64).map { _ in Int32.random(in: 0..<151_936, using: &generator) }
         var sampler = Sampler(parameters)
         var best = Duration.seconds(1)

@@ -86,7 +86,8 @@ import Testing
         #expect(profile.prompt.tokens >= 6 && profile.generation.tokens == 7)
         for phase in [profile.prompt, profile.generation] {
             let names = Set(phase.operations.map(\.name))
-            #expect(names.isSuperset(of: ["products", "attention", "norms", "rotation", "activation", "cache"]))
+            #expect(
+                names.isSuperset(of: ["products", "attention", "norms", "rotation", "activation", "cache"]))
             let sum = phase.operations.reduce(0) { $0 + $1.ms }
             #expect(sum > 0 && sum <= phase.ms)
             #expect(phase.operations.allSatisfy { abs($0.share - $0.ms / phase.ms) < 1e-9 })
@@ -95,7 +96,8 @@ import Testing
         #expect(table.contains("prompt: ") && table.contains("  products ") && table.contains(" between "))
         let path = folder.path("profile.json")
         #expect(try !generate("-p", "abc", "--profile", path).errors.contains("  products "))
-        let written = try JSONDecoder().decode(Output.Profile.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+        let written = try JSONDecoder().decode(
+            Output.Profile.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
         #expect(written.generation.tokens == 7)
     }
 }
