@@ -2,7 +2,8 @@
 // end, having defined KERNEL_TABLE, LOCAL, KERNEL, float_kind, the vector kernels, TILE_ROWS, TILE_BLOCKS, the type tile,
 // and
 //   dot_floats     four rows times `width` columns (1 or 4)
-//   dot_rows       ROWS_AT_ONCE rows times one column of quantised activations
+//   prepare_column what dot_rows wants of a column of quantised activations, of type `column`
+//   dot_rows       ROWS_AT_ONCE rows times one column
 //   unpack_tile    some blocks of TILE_ROWS rows (past row_end: any row again)
 //   multiply_tile  the tile times TILE_COLUMNS columns or 1, onto dst unless first_block is 0; `rows` of it exist
 //
@@ -47,15 +48,18 @@ KERNEL void matmul_bf16(const cpu_product *p, size_t row_begin, size_t row_end) 
 
 LOCAL void matmul_few(const cpu_product *p, size_t row_begin, size_t row_end, const int format) {
     const size_t part = (row_end - row_begin + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
-    for (size_t i = 0; i < part; i++) {
-        const uint8_t *rows[ROWS_AT_ONCE];
-        for (size_t j = 0; j < ROWS_AT_ONCE; j++)
-            rows[j] = (const uint8_t *)p->weights
-                      + min_size(row_begin + i + j * part, row_end - 1) * p->weight_row_bytes;
-        for (size_t c = 0; c < p->count; c++) {
+    for (size_t c = 0; c < p->count; c++) {
+        column x;
+        prepare_column(
+            &x, activation_parts((const uint8_t *)p->activations + c * p->activation_row_bytes, p->columns),
+            p->columns / BLOCK, format);
+        for (size_t i = 0; i < part; i++) {
+            const uint8_t *rows[ROWS_AT_ONCE];
+            for (size_t j = 0; j < ROWS_AT_ONCE; j++)
+                rows[j] = (const uint8_t *)p->weights
+                          + min_size(row_begin + i + j * part, row_end - 1) * p->weight_row_bytes;
             float out[ROWS_AT_ONCE];
-            const uint8_t *x = (const uint8_t *)p->activations + c * p->activation_row_bytes;
-            dot_rows(rows, activation_parts(x, p->columns), p->columns / BLOCK, p->weight_scale, format, out);
+            dot_rows(rows, &x, p->columns / BLOCK, p->weight_scale, format, out);
             for (size_t j = 0; j < ROWS_AT_ONCE && row_begin + i + j * part < row_end; j++)
                 p->dst[c * p->dst_stride + row_begin + i + j * part] = out[j];
         }

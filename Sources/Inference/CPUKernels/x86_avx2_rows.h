@@ -38,8 +38,15 @@ LOCAL __m256 add_strip(__m256 sum, const strip *s, activation_row x, size_t firs
     return sum;
 }
 
+typedef activation_row column;
+
+LOCAL void prepare_column(column *c, activation_row x, size_t blocks, const int format) {
+    (void)blocks, (void)format;
+    *c = x;
+}
+
 LOCAL void dot_rows(
-    const uint8_t *const rows[ROWS_AT_ONCE], activation_row x, size_t blocks, float weight_scale, const int format,
+    const uint8_t *const rows[ROWS_AT_ONCE], const column *x, size_t blocks, float weight_scale, const int format,
     float out[ROWS_AT_ONCE]) {
     strip s;
     for (size_t r = 0; r < ROWS_AT_ONCE; r++) {
@@ -47,7 +54,7 @@ LOCAL void dot_rows(
         for (size_t first = 0; first < blocks; first += STRIP_BLOCKS) {
             const size_t present = min_size(STRIP_BLOCKS, blocks - first);
             unpack_strip(&s, rows[r], first / STRIP_BLOCKS, present, weight_scale, format);
-            sum = add_strip(sum, &s, x, first, present, format);
+            sum = add_strip(sum, &s, *x, first, present, format);
         }
         out[r] = sum_floats(sum);
     }

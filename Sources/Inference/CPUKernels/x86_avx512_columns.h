@@ -3,10 +3,10 @@
 // Pieces of 16 codes are numbered 0...15 in a strip; those of block b are 2b and 2b + 1.
 typedef struct {
     __m512i codes[4];
+    __m512i biases[4];   // where sums begin: -(code of zero) * the sum of codes, in one lane of each block or piece
     __m256 scales;       // of the eight blocks
     __m512 piece_scales; // of the sixteen pieces
-    // scale * sum of codes of eight blocks, or of sixteen pieces; times minus the code of zero where a format has one.
-    __m512 offsets;
+    __m512 offsets;      // scale * sum of codes of eight blocks, or of sixteen pieces, for addends
     __m512 places[4];    // scales in the lanes of codes, where they are the same for every row
 } column_strip;
 
@@ -28,8 +28,8 @@ LOCAL __m512 in_halves(const uint8_t *floats, size_t b, size_t blocks) {
     return _mm512_permutexvar_ps(halves, _mm512_castps128_ps512(pair));
 }
 
-// The unsigned code of zero, of formats without addends.
-INLINE float zero_code(int format) {
+// The unsigned code of zero; 0 in formats with addends.
+INLINE int zero_code(int format) {
     switch (format) {
     case CPU_Q4_0: return 8;
     case CPU_Q5_0: return 16;
@@ -82,11 +82,55 @@ LOCAL void order_codes(__m512i codes[4], activation_row x, size_t first, const i
     }
 }
 
+// Puts elements `from` of v into every fourth or eighth lane (of which `lanes` has one bit set).
+LOCAL __m512i spread(__m512i v, __m512i from, __mmask16 lanes) { return _mm512_maskz_permutexvar_epi32(lanes, from, v); }
+
+LOCAL void order_biases(__m512i biases[4], activation_row x, size_t first, const int format) {
+    const __mmask16 fourth = 0x1111, eighth = 0x0101;
+    const __m512i zero = _mm512_set1_epi32(zero_code(format));
+    // The column's are for a zero of 128.
+    const __m512i all = _mm512_mullo_epi32(
+        has_halves(format) ? _mm512_srai_epi32(_mm512_loadu_si512(x.half_biases + first * 8), 7)
+                           : _mm512_srai_epi32(_mm512_maskz_loadu_epi32(0xff, x.biases + first * 4), 7),
+        zero);
+    for (int q = 0; q < 4; q++) {
+        const __m512i lane = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+        const __m512i half = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+        switch (format) {
+        case CPU_Q8_0: case CPU_TQ1_0: // blocks 2q and 2q + 1
+            biases[q] = spread(all, _mm512_add_epi32(half, _mm512_set1_epi32(2 * q)), eighth);
+            break;
+        case CPU_TQ2_0: case CPU_I2_S: { // blocks q and 4 + q, 4^q times too large
+            const int block = format == CPU_I2_S ? 3 - q : q;
+            const __m512i from = _mm512_add_epi32(_mm512_slli_epi32(half, 2), _mm512_set1_epi32(block));
+            biases[q] = _mm512_slli_epi32(spread(all, from, eighth), (unsigned)(2 * q));
+            break;
+        }
+        case CPU_Q6_K: // pieces from 4q on
+            biases[q] = spread(all, _mm512_add_epi32(lane, _mm512_set1_epi32(4 * q)), fourth);
+            break;
+        case CPU_Q3_K: { // pieces 2q, 2q + 1, 8 + 2q, 9 + 2q
+            const __m512i places = _mm512_set_epi32(9, 9, 9, 9, 8, 8, 8, 8, 1, 1, 1, 1, 0, 0, 0, 0);
+            biases[q] = spread(all, _mm512_add_epi32(places, _mm512_set1_epi32(2 * q)), fourth);
+            break;
+        }
+        case CPU_IQ2_BN: // even blocks, odd blocks
+            if (q < 2)
+                biases[q] = spread(
+                    all, _mm512_add_epi32(_mm512_slli_epi32(lane, 1), _mm512_set1_epi32(q)), fourth);
+            break;
+        default: // the first four blocks, the last four
+            if (q < 2) biases[q] = spread(all, _mm512_add_epi32(lane, _mm512_set1_epi32(4 * q)), fourth);
+        }
+    }
+}
+
 // Eight blocks, from block `first` on.
 LOCAL column_strip load_column(activation_row x, size_t first, const int format) {
     column_strip s = {.scales = _mm256_loadu_ps((const float *)(const void *)(x.scales + first * 4))};
     order_codes(s.codes, x, first, format);
     const __m512 scales = _mm512_castps256_ps512(s.scales);
+    if (!has_addends(format)) order_biases(s.biases, x, first, format);
     if (has_halves(format)) {
         const __m512i twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
         s.piece_scales = _mm512_permutexvar_ps(twice, scales);
@@ -95,12 +139,11 @@ LOCAL column_strip load_column(activation_row x, size_t first, const int format)
             const float a = 1.0f / 4, b = 1.0f / 16, c = 1.0f / 64;
             s.piece_scales = _mm512_mul_ps(
                 s.piece_scales, _mm512_set_ps(c, c, b, b, a, a, 1, 1, c, c, b, b, a, a, 1, 1));
+            s.offsets = _mm512_loadu_ps(x.half_offsets + first * 8);
         }
-        s.offsets = _mm512_loadu_ps(x.half_offsets + first * 8);
-    } else {
-        s.offsets = _mm512_zextps256_ps512(_mm256_loadu_ps((const float *)(const void *)(x.offsets + first * 4)));
+    } else if (has_addends(format)) {
+        s.offsets = _mm512_maskz_loadu_ps(0xff, x.offsets + first * 4);
     }
-    if (!has_addends(format)) s.offsets = _mm512_mul_ps(s.offsets, _mm512_set1_ps(-zero_code(format)));
     if (format == CPU_TQ2_0 || format == CPU_I2_S)
         for (int q = 0; q < 4; q++) {
             const int block = format == CPU_I2_S ? 3 - q : q;
@@ -118,4 +161,22 @@ LOCAL column_strip load_column(activation_row x, size_t first, const int format)
             s.places[half] = _mm512_permutexvar_ps(lanes, scales);
         }
     return s;
+}
+
+// Ternary weights are taken apart in so few instructions that those for the column count; other columns are better made
+// again than read, as the first cache is for the rows.
+enum { PREPARED_MAX = 16 };
+
+typedef struct {
+    activation_row x;
+    column_strip strips[PREPARED_MAX];
+    size_t prepared; // of the first strips
+} column;
+
+LOCAL void prepare_column(column *c, activation_row x, size_t blocks, const int format) {
+    const int is_ternary = format == CPU_TQ2_0 || format == CPU_I2_S || format == CPU_IQ2_BN;
+    const size_t strips = blocks / STRIP_BLOCKS;
+    c->x = x;
+    c->prepared = is_ternary && strips <= PREPARED_MAX ? strips : 0;
+    for (size_t i = 0; i < c->prepared; i++) c->strips[i] = load_column(x, i * STRIP_BLOCKS, format);
 }

@@ -1,8 +1,7 @@
 // Few columns: vectors of 64 weights of one row. Part of x86_avx512_vnni.c.
 //
 // A strip of 256 weights is taken apart in registers, as unsigned codes in whatever order costs least; the column's codes
-// are brought into that order once for ROWS_AT_ONCE rows. What a format subtracts from its codes is taken out by the
-// column's offsets, like an addend.
+// are brought into that order once for ROWS_AT_ONCE rows. What a format subtracts from its codes is where sums begin.
 #include "x86_avx512_columns.h"
 
 enum { ROWS_AT_ONCE = 4 };
@@ -15,21 +14,23 @@ LOCAL __m512 add_scaled(__m512 sum, __m512i products, __m512 scales, __m512i pla
     return _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), _mm512_permutexvar_ps(places, scales), sum);
 }
 
-LOCAL __m512i dot_one(__m512i a, __m512i x) { return _mm512_dpbusd_epi32(_mm512_setzero_si512(), a, x); }
-LOCAL __m512i dot_two(__m512i a, __m512i x, __m512i b, __m512i y) {
-    return _mm512_dpbusd_epi32(dot_one(a, x), b, y);
+// bias + a * x + b * y
+LOCAL __m512i dot_two(__m512i bias, __m512i a, __m512i x, __m512i b, __m512i y) {
+    return _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(bias, a, x), b, y);
 }
 
 // MARK: blocks of 32
 
 // Eight blocks of nibbles: lanes 4b ... 4b + 3 of the first vector hold block b, of the second block 4 + b.
 LOCAL __m512 add_nibble_blocks(
-    __m512 sum, const __m512i low[2], const __m512i high[2], __m256 scales, const column_strip *x) {
+    __m512 sum, const __m512i low[2], const __m512i high[2], __m256 scales, const column_strip *x, const int format) {
+    const __m512i none = _mm512_setzero_si512();
+    const __m512i biases[2] = {has_addends(format) ? none : x->biases[0], has_addends(format) ? none : x->biases[1]};
     const __m512i first = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
     const __m512i second = _mm512_set_epi32(7, 7, 7, 7, 6, 6, 6, 6, 5, 5, 5, 5, 4, 4, 4, 4);
     const __m512 all = _mm512_castps256_ps512(scales);
-    sum = add_scaled(sum, dot_two(low[0], x->codes[0], high[0], x->codes[1]), all, first);
-    return add_scaled(sum, dot_two(low[1], x->codes[2], high[1], x->codes[3]), all, second);
+    sum = add_scaled(sum, dot_two(biases[0], low[0], x->codes[0], high[0], x->codes[1]), all, first);
+    return add_scaled(sum, dot_two(biases[1], low[1], x->codes[2], high[1], x->codes[3]), all, second);
 }
 
 // Where 16 bytes at `offset` of each of four blocks of `size` bytes are: in the 64 bytes from the first block on, or in
@@ -98,7 +99,7 @@ LOCAL void fifth_bits(const uint8_t *blocks, const size_t size, const size_t off
 // Codes of a table's signed levels, with the code of zero added.
 LOCAL __m512i unsigned_levels(const int format) {
     const int8_t *levels = format == CPU_MXFP4 ? mxfp4_levels : iq4_nl_levels;
-    const __m128i zero = _mm_set1_epi8((char)(int)zero_code(format));
+    const __m128i zero = _mm_set1_epi8((char)zero_code(format));
     return _mm512_broadcast_i32x4(_mm_add_epi8(_mm_loadu_si128((const __m128i *)levels), zero));
 }
 
@@ -133,9 +134,11 @@ LOCAL __m512 add_blocks(__m512 sum, const uint8_t *strip, const column_strip *x,
     } else {
         scales = halves_of_blocks(strip, (int)size, 0);
     }
-    const __m256 addends = has_addends(format) ? halves_of_blocks(strip, (int)size, 2) : scales;
-    sum = _mm512_fmadd_ps(_mm512_zextps256_ps512(addends), x->offsets, sum);
-    return add_nibble_blocks(sum, low, high, _mm256_mul_ps(scales, x->scales), x);
+    if (has_addends(format)) {
+        const __m256 addends = halves_of_blocks(strip, (int)size, 2);
+        sum = _mm512_fmadd_ps(_mm512_zextps256_ps512(addends), x->offsets, sum);
+    }
+    return add_nibble_blocks(sum, low, high, _mm256_mul_ps(scales, x->scales), x, format);
 }
 
 // The half-precision numbers in front of eight blocks.
@@ -153,7 +156,6 @@ LOCAL __m256 far_halves(const uint8_t *blocks, const size_t size) {
 
 LOCAL __m512 add_q8_0(__m512 sum, const uint8_t *strip, const column_strip *x) {
     const __m256 scales = far_halves(strip, 34);
-    sum = _mm512_fmadd_ps(_mm512_zextps256_ps512(scales), x->offsets, sum);
     const __m512 products = _mm512_castps256_ps512(_mm256_mul_ps(scales, x->scales));
     for (int q = 0; q < 4; q++) {
         const uint8_t *two = strip + 68 * q;
@@ -163,7 +165,7 @@ LOCAL __m512 add_q8_0(__m512 sum, const uint8_t *strip, const column_strip *x) {
         const __m512i places = _mm512_add_epi32(
             _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0), _mm512_set1_epi32(2 * q));
         const __m512i codes = _mm512_xor_si512(v, _mm512_set1_epi8((char)0x80));
-        sum = add_scaled(sum, dot_one(codes, x->codes[q]), products, places);
+        sum = add_scaled(sum, _mm512_dpbusd_epi32(x->biases[q], codes, x->codes[q]), products, places);
     }
     return sum;
 }
@@ -203,8 +205,9 @@ LOCAL __m512 add_q4_k(__m512 sum, const uint8_t *strip, const column_strip *x, c
     const __m512 scales = _mm512_castps256_ps512(_mm256_mul_ps(floats_of_bytes(factors), _mm256_mul_ps(step, x->scales)));
     const __m512i even = _mm512_set_epi32(6, 6, 4, 4, 2, 2, 0, 0, 6, 6, 4, 4, 2, 2, 0, 0);
     const __m512i odd = _mm512_set_epi32(7, 7, 5, 5, 3, 3, 1, 1, 7, 7, 5, 5, 3, 3, 1, 1);
-    sum = add_scaled(sum, dot_two(low[0], x->codes[0], low[1], x->codes[1]), scales, even);
-    return add_scaled(sum, dot_two(high[0], x->codes[2], high[1], x->codes[3]), scales, odd);
+    const __m512i none = _mm512_setzero_si512();
+    sum = add_scaled(sum, dot_two(none, low[0], x->codes[0], low[1], x->codes[1]), scales, even);
+    return add_scaled(sum, dot_two(none, high[0], x->codes[2], high[1], x->codes[3]), scales, odd);
 }
 
 // The scales of four pieces in four lanes each, from piece `first` on.
@@ -217,7 +220,6 @@ LOCAL __m512 add_q6_k(__m512 sum, const uint8_t *strip, const column_strip *x) {
     const __m512 factors = _mm512_cvtepi32_ps(
         _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(strip + 192))));
     const __m512 steps = _mm512_mul_ps(factors, _mm512_set1_ps(half_to_float(strip + 208)));
-    sum = _mm512_fmadd_ps(steps, x->offsets, sum);
     const __m512 scales = _mm512_mul_ps(steps, x->piece_scales);
     const __m512i upper = _mm512_set1_epi8(0x30);
     for (int h = 0; h < 2; h++) {
@@ -228,8 +230,10 @@ LOCAL __m512 add_q6_k(__m512 sum, const uint8_t *strip, const column_strip *x) {
         const __m512i to_high = _mm512_rolv_epi64(pairs, _mm512_set_epi64(-2, -2, -2, -2, 0, 0, 0, 0));
         const __m512i low = _mm512_ternarylogic_epi64(low_nibbles(v), to_low, upper, 0xf8);
         const __m512i high = _mm512_ternarylogic_epi64(high_nibbles(v), to_high, upper, 0xf8);
-        sum = add_scaled(sum, dot_one(low, x->codes[2 * h]), scales, places_of_pieces(8 * h));
-        sum = add_scaled(sum, dot_one(high, x->codes[2 * h + 1]), scales, places_of_pieces(8 * h + 4));
+        const __m512i first = _mm512_dpbusd_epi32(x->biases[2 * h], low, x->codes[2 * h]);
+        const __m512i second = _mm512_dpbusd_epi32(x->biases[2 * h + 1], high, x->codes[2 * h + 1]);
+        sum = add_scaled(sum, first, scales, places_of_pieces(8 * h));
+        sum = add_scaled(sum, second, scales, places_of_pieces(8 * h + 4));
     }
     return sum;
 }
@@ -248,8 +252,10 @@ LOCAL __m512 add_pairs(__m512 sum, __m512i v, __m512i highs, __m512 scales, cons
         } else {
             codes = _mm512_and_si512(v, _mm512_set1_epi8((char)(3 << 2 * q)));
         }
+        const __m512i bias = format == CPU_Q3_K ? x->biases[q] : _mm512_setzero_si512();
         sum = add_scaled(
-            sum, dot_one(codes, x->codes[q]), scales, _mm512_add_epi32(places, _mm512_set1_epi32(2 * q)));
+            sum, _mm512_dpbusd_epi32(bias, codes, x->codes[q]), scales,
+            _mm512_add_epi32(places, _mm512_set1_epi32(2 * q)));
     }
     return sum;
 }
@@ -276,7 +282,6 @@ LOCAL __m512 add_q3_k(__m512 sum, const uint8_t *strip, const column_strip *x) {
     const __m128i bytes = _mm_sub_epi8(_mm_set_epi64x((long long)second, (long long)first), _mm_set1_epi8(32));
     const __m512 steps = _mm512_mul_ps(
         _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)), _mm512_set1_ps(half_to_float(strip + 108)));
-    sum = _mm512_fmadd_ps(steps, x->offsets, sum);
     return add_pairs(
         sum, _mm512_loadu_si512(strip + 32), _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)strip)),
         _mm512_mul_ps(steps, x->piece_scales), x, CPU_Q3_K);
@@ -291,14 +296,13 @@ LOCAL __m512 add_iq4_xs(__m512 sum, const uint8_t *strip, const column_strip *x)
     const __m256i high = _mm256_and_si256(_mm256_srlv_epi32(pairs, _mm256_slli_epi32(b, 1)), _mm256_set1_epi32(48));
     const __m256i factors = _mm256_sub_epi32(_mm256_or_si256(low, high), _mm256_set1_epi32(32));
     const __m256 scales = _mm256_mul_ps(_mm256_cvtepi32_ps(factors), _mm256_set1_ps(half_to_float(strip)));
-    sum = _mm512_fmadd_ps(_mm512_zextps256_ps512(scales), x->offsets, sum);
     const __m512i levels = unsigned_levels(CPU_IQ4_XS);
     __m512i lows[2], highs[2];
     for (int h = 0; h < 2; h++) {
         const __m512i v = _mm512_loadu_si512(strip + 8 + 64 * h);
         lows[h] = _mm512_shuffle_epi8(levels, low_nibbles(v)), highs[h] = _mm512_shuffle_epi8(levels, high_nibbles(v));
     }
-    return add_nibble_blocks(sum, lows, highs, _mm256_mul_ps(scales, x->scales), x);
+    return add_nibble_blocks(sum, lows, highs, _mm256_mul_ps(scales, x->scales), x, CPU_IQ4_XS);
 }
 
 // MARK: ternary weights
@@ -307,18 +311,19 @@ LOCAL __m512 add_iq4_xs(__m512 sum, const uint8_t *strip, const column_strip *x)
 LOCAL __m512 add_pairs_in_place(__m512 sum, __m512i v, const column_strip *x) {
     for (int q = 0; q < 4; q++) {
         const __m512i codes = _mm512_and_si512(v, _mm512_set1_epi8((char)(3 << 2 * q)));
-        sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot_one(codes, x->codes[q])), x->places[q], sum);
+        const __m512i products = _mm512_dpbusd_epi32(x->biases[q], codes, x->codes[q]);
+        sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), x->places[q], sum);
     }
     return sum;
 }
 
 LOCAL __m512 add_tq2_0(__m512 sum, const uint8_t *strip, const column_strip *x) {
-    const __m512 own = add_pairs_in_place(x->offsets, _mm512_loadu_si512(strip), x);
+    const __m512 own = add_pairs_in_place(_mm512_setzero_ps(), _mm512_loadu_si512(strip), x);
     return _mm512_fmadd_ps(own, _mm512_set1_ps(half_to_float(strip + 64)), sum);
 }
 
 LOCAL __m512 add_i2_s(__m512 sum, const uint8_t *strip, const column_strip *x) {
-    return add_pairs_in_place(_mm512_add_ps(sum, x->offsets), _mm512_loadu_si512(strip), x);
+    return add_pairs_in_place(sum, _mm512_loadu_si512(strip), x);
 }
 
 // Digits in base 3 of bytes that are fractions of 256: of bytes * powers, modulo 256, the part above 1/3 and 2/3.
@@ -348,9 +353,9 @@ LOCAL __m512 add_tq1_0(__m512 sum, const uint8_t *strip, const column_strip *x) 
         _mm512_set_epi32(0x1b001b, 0x90009, 0x30003, 0x10001, 0x510051, 0x510051, 0x510051, 0x510051,
                          0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x90009, 0x90009, 0x90009, 0x90009)};
     const __m512i bytes[4] = {twice, twice, third, last};
-    __m512 own = x->offsets;
+    __m512 own = _mm512_setzero_ps();
     for (int q = 0; q < 4; q++) {
-        const __m512i products = dot_one(digits(bytes[q], powers[q]), x->codes[q]);
+        const __m512i products = _mm512_dpbusd_epi32(x->biases[q], digits(bytes[q], powers[q]), x->codes[q]);
         own = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), x->places[q], own);
     }
     return _mm512_fmadd_ps(own, _mm512_set1_ps(half_to_float(strip + 52)), sum);
@@ -361,9 +366,9 @@ LOCAL __m512 add_iq2_bn(__m512 sum, const uint8_t *strip, const column_strip *x)
     __m512i codes[4];
     for (int q = 0; q < 4; q++)
         codes[q] = _mm512_and_si512(q ? _mm512_srli_epi16(v, (unsigned)(2 * q)) : v, three);
-    const __m512i low = dot_two(codes[0], x->codes[0], codes[1], x->codes[1]);
-    const __m512i high = dot_two(codes[2], x->codes[2], codes[3], x->codes[3]);
-    sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(low), x->places[0], _mm512_add_ps(sum, x->offsets));
+    const __m512i low = dot_two(x->biases[0], codes[0], x->codes[0], codes[1], x->codes[1]);
+    const __m512i high = dot_two(x->biases[1], codes[2], x->codes[2], codes[3], x->codes[3]);
+    sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(low), x->places[0], sum);
     return _mm512_fmadd_ps(_mm512_cvtepi32_ps(high), x->places[1], sum);
 }
 
@@ -395,9 +400,10 @@ LOCAL __m512 add_strip(__m512 sum, const strip *s, activation_row x, size_t firs
         const __mmask8 present = (__mmask8)((1 << some) - 1);
         const __m512i codes = _mm512_xor_si512(_mm512_maskz_loadu_epi8(bytes, s->codes + b * BLOCK), sign);
         const __m512i x_codes = _mm512_maskz_loadu_epi8(bytes, x.codes + (first + b) * BLOCK);
-        const __m128i biases = _mm_maskz_loadu_epi32(present, x.biases + (first + b) * 4);
-        const __m512i bias = _mm512_maskz_expand_epi32(0x0101, _mm512_castsi128_si512(biases));
-        const __m512 products = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(bias, codes, x_codes));
+        // Each lane's own, as float sums of lanes that are large without it would lose digits.
+        const __m512i bias = _mm512_dpbusd_epi32(_mm512_setzero_si512(), sign, x_codes);
+        const __m512i own = _mm512_dpbusd_epi32(_mm512_setzero_si512(), codes, x_codes);
+        const __m512 products = _mm512_cvtepi32_ps(_mm512_sub_epi32(own, bias));
         const __m512 scales = in_halves((const uint8_t *)s->scales, b, some);
         sum = _mm512_fmadd_ps(products, _mm512_mul_ps(scales, in_halves(x.scales, first + b, some)), sum);
         if (has_addends(format)) {
@@ -410,28 +416,30 @@ LOCAL __m512 add_strip(__m512 sum, const strip *s, activation_row x, size_t firs
 }
 
 LOCAL void dot_rows(
-    const uint8_t *const rows[ROWS_AT_ONCE], activation_row x, size_t blocks, float weight_scale, const int format,
+    const uint8_t *const rows[ROWS_AT_ONCE], const column *x, size_t blocks, float weight_scale, const int format,
     float out[ROWS_AT_ONCE]) {
-    const size_t header = row_header_bytes(format), size = strip_bytes(format);
+    const size_t header = row_header_bytes(format), size = strip_bytes(format), whole = blocks / STRIP_BLOCKS;
     __m512 sums[ROWS_AT_ONCE];
     for (size_t r = 0; r < ROWS_AT_ONCE; r++) sums[r] = _mm512_setzero_ps();
-    size_t first = 0;
-    for (; first + STRIP_BLOCKS <= blocks; first += STRIP_BLOCKS) {
-        const column_strip column = load_column(x, first, format);
-        for (size_t r = 0; r < ROWS_AT_ONCE; r++) {
-            const uint8_t *strip = rows[r] + header + first / STRIP_BLOCKS * size;
-            sums[r] = add_whole_strip(sums[r], strip, &column, format);
+    for (size_t i = 0; i < whole; i++) {
+        column_strip own;
+        const column_strip *part = x->strips + i;
+        if (i >= x->prepared) {
+            own = load_column(x->x, i * STRIP_BLOCKS, format);
+            part = &own;
         }
+        for (size_t r = 0; r < ROWS_AT_ONCE; r++)
+            sums[r] = add_whole_strip(sums[r], rows[r] + header + i * size, part, format);
     }
     for (size_t r = 0; r < ROWS_AT_ONCE; r++) {
         // Scales of whole rows come in at the end.
         const float scale = format == CPU_IQ2_BN ? load_float(rows[r], 0) : format == CPU_I2_S ? weight_scale : 1;
         __m512 sum = _mm512_mul_ps(sums[r], _mm512_set1_ps(scale));
         strip s;
-        for (size_t begin = first; begin < blocks; begin += STRIP_BLOCKS) {
-            const size_t present = min_size(STRIP_BLOCKS, blocks - begin);
-            unpack_strip(&s, rows[r], begin / STRIP_BLOCKS, present, weight_scale, format);
-            sum = add_strip(sum, &s, x, begin, present, format);
+        const size_t done = whole * STRIP_BLOCKS;
+        if (done < blocks) {
+            unpack_strip(&s, rows[r], whole, blocks - done, weight_scale, format);
+            sum = add_strip(sum, &s, x->x, done, blocks - done, format);
         }
         out[r] = _mm512_reduce_add_ps(sum);
     }

@@ -120,7 +120,7 @@ final class CPUWeights {
 }
 
 extension TensorType {
-    /// The kernels' number of the format.
+    /// The kernels' number of the format, `CPU_…`; nil where they have none.
     package var kernelFormat: CInt? {
         let format: Int? =
             switch self {

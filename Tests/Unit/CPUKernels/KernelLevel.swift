@@ -7,7 +7,8 @@ struct KernelLevel: Sendable, CustomStringConvertible {
     let description: String
 
     // Non-null for the levels in `kernelLevels`.
-    var kernels: cpu_kernels { cpu_kernels_get(number).pointee }
+    var table: UnsafePointer<cpu_kernels> { cpu_kernels_get(number) }
+    var kernels: cpu_kernels { table.pointee }
     var activations: cpu_activation_kernels { cpu_activation_kernels_get(number).pointee }
 }
 

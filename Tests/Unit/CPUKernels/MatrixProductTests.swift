@@ -1,157 +1,228 @@
 import CPUKernels
-import Glibc
+import GGUF
+import Quantization
+import Runtime
 import Testing
 
-/// Every level this machine has, against sums in double precision of the weights' defined values.
+/// Every format at every level this machine has, against sums in double precision of the weights' values, which
+/// `Quantization` finds from the same bytes by code of its own.
 @Suite("CPU kernels: matrix products")
 struct MatrixProductTests {
-    enum Weights: CaseIterable, Sendable { case f32, f16, bf16, q8_0, q4_0 }
+    static let types = TensorType.readableRows
+    static let counts = [1, 2, 3, 4, 5, 9, 17, 33]
 
-    struct Shape: Sendable, CustomTestStringConvertible {
-        var rows: Int
-        var columns: Int
-        var count: Int
-        var testDescription: String { "\(rows)x\(columns), \(count) columns of activations" }
+    /// Rows and columns: of everything a remainder.
+    static func shapes(_ type: TensorType) -> [(rows: Int, columns: Int)] {
+        let block = type.rowMultiple
+        let some = block == 1 ? [1, 7, 31, 100, 544] : block <= 32 ? [32, 96, 352, 1056] : [block, 3 * block]
+        return zip([1, 3, 70, 37, 9], some).map { ($0, $1) }
     }
 
-    static let shapes = [
-        Shape(rows: 1, columns: 32, count: 1), Shape(rows: 3, columns: 96, count: 3),
-        Shape(rows: 37, columns: 160, count: 5), Shape(rows: 64, columns: 1056, count: 9),
-        Shape(rows: 9, columns: 2048, count: 4), Shape(rows: 70, columns: 544, count: 33),
-    ]
-
-    @Test("equal sums in double precision", arguments: kernelLevels, shapes)
-    func products(level: KernelLevel, shape: Shape) throws {
-        for weights in Weights.allCases {
-            try check(weights, level, shape)
-        }
-    }
-
-    @Test("row lengths that fill no vector", arguments: kernelLevels, [1, 7, 17, 31, 100])
-    func oddColumns(level: KernelLevel, columns: Int) throws {
-        for weights in [Weights.f32, .f16, .bf16] {
-            try check(weights, level, Shape(rows: 6, columns: columns, count: 5))
-        }
-    }
-
-    private func check(_ weights: Weights, _ level: KernelLevel, _ shape: Shape) throws {
-        var random = KernelRandom(seed: UInt64(shape.rows * shape.columns + shape.count))
-        let matrix = Matrix(weights, rows: shape.rows, columns: shape.columns, &random)
-        let x = (0..<shape.count * shape.columns).map { _ in random.normal() }
-        let isBlocks = weights == .q8_0 || weights == .q4_0
-
-        // One byte off alignment, and not a byte too many: what is read beyond shows under a sanitizer.
-        let rowBytes = isBlocks ? cpu_activation_bytes(shape.columns) : shape.columns * 4
-        var activations = [UInt8](repeating: 0, count: rowBytes * shape.count + 1)
-        var values = x.map(Double.init)
-        activations.withUnsafeMutableBytes { bytes in
-            for c in 0..<shape.count {
-                let row = bytes.baseAddress! + 1 + c * rowBytes
-                let source = Array(x[c * shape.columns..<(c + 1) * shape.columns])
-                if isBlocks {
-                    level.kernels.quantize_activations(source, shape.columns, row)
-                    for k in 0..<shape.columns {
-                        let code = row.load(fromByteOffset: k, as: Int8.self)
-                        let scale = row.loadUnaligned(
-                            fromByteOffset: shape.columns + k / 32 * 4, as: Float.self)
-                        values[c * shape.columns + k] = Double(code) * Double(scale)
+    @Test("equal sums in double precision", arguments: kernelLevels, types)
+    func products(level: KernelLevel, type: TensorType) throws {
+        for (rows, columns) in Self.shapes(type) {
+            let matrix = try Matrix(type, rows: rows, columns: columns)
+            for count in Self.counts {
+                let x = Activations(level, type, columns: columns, count: count, outliers: false)
+                let y = multiply(matrix, x, cuts: [rows / 3])
+                for c in 0..<count {
+                    for r in 0..<rows {
+                        let (sum, magnitude) = matrix.product(r, x.values[c * columns..<(c + 1) * columns])
+                        let error = (Double(y[c * rows + r]) - sum).magnitude
+                        #expect(
+                            error <= (x.isRounded ? 0.005 : 2e-6) * magnitude + 1e-30,
+                            "\(rows) × \(columns), \(count) columns: row \(r), column \(c)")
                     }
-                } else {
-                    source.withUnsafeBytes { row.copyMemory(from: $0.baseAddress!, byteCount: rowBytes) }
                 }
             }
         }
+    }
 
-        // Rows in two parts, with a margin that must stay as it is.
-        let stride = shape.rows + 3
-        var y = [Float](repeating: -1, count: stride * shape.count)
-        let middle = shape.rows / 3
-        activations.withUnsafeBytes { activations in
-            matrix.bytes.withUnsafeBytes { bytes in
-                for (begin, end) in [(0, middle), (middle, shape.rows), (2, 2)] {
-                    level.matmul(weights)(
-                        bytes.baseAddress! + 1, matrix.rowBytes, activations.baseAddress! + 1, rowBytes, &y,
-                        stride, shape.columns, begin, end, shape.count)
+    @Test("are near those of the activations before their preparation", arguments: kernelLevels, types)
+    func quality(level: KernelLevel, type: TensorType) throws {
+        let (rows, columns) = (64, 1024)
+        let matrix = try Matrix(type, rows: rows, columns: columns)
+        for count in [2, 32] {
+            for outliers in [false, true] {
+                let x = Activations(level, type, columns: columns, count: count, outliers: outliers)
+                let y = multiply(matrix, x, cuts: [])
+                var (error, power) = (0.0, 0.0)
+                for c in 0..<count {
+                    for r in 0..<rows {
+                        let sum = matrix.product(r, x.floats[c * columns..<(c + 1) * columns].map(Double.init)).sum
+                        error += (Double(y[c * rows + r]) - sum) * (Double(y[c * rows + r]) - sum)
+                        power += sum * sum
+                    }
                 }
+                #expect(error / power < (outliers ? 5e-4 : 5e-5), "\(count) columns, outliers: \(outliers)")
             }
         }
+    }
 
-        var worst = 0.0
-        for c in 0..<shape.count {
-            for r in 0..<shape.rows {
-                var sum = 0.0
-                var magnitude = 0.0
-                for k in 0..<shape.columns {
-                    let product = matrix.values[r * shape.columns + k] * values[c * shape.columns + k]
-                    sum += product
-                    magnitude += product.magnitude
-                }
-                worst = max(worst, (Double(y[c * stride + r]) - sum).magnitude / (magnitude + 1e-30))
+    @Test("have the same bits however rows and columns are cut", arguments: kernelLevels, types)
+    func sameBits(level: KernelLevel, type: TensorType) throws {
+        let (rows, columns) = (70, type.rowMultiple == 1 ? 333 : max(type.rowMultiple, 32) * 5)
+        let matrix = try Matrix(type, rows: rows, columns: columns)
+        let x = Activations(level, type, columns: columns, count: 48, outliers: false)
+        let whole = multiply(matrix, x, cuts: [])
+        #expect(multiply(matrix, x, cuts: [1, 2, 19, 32, 33, 69]) == whole)
+        let part = multiply(matrix, x.prefix(17), cuts: [40])
+        #expect(part == Array(whole.prefix(part.count)))
+        let few = Activations(level, type, columns: columns, count: 3, outliers: false)
+        let three = multiply(matrix, few, cuts: [])
+        #expect(multiply(matrix, few, cuts: [5, 6, 47]) == three)
+        #expect(multiply(matrix, few.prefix(1), cuts: [31]) == Array(three.prefix(rows)))
+    }
+
+    @Test("a fault in the activations is one in the product", arguments: kernelLevels, types)
+    func faults(level: KernelLevel, type: TensorType) throws {
+        let columns = max(type.rowMultiple, 32)
+        let matrix = try Matrix(type, rows: 5, columns: columns)
+        for fault in [Float.nan, .infinity] {
+            for count in [1, 20] {
+                var floats = Activations(level, type, columns: columns, count: count, outliers: false).floats
+                floats[3] = fault
+                let y = multiply(matrix, Activations(level, type, columns: columns, floats), cuts: [])
+                #expect(y[..<5].allSatisfy { !$0.isFinite })
+                #expect(y[5...].allSatisfy { $0.isFinite })
             }
-            #expect(y[c * stride + shape.rows..<(c + 1) * stride].allSatisfy { $0 == -1 })
         }
-        #expect(worst < 1e-6, "\(weights), \(level), \(shape.testDescription)")
+    }
+
+    /// Rows are computed in the parts between the cuts, into memory with a margin that must stay as it is.
+    private func multiply(_ matrix: Matrix, _ x: Activations, cuts: [Int]) -> [Float] {
+        let stride = matrix.rows + 3
+        var y = [Float](repeating: -1, count: stride * x.count)
+        y.withUnsafeMutableBufferPointer { y in
+            x.bytes.withUnsafeBytes { activations in
+                matrix.bytes.withUnsafeBytes { weights in
+                    var product = cpu_product()
+                    product.weights = weights.baseAddress! + 1
+                    product.weight_row_bytes = matrix.rowBytes
+                    product.weight_scale = matrix.scale
+                    product.activations = activations.baseAddress! + 1
+                    product.activation_kind = x.kind
+                    product.activation_row_bytes = x.rowBytes
+                    product.dst = y.baseAddress
+                    (product.dst_stride, product.columns, product.count) = (stride, matrix.columns, x.count)
+                    let bounds = [0] + cuts + [matrix.rows]
+                    for (first, last) in zip(bounds, bounds.dropFirst()) + [(0, 0)] {
+                        cpu_multiply(x.level.table, matrix.format, &product, first, last)
+                    }
+                }
+            }
+        }
+        for c in 0..<x.count {
+            #expect(y[c * stride + matrix.rows..<(c + 1) * stride].allSatisfy { $0 == -1 })
+        }
+        return (0..<x.count).flatMap { y[$0 * stride..<$0 * stride + matrix.rows] }
     }
 }
 
-/// KernelRandom weights, their bytes one off alignment, and the values these stand for.
+private func + <A>(a: some Sequence<A>, b: [A]) -> [A] { Array(a) + b }
+
+/// Weights of a format, their bytes one off alignment and not a byte too many, and the values these stand for.
 private struct Matrix {
+    let format: Int32
+    let rows: Int
+    let columns: Int
+    let rowBytes: Int
+    let scale: Float
     var bytes: [UInt8] = [0]
     var values: [Double] = []
-    let rowBytes: Int
 
-    init(_ weights: MatrixProductTests.Weights, rows: Int, columns: Int, _ random: inout KernelRandom) {
-        switch weights {
-        case .f32:
-            rowBytes = columns * 4
-            for _ in 0..<rows * columns {
-                let value = random.normal()
-                withUnsafeBytes(of: value) { bytes += $0 }
-                values.append(Double(value))
+    init(_ type: TensorType, rows: Int, columns: Int) throws {
+        (self.rows, self.columns) = (rows, columns)
+        format = try #require(type.kernelFormat)
+        rowBytes = try #require(type.layout?.rowByteCount(columns))
+        scale = type == .i2_S ? 0.037 : 1
+        var random = KernelRandom(seed: UInt64(rows * columns))
+        for row in 0..<rows {
+            // Rows of different magnitudes; in every third a weight that stands out.
+            let magnitude = Float(1 + row % 5)
+            var floats = (0..<columns).map { _ in random.normal() * magnitude }
+            if row % 3 == 0 { floats[columns / 2] *= 7 }
+            var row = [UInt8](repeating: 0, count: rowBytes)
+            try floats.withUnsafeBufferPointer { floats in
+                try row.withUnsafeMutableBytes { try type.quantizeRow(floats, into: $0) }
             }
-        case .f16, .bf16:
-            rowBytes = columns * 2
-            for i in 0..<rows * columns {
-                // Some subnormal halves among them.
-                let value = random.normal() * (i % 50 == 0 ? 1e-6 : 1)
-                let bits: UInt16
-                if weights == .f16 {
-                    let half = Float16(value)
-                    bits = half.bitPattern
-                    values.append(Double(half))
-                } else {
-                    bits = UInt16(value.bitPattern >> 16)
-                    values.append(Double(Float(bitPattern: UInt32(bits) << 16)))
-                }
-                withUnsafeBytes(of: bits) { bytes += $0 }
+            try floats.withUnsafeMutableBufferPointer { floats in
+                try row.withUnsafeBytes { try type.dequantizeRow($0, scale: scale, into: floats) }
             }
-        case .q8_0, .q4_0:
-            let codeBytes = weights == .q8_0 ? 32 : 16
-            rowBytes = columns / 32 * (codeBytes + 2)
-            for _ in 0..<rows * columns / 32 {
-                let scale = Float16(random.normal() * 0.1)
-                withUnsafeBytes(of: scale.bitPattern) { bytes += $0 }
-                let codes = (0..<codeBytes).map { _ in UInt8(truncatingIfNeeded: random.next()) }
-                bytes += codes
-                if weights == .q8_0 {
-                    values += codes.map { Double(Int8(bitPattern: $0)) * Double(scale) }
-                } else {
-                    values += codes.map { (Double($0 & 15) - 8) * Double(scale) }
-                    values += codes.map { (Double($0 >> 4) - 8) * Double(scale) }
-                }
-            }
+            bytes += row
+            values += floats.map(Double.init)
         }
+    }
+
+    /// A row times a column, and the sum of the products' magnitudes.
+    func product(_ row: Int, _ column: some Collection<Double>) -> (sum: Double, magnitude: Double) {
+        var (sum, magnitude) = (0.0, 0.0)
+        for (w, x) in zip(values[row * columns..<(row + 1) * columns], column) {
+            sum += w * x
+            magnitude += (w * x).magnitude
+        }
+        return (sum, magnitude)
     }
 }
 
-extension KernelLevel {
-    fileprivate func matmul(_ weights: MatrixProductTests.Weights) -> cpu_matmul {
-        switch weights {
-        case .f32: kernels.matmul_f32
-        case .f16: kernels.matmul_f16
-        case .bf16: kernels.matmul_bf16
-        case .q8_0: kernels.matmul_q8_0
-        case .q4_0: kernels.matmul_q4_0
+/// Columns as a product takes them, their bytes one off alignment and not a byte too many.
+private struct Activations {
+    let level: KernelLevel
+    let kind: Int32
+    let columns: Int
+    let rowBytes: Int
+    var floats: [Float]
+    var bytes: [UInt8]
+    /// What the bytes stand for.
+    var values: [Double] = []
+
+    var count: Int { floats.count / columns }
+    /// Weights are rounded, too.
+    var isRounded: Bool { kind == Int32(CPU_ACTIVATIONS_BF16) }
+
+    init(_ level: KernelLevel, _ type: TensorType, columns: Int, count: Int, outliers: Bool) {
+        var random = KernelRandom(seed: UInt64(columns))
+        self.init(
+            level, type, columns: columns,
+            (0..<count * columns).map { $0 % 100 == 37 && outliers ? 20 * random.normal() : random.normal() })
+    }
+
+    init(_ level: KernelLevel, _ type: TensorType, columns: Int, _ floats: [Float]) {
+        (self.level, self.columns, self.floats) = (level, columns, floats)
+        let (count, kind) = (
+            floats.count / columns, cpu_activation_kind(level.table, type.kernelFormat!, floats.count / columns)
+        )
+        let rowBytes = cpu_activation_bytes(kind, columns)
+        (self.kind, self.rowBytes) = (kind, rowBytes)
+        bytes = [UInt8](repeating: 0, count: rowBytes * count + 1)
+        var values: [Double] = []
+        bytes.withUnsafeMutableBytes { bytes in
+            for c in 0..<count {
+                let row = bytes.baseAddress! + 1 + c * rowBytes
+                cpu_prepare(level.table, kind, Array(floats[c * columns..<(c + 1) * columns]), columns, row)
+                for k in 0..<columns {
+                    switch kind {
+                    case Int32(CPU_ACTIVATIONS_INT8):
+                        let code = row.load(fromByteOffset: k, as: Int8.self)
+                        let scale = row.loadUnaligned(fromByteOffset: columns + k / 32 * 4, as: Float.self)
+                        values.append(Double(code) * Double(scale))
+                    case Int32(CPU_ACTIVATIONS_BF16):
+                        let bits = row.loadUnaligned(fromByteOffset: 2 * k, as: UInt16.self)
+                        values.append(Double(Float(bitPattern: UInt32(bits) << 16)))
+                    default:
+                        values.append(Double(floats[c * columns + k]))
+                    }
+                }
+            }
         }
+        self.values = values
+    }
+
+    /// The first columns.
+    func prefix(_ count: Int) -> Activations {
+        var part = self
+        part.floats.removeLast((self.count - count) * columns)
+        part.bytes.removeLast((self.count - count) * rowBytes)
+        return part
     }
 }

@@ -18,8 +18,9 @@ struct VectorTests {
         x[140] = .nan
         x[170] = .greatestFiniteMagnitude
         let rows = kernelLevels.map { level in
-            [UInt8](unsafeUninitializedCapacity: cpu_activation_bytes(x.count)) { bytes, count in
-                level.kernels.quantize_activations(x, x.count, bytes.baseAddress)
+            let kind = Int32(CPU_ACTIVATIONS_INT8)
+            return [UInt8](unsafeUninitializedCapacity: cpu_activation_bytes(kind, x.count)) { bytes, count in
+                cpu_prepare(level.table, kind, x, x.count, bytes.baseAddress)
                 count = bytes.count
             }
         }
@@ -30,6 +31,16 @@ struct VectorTests {
                 let scale = row.loadUnaligned(fromByteOffset: x.count + b * 4, as: Float.self)
                 let bias = row.loadUnaligned(fromByteOffset: x.count + 256 + b * 4, as: Int32.self)
                 #expect(bias == -128 * codes.reduce(0, +))
+                func float(_ index: Int) -> Float {
+                    row.loadUnaligned(fromByteOffset: x.count + index * 4, as: Float.self)
+                }
+                let sums = [codes[..<16].reduce(0, +), codes[16...].reduce(0, +)]
+                let halves = [2 * b, 2 * b + 1]
+                #expect(halves.map { Int32(bitPattern: float(128 + $0).bitPattern) } == sums.map { -128 * $0 })
+                if !scale.isNaN {
+                    #expect(float(256 + b) == scale * Float(sums[0] + sums[1]))
+                    #expect(halves.map { float(320 + $0) } == sums.map { scale * Float($0) })
+                }
                 #expect(scale.isNaN == (b == 3 || b == 4))
                 if scale.isNaN { continue }
                 for i in 0..<32 {
