@@ -75,7 +75,7 @@ let package = Package(
         swiftTarget("Models", floor: "Inference", ["GGUF"]),
         swiftTarget(
             "Runtime", floor: "Inference",
-            ["Models", "Quantization", "CPUKernels", "HTPDevice", "HexagonRPC", "GGUF"]),
+            ["Models", "Quantization", "CPUKernels", "HTPDevice", "HexagonRPC", "GGUF", "CLinux"]),
         swiftTarget(
             "Engine", floor: "Inference",
             [
@@ -113,7 +113,7 @@ let package = Package(
             name: "engine-tool",
             dependencies: [
                 "Engine", "Runtime", "VirtualDSP", "HTPDevice", "HexagonRPC", "FastRPCLibrary", "GGUF",
-                "Tokenization", "ChatTemplate",
+                "Tokenization", "ChatTemplate", "Quantization",
                 "CPUKernels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

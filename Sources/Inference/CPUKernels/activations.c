@@ -1,5 +1,7 @@
-// Functions of single elements, in loops that the compiler turns into vectors.
+// The kernels of `cpu_activations.h`: one source, compiled for each level.
 #include "include/cpu_activations.h"
+
+#include <math.h>
 
 #include "kernels.h"
 
@@ -14,35 +16,29 @@ INLINE float tanh_float(float x) {
     return x < 0 ? -result : result;
 }
 
-// x/2 (1 + tanh u) = x sigmoid(2u) with u = sqrt(2/pi) (x + 0.044715 x^3)
-void cpu_gelu_mul(float *dst, const float *gate, const float *up, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        const float x = gate[i];
-        dst[i] = x * sigmoid(1.5957691216057308f * (x + 0.044715f * x * x * x)) * up[i];
-    }
-}
+#define KERNEL static
+#define LEVEL(name) portable_##name
+#include "activations_body.h"
+#undef KERNEL
+#undef LEVEL
 
-void cpu_relu_squared_mul(float *dst, const float *gate, const float *up, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        const float x = gate[i] > 0 ? gate[i] : 0;
-        dst[i] = x * x * up[i];
-    }
-}
+#if defined(__x86_64__)
+#define KERNEL static __attribute__((target("avx2,fma,f16c")))
+#define LEVEL(name) avx2_##name
+#include "activations_body.h"
+#undef KERNEL
+#undef LEVEL
 
-void cpu_swiglu_clamped(float *dst, const float *gate, const float *up, size_t n, float alpha, float limit) {
-    for (size_t i = 0; i < n; i++) {
-        const float x = gate[i] < limit ? gate[i] : limit;
-        float u = up[i] < limit ? up[i] : limit;
-        u = u > -limit ? u : -limit;
-        dst[i] = x * sigmoid(alpha * x) * (u + 1.0f);
-    }
-}
+#define KERNEL static __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")))
+#define LEVEL(name) avx512_##name
+#include "activations_body.h"
+#endif
 
-void cpu_scale(float *x, size_t n, float factor, float cap) {
-    if (cap > 0) {
-        const float inner = factor / cap;
-        for (size_t i = 0; i < n; i++) x[i] = cap * tanh_float(x[i] * inner);
-    } else {
-        for (size_t i = 0; i < n; i++) x[i] *= factor;
-    }
+const cpu_activation_kernels *cpu_activation_kernels_get(int level) {
+    if (!cpu_kernels_get(level)) return NULL;
+#if defined(__x86_64__)
+    if (level >= CPU_KERNELS_AVX512_VNNI) return &avx512_activation_kernels;
+    if (level == CPU_KERNELS_AVX2) return &avx2_activation_kernels;
+#endif
+    return &portable_activation_kernels;
 }

@@ -39,9 +39,10 @@ static int x86_level(void) {
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 
-static int has_dotprod(void) {
-    const unsigned long asimddp = 1ul << 20; // HWCAP_ASIMDDP
-    return (getauxval(AT_HWCAP) & asimddp) != 0;
+static int arm_level(void) {
+    const unsigned long asimddp = 1ul << 20, i8mm = 1ul << 13; // HWCAP_ASIMDDP, HWCAP2_I8MM
+    if (!(getauxval(AT_HWCAP) & asimddp)) return CPU_KERNELS_PORTABLE;
+    return getauxval(AT_HWCAP2) & i8mm ? CPU_KERNELS_NEON_I8MM : CPU_KERNELS_NEON_DOTPROD;
 }
 #endif
 
@@ -56,7 +57,8 @@ const cpu_kernels *cpu_kernels_get(int level) {
         return x86_level() >= CPU_KERNELS_AVX512_BF16 ? &cpu_kernels_avx512_bf16 : NULL;
     case CPU_KERNELS_AMX: return x86_level() >= CPU_KERNELS_AMX ? &cpu_kernels_amx : NULL;
 #elif defined(__aarch64__)
-    case CPU_KERNELS_NEON_DOTPROD: return has_dotprod() ? &cpu_kernels_neon_dotprod : NULL;
+    case CPU_KERNELS_NEON_DOTPROD: return arm_level() >= CPU_KERNELS_NEON_DOTPROD ? &cpu_kernels_neon_dotprod : NULL;
+    case CPU_KERNELS_NEON_I8MM: return arm_level() >= CPU_KERNELS_NEON_I8MM ? &cpu_kernels_neon_i8mm : NULL;
 #endif
     default: return NULL;
     }

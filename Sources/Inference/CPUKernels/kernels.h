@@ -31,6 +31,7 @@ int cpu_amx_works(void);
 #endif
 #if defined(__aarch64__)
 extern const cpu_kernels cpu_kernels_neon_dotprod;
+extern const cpu_kernels cpu_kernels_neon_i8mm;
 #endif
 
 // The parts of a row of quantised activations, see cpu_kernels.prepare.
@@ -98,6 +99,21 @@ INLINE uint16_t bf16_of_float(float x) {
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+#if defined(__aarch64__)
+// Every arm64 processor converts.
+INLINE float float_of_f16(uint16_t half) {
+    __fp16 value;
+    memcpy(&value, &half, sizeof value);
+    return (float)value;
+}
+
+INLINE uint16_t f16_of_float(float x) {
+    const __fp16 value = (__fp16)x;
+    uint16_t half;
+    memcpy(&half, &value, sizeof half);
+    return half;
+}
+#else
 INLINE float float_of_f16(uint16_t half) {
     uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13;
     // Exponents differ by 112; the product is exact, subnormal halves included.
@@ -118,6 +134,7 @@ INLINE uint16_t f16_of_float(float x) {
     uint32_t rounded = magnitude + 0xfff + (magnitude >> 13 & 1) - (112u << 23);
     return (uint16_t)(sign | rounded >> 13);
 }
+#endif
 
 // exp(x) = 2^n * exp(r), n the integer nearest to x / ln 2, |r| <= ln 2 / 2.
 // exp(r) by its Taylor polynomial of degree 7, whose remainder there is below 6e-9, a tenth of a unit in the last

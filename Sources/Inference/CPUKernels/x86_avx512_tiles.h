@@ -75,6 +75,10 @@ LOCAL void multiply_tile(
     const size_t parts = has_halves(format) ? 2 : 1, part_groups = GROUPS / parts;
     for (size_t i = 0; i < blocks; i++) {
         const size_t b = first_block + i;
+        // What the next columns will want; past the last one nothing is read.
+        if (i % 2 == 0)
+            for (size_t c = 0; c < (size_t)width; c++)
+                _mm_prefetch((const char *)x[c].codes + TILE_COLUMNS * p->activation_row_bytes + b * BLOCK, _MM_HINT_T0);
         for (size_t part = 0; part < parts; part++) {
             __m512i products[HALVES][TILE_COLUMNS];
             for (int c = 0; c < width; c++) {

@@ -31,7 +31,8 @@ public struct BenchmarkTest: Hashable, Sendable {
 }
 
 extension LanguageModel {
-    /// Measures how long it takes to compute tokens: seconds of each repetition, after one that does not count.
+    /// Measures how long it takes to compute tokens: seconds of each repetition, after one that does not count. Profiles
+    /// are then those of this measurement.
     ///
     /// Neither tokenizing nor sampling is part of it. What is in the cache before is not computed; to read it takes as
     /// long.
@@ -59,7 +60,11 @@ extension LanguageModel {
             } catch is Interruption {
                 break
             }
-            if repetition > 0 { seconds.append(clock.lap()) }
+            if repetition > 0 {
+                seconds.append(clock.lap())
+            } else {
+                executor.restartProfiles()
+            }
         }
         return seconds
     }

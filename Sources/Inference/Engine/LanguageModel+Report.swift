@@ -68,7 +68,7 @@ extension LanguageModel {
     public var devices: [DeviceReport] {
         let page = sysconf(CInt(_SC_PAGESIZE))
         let cpu = DeviceReport(
-            name: "cpu", kind: "cpu", arch: String(cString: cpu_kernels_name(cpu_kernels_best())),
+            name: "cpu", kind: "cpu", arch: InstructionSet(level: executor.options.kernelLevel).name,
             sessions: 0,
             totalBytes: page * sysconf(CInt(_SC_PHYS_PAGES)),
             freeBytes: page * sysconf(CInt(_SC_AVPHYS_PAGES)),

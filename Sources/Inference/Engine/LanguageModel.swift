@@ -24,6 +24,13 @@ public final class LanguageModel {
         public var opensFewestDevices = false
         /// CPU threads; 0 for one per core.
         public var threads = 0
+        /// CPUs that the threads run on: one for each thread, or all for all where there are more threads. None for
+        /// wherever the system puts them. With ``threads`` 0 there are as many threads as CPUs here.
+        public var cpus: [Int] = []
+        /// The instruction set that the CPU computes with; nil for the fastest.
+        public var instructionSet: InstructionSet?
+        /// Measures the time of each operation, for ``LanguageModel/profile(of:)``.
+        public var profiles = false
         /// Tokens that prompt and generation may have together, the last one not counted as nothing follows it; 0 for
         /// the model's own, at most 4096.
         public var contextLength = 0
@@ -75,7 +82,9 @@ public final class LanguageModel {
     /// Loads a GGUF file.
     public init(path: String, options: Options = Options()) throws {
         let start = ContinuousClock.now
+        try options.instructionSet?.require()
         file = try GGUFFile(path: path)
+        Self.readAhead(file)
         let graph = try Architecture.graph(of: file)
         tokenizer = try Tokenizer(file)
         if let notice = tokenizer.notice { options.onNotice?(notice) }
@@ -85,7 +94,8 @@ public final class LanguageModel {
                 "\(path): the vocabulary has \(tokenizer.vocabularySize) tokens, but the embedding rows for "
                     + "\(graph.shape.vocabulary)")
         }
-        threads = options.threads > 0 ? options.threads : max(sysconf(CInt(_SC_NPROCESSORS_ONLN)), 1)
+        let cpus = options.cpus.isEmpty ? sysconf(CInt(_SC_NPROCESSORS_ONLN)) : options.cpus.count
+        threads = options.threads > 0 ? options.threads : max(cpus, 1)
         contextLength =
             options.contextLength > 0 ? options.contextLength : min(graph.shape.contextLength, 4096)
         let isHardware = options.devices.allSatisfy { $0.kind == "hardware" }
@@ -95,6 +105,8 @@ public final class LanguageModel {
             batch: max(1, min(options.batch, contextLength, 4096)))
         (executorOptions.keyType, executorOptions.valueType) = (options.keyCacheType, options.valueCacheType)
         executorOptions.placement = placement
+        (executorOptions.cpus, executorOptions.profiles) = (options.cpus, options.profiles)
+        if let set = options.instructionSet { executorOptions.kernelLevel = set.level }
         executorOptions.repackCache = options.repackCache
         executorOptions.onNotice = options.onNotice
         executorOptions.isInterrupted = options.isInterrupted
@@ -102,6 +114,14 @@ public final class LanguageModel {
         let devices = try Self.open(options, planner)
         executor = try Self.place(planner, file, on: devices, options)
         loadSeconds = (ContinuousClock.now - start).seconds
+    }
+
+    /// Has the system read the weights while the tokenizer is built; those of a model that memory cannot hold beside
+    /// everything else would only drive each other out.
+    private static func readAhead(_ file: GGUFFile) {
+        let size = file.tensors.reduce(0) { $0 + $1.byteCount }
+        guard size < sysconf(CInt(_SC_PAGESIZE)) * sysconf(CInt(_SC_PHYS_PAGES)) / 2 else { return }
+        for tensor in file.tensors { file.advise(.willNeed, tensor) }
     }
 
     /// The ids of a text, the beginning-of-text token in front where the model wants it.

@@ -1,3 +1,4 @@
+import CPUKernels
 import Glibc
 import Runtime
 
@@ -6,6 +7,8 @@ public struct Sampler: Sendable {
     /// What it chooses by.
     public let parameters: SamplingParameters
     private var random: SplitMix64
+    /// Room for logits with the penalty.
+    private var penalizedLogits: [Float] = []
 
     /// A sampler at the start of its random sequence.
     public init(_ parameters: SamplingParameters) {
@@ -22,7 +25,31 @@ public struct Sampler: Sendable {
     public mutating func sample(
         _ logits: UnsafeBufferPointer<Float>, history: some BidirectionalCollection<Int32>
     ) -> Int32? {
-        choose(among: mostLikely(of: logits, penalized: penalized(history)))
+        let penalized = penalized(history)
+        guard !penalized.isEmpty else { return sample(logits) }
+        penalizedLogits.removeAll(keepingCapacity: true)
+        penalizedLogits.append(contentsOf: logits)
+        for token in penalized.lazy.map(Int.init) where penalizedLogits.indices.contains(token) {
+            penalizedLogits[token] = lessLikely(penalizedLogits[token])
+        }
+        let own = penalizedLogits
+        penalizedLogits = []
+        defer { penalizedLogits = own }
+        return own.withUnsafeBufferPointer { sample($0) }
+    }
+
+    private mutating func sample(_ logits: UnsafeBufferPointer<Float>) -> Int32? {
+        let likely = LikelyTokens(of: logits)
+        guard likely.best > -.infinity else { return nil }
+        if limit == 1 { return likely.first }
+        if limit > 0 { return choose(among: likely.first(limit)) }
+        // Of several that are infinitely likely the first.
+        if likely.best == .infinity { return choose(among: likely.first(1)) }
+        // What may stay after top-p and min-p; they decide it themselves.
+        let sum = parameters.topP < 1 ? likely.sum : 0
+        let candidates = likely.candidates(
+            ofMass: parameters.topP < 1 ? Double(parameters.topP) * sum : .infinity, minP: parameters.minP)
+        return choose(among: candidates, sum: Float(sum))
     }
 
     /// How many of the most likely tokens sampling needs to choose as if it had all logits; nil
@@ -46,7 +73,7 @@ public struct Sampler: Sendable {
         for index in candidates.indices where penalized.contains(candidates[index].token) {
             candidates[index].logit = lessLikely(candidates[index].logit)
         }
-        sort(&candidates)
+        candidates.sort { $0.isLikelier(than: $1) }
         return choose(among: Array(candidates.prefix(limit)))
     }
 
@@ -54,14 +81,16 @@ public struct Sampler: Sendable {
     private var limit: Int { parameters.temperature > 0 ? parameters.topK : 1 }
 
     /// Chooses among tokens, the most likely first.
-    private mutating func choose(among candidates: [Candidate]) -> Int32? {
+    ///
+    /// - Parameter sum: of all tokens' probabilities relative to the best one's; nil where these are all.
+    private mutating func choose(among candidates: [Candidate], sum total: Float? = nil) -> Int32? {
         var candidates = candidates
         guard parameters.temperature > 0, let best = candidates.first?.logit else {
             return candidates.first?.token
         }
         let weights = candidates.map { exp($0.logit - best) }
         // Without a limit no rounding of the sum may cut the tail, which a high temperature makes likely.
-        let enough = parameters.topP < 1 ? parameters.topP * weights.reduce(0, +) : .infinity
+        let enough = parameters.topP < 1 ? parameters.topP * (total ?? weights.reduce(0, +)) : .infinity
         var kept = 0
         var sum: Float = 0
         // At least one token stays, whatever the limits.
@@ -89,48 +118,16 @@ public struct Sampler: Sendable {
     private func lessLikely(_ logit: Float) -> Float {
         logit > 0 ? logit / parameters.repeatPenalty : logit * parameters.repeatPenalty
     }
-
-    /// The most likely first; of equals the lower id.
-    private func sort(_ candidates: inout [Candidate]) {
-        candidates.sort { $0.logit != $1.logit ? $0.logit > $1.logit : $0.token < $1.token }
-    }
-
-    /// The `limit` most likely tokens, most likely first. What is not a number is never likely.
-    private func mostLikely(
-        of logits: UnsafeBufferPointer<Float>, penalized: Set<Int32>
-    ) -> [Candidate] {
-        let limit = limit > 0 ? min(limit, logits.count) : logits.count
-        // Twice the wanted number is collected before it is sorted and cut: a pass over the vocabulary with a
-        // rising bar instead of sorting all of it.
-        var candidates: [Candidate] = []
-        candidates.reserveCapacity(2 * limit)
-        var bar = -Float.infinity
-        func cut() {
-            sort(&candidates)
-            if candidates.count > limit { candidates.removeLast(candidates.count - limit) }
-            if candidates.count == limit, let last = candidates.last { bar = last.logit }
-        }
-        for index in logits.indices {
-            let token = Int32(index)
-            var logit = logits[index]
-            if !penalized.isEmpty, penalized.contains(token) {
-                logit = lessLikely(logit)
-            }
-            guard logit > bar else { continue }
-            candidates.append(Candidate(token: token, logit: logit))
-            if candidates.count == 2 * limit { cut() }
-        }
-        cut()
-        return candidates
-    }
 }
 
 /// A small generator with a known sequence: Steele, Lea and Flood, "Fast splittable pseudorandom number
 /// generators", 2014.
-struct SplitMix64: Sendable {
-    var state: UInt64
+package struct SplitMix64: Sendable {
+    private var state: UInt64
 
-    mutating func next() -> UInt64 {
+    package init(state: UInt64) { self.state = state }
+
+    package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var z = state
         z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
@@ -139,7 +136,7 @@ struct SplitMix64: Sendable {
     }
 
     /// A number in 0 ..< 1.
-    mutating func nextUnit() -> Double {
+    package mutating func nextUnit() -> Double {
         Double(next() >> 11) * 0x1p-53
     }
 }

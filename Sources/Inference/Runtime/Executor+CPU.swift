@@ -38,8 +38,8 @@ extension Executor {
                     activation, pointer(output) + offset, pointer(gate) + offset, pointer(up) + offset, count)
             }
         case .scale(let tensor, let factor, let cap):
-            elementwise(tensor, rows: rows) { offset, count in
-                cpu_scale(pointer(tensor) + offset, count, factor, cap)
+            elementwise(tensor, rows: rows) { [activationKernels] offset, count in
+                activationKernels.scale(pointer(tensor) + offset, count, factor, cap)
             }
         case .route(let logits, let routing, let output):
             route(logits, routing, output, rows: rows)
@@ -55,32 +55,37 @@ extension Executor {
     private func embed(_ weight: Int, _ scale: Float, _ output: Int, _ step: Step) {
         let matrix = weights.matrices[weight]
         let width = graph.tensors[output].width
-        for (row, token) in step.tokens.enumerated() {
-            // The type was checked when the weights were opened, the tokens when they came.
-            try? matrix.read(
-                row: Int(token),
-                into: UnsafeMutableBufferPointer(start: pointer(output) + row * width, count: width))
-            if scale != 1 { cpu_scale(pointer(output) + row * width, width, scale, 0) }
+        rowwise(step.tokens.count, width: width) { [activationKernels] rows in
+            for row in rows {
+                let target = pointer(output) + row * width
+                // The type was checked when the weights were opened, the tokens when they came.
+                try? matrix.read(
+                    row: Int(step.tokens[row]), into: UnsafeMutableBufferPointer(start: target, count: width))
+                if scale != 1 { activationKernels.scale(target, width, scale, 0) }
+            }
         }
     }
 
     private func rmsNorm(_ input: Int, _ weight: Int, _ epsilon: Float, _ output: Int, rows: Int) {
         guard let scale = weights.vectors[weight] else { return }
-        let groups = graph.tensors[input].width / scale.count
+        let (size, groups) = (scale.count, graph.tensors[input].width / scale.count)
         scale.withUnsafeBufferPointer { scale in
-            for group in 0..<rows * groups {
-                kernels.pointee.rms_norm(
-                    pointer(output) + group * scale.count, pointer(input) + group * scale.count,
-                    scale.baseAddress, scale.count, epsilon)
+            rowwise(rows * groups, width: size) { [kernels] groups in
+                for first in groups.lazy.map({ $0 * size }) {
+                    kernels.pointee.rms_norm(
+                        pointer(output) + first, pointer(input) + first, scale.baseAddress, size, epsilon)
+                }
             }
         }
     }
 
     private func addBias(_ tensor: Int, _ weight: Int, rows: Int) {
         weights.vectors[weight]?.withUnsafeBufferPointer { bias in
-            for row in 0..<rows {
-                let target = pointer(tensor) + row * bias.count
-                kernels.pointee.add(target, target, bias.baseAddress, bias.count)
+            rowwise(rows, width: bias.count) { [kernels] rows in
+                for row in rows {
+                    let target = pointer(tensor) + row * bias.count
+                    kernels.pointee.add(target, target, bias.baseAddress, bias.count)
+                }
             }
         }
     }
@@ -91,18 +96,19 @@ extension Executor {
     ) {
         switch activation {
         case .silu: kernels.pointee.silu_mul(output, gate, up, count)
-        case .gelu: cpu_gelu_mul(output, gate, up, count)
-        case .reluSquared: cpu_relu_squared_mul(output, gate, up, count)
+        case .gelu: activationKernels.gelu_mul(output, gate, up, count)
+        case .reluSquared: activationKernels.relu_squared_mul(output, gate, up, count)
         case .clampedSwiGLU(let alpha, let limit):
-            cpu_swiglu_clamped(output, gate, up, count, alpha, limit)
+            activationKernels.swiglu_clamped(output, gate, up, count, alpha, limit)
         }
     }
 
     private func rotate(_ tensor: Int, heads: Int, size: Int, _ rotation: RotationTable, rows: Int) {
-        let base = pointer(tensor)
-        for row in 0..<rows {
-            for head in 0..<heads {
-                rotation.rotate(base + (row * heads + head) * size, row: row)
+        rowwise(rows, width: heads * size) { [activationKernels] rows in
+            for row in rows {
+                rotation.rotate(
+                    pointer(tensor) + row * heads * size, heads: heads, size: size, row: row,
+                    activationKernels)
             }
         }
     }
@@ -132,12 +138,23 @@ extension Executor {
         }
     }
 
+    /// Floats that are worth a thread's while.
+    private static let chunkFloats = 16384
+
     /// Splits the elements of a tensor among the threads.
     private func elementwise(_ output: Int, rows: Int, _ body: (_ offset: Int, _ count: Int) -> Void) {
         let count = graph.tensors[output].width * rows
-        let chunk = 16384
+        let chunk = Self.chunkFloats
         pool.run(chunks: (count + chunk - 1) / chunk) { index in
             body(index * chunk, min(chunk, count - index * chunk))
+        }
+    }
+
+    /// Splits rows of `width` floats among the threads, a few at a time; those of one token are no loop at all.
+    func rowwise(_ rows: Int, width: Int, _ body: (Range<Int>) -> Void) {
+        let size = max(Self.chunkFloats / max(width, 1), 1)
+        pool.run(chunks: (rows + size - 1) / size) { chunk in
+            body(chunk * size..<min((chunk + 1) * size, rows))
         }
     }
 }

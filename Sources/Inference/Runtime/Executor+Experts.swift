@@ -7,27 +7,29 @@ extension Executor {
     /// A row's experts, the best first, and their weights.
     func route(_ logits: Int, _ routing: Routing, _ output: Int, rows: Int) {
         let (experts, count) = (routing.experts, routing.count)
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: experts) { gates in
-            guard let gates = gates.baseAddress else { return }
-            for row in 0..<rows {
-                gates.initialize(from: pointer(logits) + row * experts, count: experts)
-                if routing.gate == .softmax { kernels.pointee.softmax(gates, experts, 1) }
-                let chosen = pointer(output) + row * 2 * count
-                let weights = chosen + count
-                for place in 0..<count {
-                    var best = 0
-                    for expert in 1..<experts where gates[expert] > gates[best] { best = expert }
-                    chosen[place] = Float(bitPattern: UInt32(best))
-                    weights[place] = gates[best]
-                    gates[best] = -.infinity
+        rowwise(rows, width: experts * count) { [kernels] rows in
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: experts) { gates in
+                guard let gates = gates.baseAddress else { return }
+                for row in rows {
+                    gates.initialize(from: pointer(logits) + row * experts, count: experts)
+                    if routing.gate == .softmax { kernels.pointee.softmax(gates, experts, 1) }
+                    let chosen = pointer(output) + row * 2 * count
+                    let weights = chosen + count
+                    for place in 0..<count {
+                        var best = 0
+                        for expert in 1..<experts where gates[expert] > gates[best] { best = expert }
+                        chosen[place] = Float(bitPattern: UInt32(best))
+                        weights[place] = gates[best]
+                        gates[best] = -.infinity
+                    }
+                    if routing.gate == .softmaxOfChosen { kernels.pointee.softmax(weights, count, 1) }
+                    var factor = routing.scale
+                    if routing.normalizes {
+                        let sum = (0..<count).reduce(Float(0)) { $0 + weights[$1] }
+                        factor *= sum > 0 ? 1 / sum : 0
+                    }
+                    for place in 0..<count { weights[place] *= factor }
                 }
-                if routing.gate == .softmaxOfChosen { kernels.pointee.softmax(weights, count, 1) }
-                var factor = routing.scale
-                if routing.normalizes {
-                    let sum = (0..<count).reduce(Float(0)) { $0 + weights[$1] }
-                    factor *= sum > 0 ? 1 / sum : 0
-                }
-                for place in 0..<count { weights[place] *= factor }
             }
         }
     }
@@ -35,13 +37,15 @@ extension Executor {
     /// Results of the experts in a row, weighed and summed.
     func mix(_ input: Int, _ routing: Int, _ output: Int, rows: Int) {
         let (width, count) = (graph.tensors[output].width, graph.tensors[routing].width / 2)
-        for row in 0..<rows {
-            let result = pointer(output) + row * width
-            let weights = pointer(routing) + (2 * row + 1) * count
-            result.update(repeating: 0, count: width)
-            for place in 0..<count {
-                kernels.pointee.axpy_f32(
-                    result, weights[place], pointer(input) + (row * count + place) * width, width)
+        rowwise(rows, width: width * count) { [kernels] rows in
+            for row in rows {
+                let result = pointer(output) + row * width
+                let weights = pointer(routing) + (2 * row + 1) * count
+                result.update(repeating: 0, count: width)
+                for place in 0..<count {
+                    kernels.pointee.axpy_f32(
+                        result, weights[place], pointer(input) + (row * count + place) * width, width)
+                }
             }
         }
     }
@@ -50,9 +54,12 @@ extension Executor {
         let width = graph.weights[weight].columns
         weights.vectors[weight]?.withUnsafeBufferPointer { table in
             guard let table = table.baseAddress else { return }
-            for (pair, expert) in chosenExperts(routing, rows: rows).enumerated() {
-                let target = pointer(tensor) + pair * width
-                kernels.pointee.add(target, target, table + expert * width, width)
+            let chosen = chosenExperts(routing, rows: rows)
+            rowwise(chosen.count, width: width) { [kernels] pairs in
+                for pair in pairs {
+                    let target = pointer(tensor) + pair * width
+                    kernels.pointee.add(target, target, table + chosen[pair] * width, width)
+                }
             }
         }
     }
@@ -84,15 +91,13 @@ extension Executor {
         let fewest = runs.map(\.places.count).min() ?? 0
         let kind = cpu_activation_kind(kernels, matrix.format, fewest)
         let sourceBytes = cpu_activation_bytes(kind, columns)
-        let gathered = UnsafeMutableRawPointer.allocate(byteCount: order.count * sourceBytes, alignment: 64)
-        let results = UnsafeMutablePointer<Float>.allocate(capacity: order.count * outputs)
-        defer {
-            gathered.deallocate()
-            results.deallocate()
-        }
-        pool.run(chunks: order.count) { [kernels] place in
-            let from = source + (hasOwnInputs ? order[place] : order[place] / perRow) * columns
-            cpu_prepare(kernels, kind, from, columns, gathered + place * sourceBytes)
+        let (gathered, results) = expertScratch.reserve(
+            gatheredBytes: order.count * sourceBytes, results: order.count * outputs)
+        rowwise(order.count, width: columns) { [kernels] places in
+            for place in places {
+                let from = source + (hasOwnInputs ? order[place] : order[place] / perRow) * columns
+                cpu_prepare(kernels, kind, from, columns, gathered + place * sourceBytes)
+            }
         }
         // Pieces of about the same number of rows, whatever the expert.
         let size = max(32, (runs.count * outputs / (4 * options.threads) + 31) / 32 * 32)
@@ -102,7 +107,8 @@ extension Executor {
             let run = runs[chunk / pieces]
             let first = chunk % pieces * size
             var product = cpu_product()
-            product.weights = weights.map { $0 + run.expert * outputs * matrix.rowByteCount }.map(UnsafeRawPointer.init)
+            product.weights = weights.map { $0 + run.expert * outputs * matrix.rowByteCount }.map(
+                UnsafeRawPointer.init)
             product.weight_row_bytes = matrix.rowByteCount
             product.weight_scale = matrix.scale
             product.activations = UnsafeRawPointer(gathered + run.places.lowerBound * sourceBytes)
@@ -112,8 +118,10 @@ extension Executor {
             (product.dst_stride, product.columns, product.count) = (outputs, columns, run.places.count)
             cpu_multiply(kernels, matrix.format, &product, first, min(first + size, outputs))
         }
-        for (place, pair) in order.enumerated() {
-            (target + pair * outputs).update(from: results + place * outputs, count: outputs)
+        rowwise(order.count, width: outputs) { places in
+            for place in places {
+                (target + order[place] * outputs).update(from: results + place * outputs, count: outputs)
+            }
         }
     }
 
@@ -128,5 +136,38 @@ extension Executor {
             }
         }
         return runs
+    }
+}
+
+/// Where rows are gathered for the experts and their results wait to be put back: memory that is kept from one product to
+/// the next and grows to what the largest takes.
+final class ExpertScratch {
+    private var gathered = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    private var results = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
+
+    /// Bytes that it has.
+    var byteCount: Int { gathered.count + results.count * MemoryLayout<Float>.size }
+
+    deinit {
+        gathered.deallocate()
+        results.deallocate()
+    }
+
+    /// Room for as much; what was there is lost.
+    func reserve(
+        gatheredBytes: Int, results count: Int
+    ) -> (gathered: UnsafeMutableRawPointer, results: UnsafeMutablePointer<Float>) {
+        if gathered.count < gatheredBytes || gathered.baseAddress == nil {
+            gathered.deallocate()
+            gathered = .allocate(byteCount: max(gatheredBytes, 1), alignment: 64)
+        }
+        if results.count < count || results.baseAddress == nil {
+            results.deallocate()
+            results = .allocate(capacity: max(count, 1))
+        }
+        guard let bytes = gathered.baseAddress, let floats = results.baseAddress else {
+            preconditionFailure("memory that was just allocated")
+        }
+        return (bytes, floats)
     }
 }

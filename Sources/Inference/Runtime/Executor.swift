@@ -30,6 +30,10 @@ package final class Executor {
         package var batch: Int
         /// The instruction set of the CPU's kernels, a number of `cpu_kernels_get`.
         package var kernelLevel = cpu_kernels_best()
+        /// CPUs that the threads run on; none for wherever the system puts them.
+        package var cpus: [Int] = []
+        /// Whether the time of each operation is measured.
+        package var profiles = false
         /// How keys and values are kept.
         package var keyType = CacheType.standard
         package var valueType = CacheType.standard
@@ -66,7 +70,9 @@ package final class Executor {
     /// Bytes of the cache outside the devices with a full context.
     package var cacheBytes: Int { cache.byteCount }
     /// Bytes of activations.
-    package var activationBytes: Int { memory.count * MemoryLayout<Float>.size + scratch.byteCount }
+    package var activationBytes: Int {
+        memory.count * MemoryLayout<Float>.size + scratch.byteCount + expertScratch.byteCount
+    }
 
     /// Bytes of the weights that the CPU reads.
     package var cpuModelBytes: Int {
@@ -80,8 +86,10 @@ package final class Executor {
 
     let kernels: UnsafePointer<cpu_kernels>
     let attentionKernels: cpu_attention_kernels
+    let activationKernels: cpu_activation_kernels
+    let expertScratch = ExpertScratch()
     let scratch: AttentionScratch
-    let pool: ThreadPool
+    package let pool: ThreadPool
     let weights: CPUWeights
     let cache: KeyValueCache
     /// Where the devices' part of the cache lies: a number for each.
@@ -99,9 +107,14 @@ package final class Executor {
     /// Whether a failure was reported: nil for not, true for the loss of all devices.
     var hasTold: Bool?
     private let memory: ActivationMemory
-    private let activations: UnsafeMutablePointer<Float>
+    private let activations: PageMemory
+    private let preparedMemory: PageMemory
     /// Room for a batch of prepared activations of the widest product.
-    let quantized: UnsafeMutableRawPointer
+    var quantized: UnsafeMutableRawPointer { preparedMemory.start }
+    /// Where the time of prompts and of generations went.
+    package private(set) var profiles: [Phase: ExecutionProfile] = [:]
+    /// What the current evaluation adds to one of them.
+    private var profile = ExecutionProfile()
     /// What a DSP sent in place of the last step's logits.
     var candidates: [Candidate]?
     /// What `quantized` holds, until the tensor is overwritten.
@@ -124,15 +137,17 @@ package final class Executor {
         )
         (self.graph, self.devices, self.options) = (graph, devices, options)
         (self.kernels, self.weights) = (kernels, weights)
-        guard let attention = cpu_attention_kernels_get(options.kernelLevel)?.pointee else {
+        guard let attention = cpu_attention_kernels_get(options.kernelLevel)?.pointee,
+            let activation = cpu_activation_kernels_get(options.kernelLevel)?.pointee
+        else {
             throw RuntimeError("this processor has no kernels of level \(options.kernelLevel)")
         }
-        attentionKernels = attention
+        (attentionKernels, activationKernels) = (attention, activation)
         scratch = AttentionScratch(graph.shape, batch: options.batch, threads: options.threads)
         sides = Sides(
             promptOnDevices: options.placement != .none,
             generationOnDevices: options.placement == .all || options.placement == .auto)
-        pool = ThreadPool(threads: options.threads)
+        pool = ThreadPool(threads: options.threads, cpus: options.cpus)
         let plan = planned.plan
         (self.plan, memoryPlan) = planned
         memory = ActivationMemory(graph, rows: options.batch, outputRows: options.outputRows)
@@ -156,19 +171,16 @@ package final class Executor {
             shared: try deviceGraphs.reduce(into: [:]) { layers, device in
                 layers.merge(try device.cacheLayers()) { $1 }
             })
-        activations = .allocate(capacity: memory.count)
-        activations.initialize(repeating: 0, count: memory.count)
         let widest = graph.weights.map(\.columns).max() ?? 0
-        quantized = .allocate(
-            byteCount: max(
-                [CPUActivations.int8, CPUActivations.bf16].map {
-                    cpu_activation_bytes($0, (widest + 31) / 32 * 32) * options.batch
-                }.max() ?? 0, 1), alignment: 64)
-    }
-
-    deinit {
-        activations.deallocate()
-        quantized.deallocate()
+        let preparedBytes = [CPUActivations.int8, CPUActivations.bf16].map {
+            cpu_activation_bytes($0, (widest + 31) / 32 * 32) * options.batch
+        }
+        guard let activations = PageMemory(byteCount: memory.count * MemoryLayout<Float>.size),
+            let preparedMemory = PageMemory(byteCount: preparedBytes.max() ?? 0)
+        else {
+            throw RuntimeError("no memory for the activations of \(options.batch) tokens")
+        }
+        (self.activations, self.preparedMemory) = (activations, preparedMemory)
     }
 
     /// Computes the next tokens.
@@ -209,9 +221,11 @@ package final class Executor {
             let onDevices = usesDevices(in: phase, tokens: tokens.count)
             do {
                 try restoreCache()
-                let step = try compute(
-                    tokens, at: position, outputs: outputs, onDevices: onDevices,
-                    wantsCandidates: wantsCandidates)
+                let step = try measure(phase, tokens: tokens.count, onDevices: onDevices) {
+                    try compute(
+                        tokens, at: position, outputs: outputs, onDevices: onDevices,
+                        wantsCandidates: wantsCandidates)
+                }
                 if let delay = options.delay { usleep(UInt32(delay(onDevices, tokens.count).seconds * 1e6)) }
                 failuresInSequence = 0
                 cached += tokens.map { CachedToken(id: $0, isOnDevices: onDevices) }
@@ -221,6 +235,35 @@ package final class Executor {
             }
         }
     }
+
+    /// Adds the time of an evaluation to the profile of its phase.
+    private func measure(
+        _ phase: Phase, tokens: Int, onDevices: Bool, _ evaluation: () throws -> Step
+    ) rethrows -> Step {
+        profile = profiles[phase] ?? ExecutionProfile()
+        let before = pool.times, start = ContinuousClock.now
+        let step = try pool.withCPUs(evaluation)
+        let seconds = (ContinuousClock.now - start).seconds
+        profile.tokens += tokens
+        profile.seconds += seconds
+        if !onDevices {
+            profile.cpuSeconds += seconds
+            profile.waitSeconds += pool.times.waiting(since: before, seconds: seconds)
+        }
+        profiles[phase] = profile
+        return step
+    }
+
+    /// Measures an operation, where that is wanted.
+    private func profiled(_ name: @autoclosure () -> String, _ body: () throws -> Void) rethrows {
+        guard options.profiles else { return try body() }
+        let start = ContinuousClock.now
+        try body()
+        profile.add((ContinuousClock.now - start).seconds, to: name())
+    }
+
+    /// Forgets the profiles.
+    package func restartProfiles() { profiles = [:] }
 
     private func check(_ tokens: some RandomAccessCollection<Int32>) throws {
         guard (1...options.batch).contains(tokens.count) else {
@@ -269,7 +312,7 @@ package final class Executor {
             try withCaches(of: deviceGraphs[...]) {
                 for operation in graph.operations {
                     try checkInterruption()
-                    runOnCPU(operation, step)
+                    profiled(operation.profileName) { runOnCPU(operation, step) }
                 }
             }
             return step
@@ -285,10 +328,12 @@ package final class Executor {
             try checkInterruption()
             switch segment.place {
             case .cpu:
-                for operation in segment.operations { runOnCPU(graph.operations[operation], step) }
+                for operation in graph.operations[segment.operations] {
+                    profiled(operation.profileName) { runOnCPU(operation, step) }
+                }
             case .htp(let device):
                 guard let prepared = deviceGraphs[device].segments[number] else { continue }
-                try run(prepared, onDevice: device, step)
+                try profiled("devices") { try run(prepared, onDevice: device, step) }
             }
         }
         return step
@@ -323,7 +368,7 @@ package final class Executor {
 
     /// Where a tensor's rows begin.
     func pointer(_ tensor: Int) -> UnsafeMutablePointer<Float> {
-        activations + memory.offsets[tensor]
+        activations.start.assumingMemoryBound(to: Float.self) + memory.offsets[tensor]
     }
 
     /// Rows of a tensor in a step.

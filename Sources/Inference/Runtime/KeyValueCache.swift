@@ -1,5 +1,3 @@
-import Glibc
-
 /// Keys and values of the tokens so far.
 ///
 /// Layers may lie in memory that a DSP uses, too: both sides work in the same place.
@@ -10,7 +8,7 @@ final class KeyValueCache {
 
     /// Where each layer begins.
     private var layers: [UnsafeMutableRawPointer]
-    private let memory: UnsafeMutableRawPointer
+    private let memory: PageMemory
     /// The first position that each layer still holds.
     private(set) var oldest: [Int]
 
@@ -18,19 +16,16 @@ final class KeyValueCache {
     ///
     /// - Parameter shared: where layers lie that are in a device's memory.
     init(_ layout: CacheLayout, shared: [Int: UnsafeMutableRawPointer] = [:]) throws {
-        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
         let bytes = layout.positions.indices.reduce(0) { sum, layer in
             sum + (shared[layer] == nil ? layout.layerBytes(layer) : 0)
         }
-        guard let address = mmap(nil, max(bytes, 1), PROT_READ | PROT_WRITE, flags, -1, 0),
-            address != MAP_FAILED
-        else {
+        guard let memory = PageMemory(byteCount: bytes) else {
             throw RuntimeError("no memory for a key/value cache of \(bytes) bytes")
         }
         self.layout = layout
         byteCount = bytes
-        memory = address
-        var next = address
+        self.memory = memory
+        var next = memory.start
         layers = layout.positions.indices.map { layer in
             if let place = shared[layer] { return place }
             defer { next += layout.layerBytes(layer) }
@@ -42,10 +37,6 @@ final class KeyValueCache {
     /// Layers in a device's memory lie elsewhere from now on.
     func move(_ shared: [Int: UnsafeMutableRawPointer]) {
         for (layer, place) in shared { layers[layer] = place }
-    }
-
-    deinit {
-        munmap(memory, max(byteCount, 1))
     }
 
     /// The keys of a head from position 0 on, or what lies in its place.

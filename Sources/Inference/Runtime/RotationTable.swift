@@ -1,3 +1,4 @@
+import CPUKernels
 import Glibc
 import Models
 
@@ -41,15 +42,16 @@ struct RotationTable {
         }
     }
 
-    /// Turns one head of the row's token in place.
-    func rotate(_ head: UnsafeMutablePointer<Float>, row: Int) {
-        let (step, distance) = pairing == .halves ? (1, pairs) : (2, 1)
+    /// Turns the heads of the row's token in place.
+    func rotate(
+        _ head: UnsafeMutablePointer<Float>, heads: Int, size: Int, row: Int,
+        _ kernels: cpu_activation_kernels
+    ) {
         values.withUnsafeBufferPointer { values in
-            for pair in 0..<pairs {
-                let (cosine, sine) = (values[2 * (row * pairs + pair)], values[2 * (row * pairs + pair) + 1])
-                let (x, y) = (head[step * pair], head[step * pair + distance])
-                head[step * pair] = x * cosine - y * sine
-                head[step * pair + distance] = x * sine + y * cosine
+            let turns = values.baseAddress.map { $0 + 2 * row * pairs }
+            switch pairing {
+            case .halves: kernels.rotate_halves(head, heads, size, turns, pairs)
+            case .neighbours: kernels.rotate_neighbours(head, heads, size, turns, pairs)
             }
         }
     }

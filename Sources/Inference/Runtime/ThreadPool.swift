@@ -11,32 +11,45 @@ import Synchronization
 ///
 /// The calling thread takes part. Each thread claims one chunk at a time, so fast cores do more of them; a thread
 /// that wakes up after the last chunk was claimed is not waited for. Waiting threads look for work for some
-/// microseconds, as the next loop of a token usually follows at once, and then sleep.
+/// microseconds, as the next loop of a token usually follows at once, and then sleep. Threads that outnumber the
+/// processors sleep on: they would only take turns with those that work.
 package final class ThreadPool: Sendable {
     /// How many threads take part in a loop, the calling one included. Fewer than were asked for where the system
     /// refused to start them.
     package let threads: Int
+    /// How many of them work at the same time.
+    package let workers: Int
     private let crew: Crew?
+    /// CPUs of each thread, the calling one first; none for any.
+    private let cpus: [CPUSet]
     private let handles: [pthread_t]
 
     /// Starts `threads - 1` threads; with one (or less), everything runs on the caller's thread.
-    package init(threads: Int) {
+    ///
+    /// - Parameter cpus: CPUs to run on: one for each thread, or all for all where there are more threads. None for
+    ///   wherever the system puts them.
+    package init(threads: Int, cpus: [Int] = []) {
+        self.cpus = cpus.isEmpty ? [] : threads > cpus.count ? [CPUSet(cpus)] : cpus.map { CPUSet([$0]) }
         guard threads > 1 else {
-            (self.threads, crew, handles) = (1, nil, [])
+            (self.threads, workers, crew, handles) = (1, 1, nil, [])
             return
         }
-        // Threads that outnumber the cores must leave them to those with work.
-        let cores = sysconf(Int32(_SC_NPROCESSORS_ONLN))
-        let crew = Crew(spins: threads <= cores ? 1000 : 0)
+        let cores = cpus.isEmpty ? sysconf(Int32(_SC_NPROCESSORS_ONLN)) : Set(cpus).count
+        let seats = min(threads - 1, max(cores - 1, 1))
+        // A thread that has to share a core must leave it to the one with work.
+        let crew = Crew(seats: seats, spins: seats < cores ? 1000 : 0)
         var handles: [pthread_t] = []
-        for _ in 1..<threads {
+        for number in 1..<threads {
             var handle = pthread_t()
-            let reference = Unmanaged.passRetained(crew)
+            let cpus = self.cpus.isEmpty ? nil : self.cpus[number % self.cpus.count]
+            let reference = Unmanaged.passRetained(Seat(crew, cpus))
             let code = pthread_create(
                 &handle, nil,
                 { reference in
                     guard let reference else { return nil }
-                    Unmanaged<Crew>.fromOpaque(reference).takeRetainedValue().serve()
+                    let seat = Unmanaged<Seat>.fromOpaque(reference).takeRetainedValue()
+                    seat.cpus?.use()
+                    seat.crew.serve()
                     return nil
                 }, reference.toOpaque())
             guard code == 0 else {
@@ -46,6 +59,7 @@ package final class ThreadPool: Sendable {
             handles.append(handle)
         }
         self.threads = handles.count + 1
+        workers = min(handles.count, seats) + 1
         self.crew = handles.isEmpty ? nil : crew
         self.handles = handles
     }
@@ -53,6 +67,39 @@ package final class ThreadPool: Sendable {
     deinit {
         crew?.stop()
         for handle in handles { pthread_join(handle, nil) }
+    }
+
+    /// Runs `body` on the calling thread's CPUs, and lets it go back to those it had.
+    package func withCPUs<Result>(_ body: () throws -> Result) rethrows -> Result {
+        guard let own = cpus.first, let before = CPUSet.current else { return try body() }
+        own.use()
+        defer { before.use() }
+        return try body()
+    }
+
+    /// What threads did in loops so far.
+    package struct Times: Sendable {
+        /// Seconds that the threads other than the caller's were in loops.
+        var members = 0.0
+        /// Seconds that the caller waited for them at the end of loops.
+        var owner = 0.0
+        /// How many of them can be.
+        var memberCount = 0
+
+        package init() {}
+
+        /// Seconds that threads had nothing to do, all added, in a time of so many seconds: those of the caller at the
+        /// ends of loops, those of the others also between loops.
+        package func waiting(since earlier: Times, seconds: Double) -> Double {
+            max(owner - earlier.owner + Double(memberCount) * seconds - (members - earlier.members), 0)
+        }
+    }
+
+    package var times: Times {
+        guard let crew else { return Times() }
+        var times = crew.times
+        times.memberCount = workers - 1
+        return times
     }
 
     /// Calls `body` once for each number in `0..<chunks`, on all threads, and returns when all calls have.
@@ -64,6 +111,26 @@ package final class ThreadPool: Sendable {
         precondition(accepted, "ThreadPool.run was called while the pool runs another loop")
     }
 
+    /// Calls `body` with ranges that together are `0..<count`, large ones first and small ones last, so that all threads
+    /// end at about the same time whatever their speed.
+    ///
+    /// - Parameters:
+    ///   - unit: what lengths are multiples of, but the last.
+    ///   - atLeast: the length of a range that is worth claiming.
+    package func run(over count: Int, unit: Int, atLeast: Int, _ body: (Range<Int>) -> Void) {
+        guard workers > 1, count > atLeast else { return body(0..<max(count, 0)) }
+        var bounds = [0]
+        var rest = count
+        while rest > 0 {
+            let size = max(rest / (2 * workers), atLeast)
+            rest -= min((size + unit - 1) / unit * unit, rest)
+            bounds.append(count - rest)
+        }
+        bounds.withUnsafeBufferPointer { bounds in
+            run(chunks: bounds.count - 1) { body(bounds[$0]..<bounds[$0 + 1]) }
+        }
+    }
+
     /// As ``run(chunks:_:)``, but where the pool is busy it calls nothing and returns false.
     package func runIfIdle(chunks: Int, _ body: (Int) -> Void) -> Bool {
         guard let crew, chunks > 1 else {
@@ -72,6 +139,14 @@ package final class ThreadPool: Sendable {
         }
         return crew.run(chunks: chunks, body)
     }
+}
+
+/// What a thread of a pool begins with.
+private final class Seat: Sendable {
+    let crew: Crew
+    let cpus: CPUSet?
+
+    init(_ crew: Crew, _ cpus: CPUSet?) { (self.crew, self.cpus) = (crew, cpus) }
 }
 
 /// What the threads of a pool share.
@@ -87,16 +162,30 @@ private final class Crew: @unchecked Sendable {
         var chunks: Int
     }
 
+    /// Threads besides the owner that may be in a loop.
+    private let seats: Int
     private let spins: Int
     private let busy = Atomic(false)
     private var job: Job?
     private let nextChunk = Atomic(0)
     private let state = Atomic(State().rawValue)
     private let sleepers = Atomic(0)
+    /// Threads that look for work.
+    private let seekers = Atomic(0)
     private let ownerSleeps = Atomic(false)
     private let lock = Lock()
+    private let memberNanoseconds = Atomic(0)
+    /// Written by owners only, one after the other.
+    private let ownerNanoseconds = Atomic(0)
 
-    init(spins: Int) { self.spins = spins }
+    var times: ThreadPool.Times {
+        var times = ThreadPool.Times()
+        times.members = Double(memberNanoseconds.load(ordering: .relaxed)) * 1e-9
+        times.owner = Double(ownerNanoseconds.load(ordering: .relaxed)) * 1e-9
+        return times
+    }
+
+    init(seats: Int, spins: Int) { (self.seats, self.spins) = (seats, spins) }
 
     /// The number of the loop, whether threads may join it, and how many have and not left.
     private struct State {
@@ -136,12 +225,19 @@ private final class Crew: @unchecked Sendable {
 
     private func open() {
         state.store((currentState().loop &+ 1) << 32 | State.open, ordering: .sequentiallyConsistent)
-        if sleepers.load(ordering: .sequentiallyConsistent) > 0 { lock.wakeAll(.work) }
+        guard sleepers.load(ordering: .sequentiallyConsistent) > 0 else { return }
+        // Who looks for work sees it, also on the way to sleep.
+        let missing = seats - seekers.load(ordering: .sequentiallyConsistent)
+        if missing > 0 { lock.wake(.work, count: missing) }
     }
 
     /// Lets no more threads join and waits for those that have.
     private func close() {
-        state.bitwiseAnd(~State.open, ordering: .sequentiallyConsistent)
+        let left = State(
+            rawValue: state.bitwiseAnd(~State.open, ordering: .sequentiallyConsistent).newValue)
+        guard left.members > 0 else { return }
+        let start = nanoseconds()
+        defer { ownerNanoseconds.add(nanoseconds() - start, ordering: .relaxed) }
         for _ in 0..<spins {
             if currentState().members == 0 { return }
             cpu_pause()
@@ -164,7 +260,9 @@ private final class Crew: @unchecked Sendable {
         var lastLoop: UInt64 = 0
         while let loop = join(after: lastLoop) {
             lastLoop = loop
+            let start = nanoseconds()
             if let job { work(job) }
+            memberNanoseconds.add(nanoseconds() - start, ordering: .relaxed)
             leave()
         }
     }
@@ -181,12 +279,10 @@ private final class Crew: @unchecked Sendable {
     }
 
     private func awaitChange(after last: UInt64) -> State {
-        func isNews(_ state: State) -> Bool { state.isStopped || state.isOpen && state.loop != last }
-        for _ in 0..<spins {
-            let now = currentState()
-            if isNews(now) { return now }
-            cpu_pause()
+        func isNews(_ state: State) -> Bool {
+            state.isStopped || state.isOpen && state.loop != last && state.members < seats
         }
+        if let now = seek(isNews) { return now }
         return lock.hold {
             // Counted before looking: the owner opens before it looks at the count.
             sleepers.add(1, ordering: .sequentiallyConsistent)
@@ -198,6 +294,18 @@ private final class Crew: @unchecked Sendable {
             }
             return now
         }
+    }
+
+    /// Looks for work, as one of as many as there are seats; nil where there is none for some microseconds.
+    private func seek(_ isNews: (State) -> Bool) -> State? {
+        defer { seekers.subtract(1, ordering: .sequentiallyConsistent) }
+        guard seekers.add(1, ordering: .sequentiallyConsistent).newValue <= seats else { return nil }
+        for _ in 0..<spins {
+            let now = currentState()
+            if isNews(now) { return now }
+            cpu_pause()
+        }
+        return nil
     }
 
     private func leave() {
@@ -252,7 +360,18 @@ private final class Lock: @unchecked Sendable {  // pthread's own objects are ma
         pthread_cond_wait(conditions + condition.rawValue, mutex)
     }
 
+    func wake(_ condition: Condition, count: Int) {
+        hold { for _ in 0..<count { pthread_cond_signal(conditions + condition.rawValue) } }
+    }
+
     func wakeAll(_ condition: Condition) {
         hold { _ = pthread_cond_broadcast(conditions + condition.rawValue) }
     }
+}
+
+/// The time of a clock that only goes forward.
+private func nanoseconds() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return time.tv_sec * 1_000_000_000 + time.tv_nsec
 }

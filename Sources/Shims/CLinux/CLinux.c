@@ -99,6 +99,10 @@ const char *clinux_library_file(void *handle) {
 #define SYS_pidfd_getfd 438
 #endif
 
+int clinux_get_affinity(void *set, unsigned long size) { return sched_getaffinity(0, size, set); }
+
+int clinux_set_affinity(const void *set, unsigned long size) { return sched_setaffinity(0, size, set); }
+
 int clinux_unshare(int flags) { return unshare(flags); }
 
 int clinux_setns(int descriptor, int flags) { return setns(descriptor, flags); }

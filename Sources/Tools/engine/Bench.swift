@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
 import Foundation
+import GGUF
 import HTPDevice
 import HexagonRPC
 import Runtime
@@ -13,6 +14,7 @@ struct Bench: ParsableCommand {
             separated by commas and ranges such as 1-8, 1-8+1 or 128-1024*2.
 
               engine bench -m model.gguf
+              engine bench --kernels Q4_0 Q4_K -t 1,2 --compare portable
               engine bench -m model.gguf -p 512 -n 32 -d 2048,32768,65536 --device cpu --device htp0
             """)
 
@@ -21,7 +23,19 @@ struct Bench: ParsableCommand {
     }
 
     @Option(name: [.short, .long], help: "The model, a GGUF file.")
-    var model: String
+    var model: String?
+    @Flag(
+        help: """
+            Measure the CPU's products instead of a model, each against this machine's memory (1 column) or its \
+            multiplications from registers (the columns of -p; 512 without it).
+            """)
+    var kernels = false
+    @Option(
+        help: ArgumentHelp(
+            "With --kernels: say how much faster than these instructions they are.", valueName: "name"))
+    var compare: String?
+    @Argument(help: "With --kernels: the types of weights, such as Q4_0; all without any.")
+    var formats: [String] = []
     @Option(
         name: [.customShort("p"), .customLong("n-prompt")], parsing: .unconditional,
         help: "Tokens of the prompts; 0 for none.")
@@ -40,6 +54,7 @@ struct Bench: ParsableCommand {
     var batch = 512
     @Option(name: [.short, .long], parsing: .unconditional, help: "CPU threads; 0 for one per core.")
     var threads = NumberList([0])
+    @OptionGroup var cores: ThreadOptions
     @Option(
         name: [.short, .long], parsing: .unconditional,
         help: "How often each test is repeated; one more does not count."
@@ -58,6 +73,27 @@ struct Bench: ParsableCommand {
     var output = Format.md
 
     func validate() throws {
+        if kernels {
+            for format in formats where Self.type(named: format) == nil {
+                throw ValidationError(
+                    "\(format) is no type of weights that has kernels; known are "
+                        + KernelBench.types.map(\.name).joined(separator: ", ") + ".")
+            }
+            guard model == nil else { throw ValidationError("--kernels measures no model; leave -m out.") }
+            if let compare, InstructionSet(name: compare) == nil {
+                throw ValidationError(
+                    "--compare \(compare) is unknown; known are "
+                        + InstructionSet.all.map(\.name).joined(separator: ", ") + ".")
+            }
+            guard prompts.numbers.allSatisfy({ $0 <= 4096 }) else {
+                throw ValidationError("-p takes numbers from 0 to 4096 with --kernels.")
+            }
+        } else {
+            guard model != nil else { throw ValidationError("Missing expected argument '--model <model>'") }
+            guard formats.isEmpty, compare == nil else {
+                throw ValidationError("Types and --compare go with --kernels.")
+            }
+        }
         guard (1...1000).contains(repetitions) else {
             throw ValidationError("-r is a number from 1 to 1000.")
         }
@@ -73,11 +109,13 @@ struct Bench: ParsableCommand {
     func run() throws {
         try reportingFailure {
             Interrupt.catchFirst()
+            if kernels { return try measureKernels() }
+            guard let model else { return }
             var table = BenchTable(output)
             for device in device.isEmpty ? [.automatic] : device {
                 for threads in threads.numbers {
                     for depth in depths.numbers {
-                        try measure(device, threads, depth, &table)
+                        try measure(model, device, threads, depth, &table)
                     }
                 }
             }
@@ -86,8 +124,30 @@ struct Bench: ParsableCommand {
         }
     }
 
+    /// The type of that name, in either case.
+    private static func type(named name: String) -> TensorType? {
+        KernelBench.types.first { $0.name.uppercased() == name.uppercased() }
+    }
+
+    private func measureKernels() throws {
+        let set = cores.cpuFeatures.flatMap(InstructionSet.init(name:)) ?? .best
+        let compared = compare.flatMap(InstructionSet.init(name:))
+        for set in [set, compared].compactMap(\.self) { try set.require() }
+        let bench = KernelBench(
+            set: set, compared: compared, cpus: cores.cpus?.numbers ?? [], repetitions: repetitions,
+            shouldStop: { Interrupt.isRequested })
+        let types = formats.isEmpty ? KernelBench.types : formats.compactMap(Self.type)
+        let columns = [1] + prompts.numbers.filter { $0 > 1 }
+        var table = KernelTable(output)
+        for threads in threads.numbers {
+            try bench.measure(types, columns: columns, threads: cores.threads(threads)) { try table.add($0) }
+        }
+        table.finish()
+        if Interrupt.isRequested { throw Exit.interrupted }
+    }
+
     private func measure(
-        _ device: DeviceList, _ threads: Int, _ depth: Int, _ table: inout BenchTable
+        _ path: String, _ device: DeviceList, _ threads: Int, _ depth: Int, _ table: inout BenchTable
     ) throws {
         var tests: [BenchmarkTest] = []
         for count in prompts.numbers where count > 0 {
@@ -100,11 +160,12 @@ struct Bench: ParsableCommand {
         var options = LanguageModel.Options()
         (options.threads, options.contextLength, options.batch) = (threads, longest, batch)
         options.placement = place
+        cores.apply(to: &options)
         cache.apply(to: &options)
         options.onNotice = { printError("engine: \($0)") }
         options.isInterrupted = { Interrupt.isRequested }
         // Every depth has a context of its own size, as its memory is part of the table.
-        let model = try device.load(self.model, options, use.use)
+        let model = try device.load(path, options, use.use)
         for test in tests {
             let start = Date()
             let seconds = try model.measure(
@@ -112,7 +173,7 @@ struct Bench: ParsableCommand {
             guard seconds.count == repetitions else { return }
             try table.add(
                 BenchRow(
-                    self.model, model, test, batch: batch, place: place, cache: cache, seconds: seconds,
+                    path, model, test, batch: batch, place: place, cache: cache, seconds: seconds,
                     start: start))
         }
     }

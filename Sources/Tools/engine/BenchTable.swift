@@ -34,6 +34,8 @@ struct BenchRow: Encodable {
     var context_bytes: Int
     var compute_bytes: Int
     var load_ms: Double
+    /// The part of the CPU threads' time in which they waited for each other; 0 where devices compute.
+    var wait_share: Double
 
     init(
         _ path: String, _ model: LanguageModel, _ benchmark: BenchmarkTest, batch: Int, place: Placement,
@@ -64,6 +66,7 @@ struct BenchRow: Encodable {
         context_bytes = reports.reduce(0) { $0 + $1.contextBytes }
         compute_bytes = reports.reduce(0) { $0 + $1.computeBytes }
         load_ms = model.loadSeconds * 1000
+        wait_share = model.profile(of: benchmark.promptTokens > 0 ? .prompt : .generation).waitShare
     }
 
     /// As in tables: `pp512 @ d2048`.
@@ -119,8 +122,8 @@ struct BenchTable {
         case .md:
             if isFirst {
                 let titles = [
-                    "model", "size", "params", "device", "threads", "test", "t/s", "model MB", "context MB",
-                    "compute MB",
+                    "model", "size", "params", "device", "threads", "test", "t/s", "wait %", "model MB",
+                    "context MB", "compute MB",
                 ]
                 printNow(
                     Self.line(titles) + Self.line(titles.map { String(repeating: "-", count: $0.count) }))
@@ -131,7 +134,8 @@ struct BenchTable {
                     row.model_type, megabytes(row.model_size) + " MB",
                     String(format: "%.2f M", Double(row.model_n_params) / 1e6),
                     row.devices + (row.is_simulated ? " (simulated)" : ""), "\(row.n_threads)", row.test,
-                    String(format: "%.2f ± %.2f", row.avg_ts, row.stddev_ts), megabytes(row.model_bytes),
+                    String(format: "%.2f ± %.2f", row.avg_ts, row.stddev_ts),
+                    String(format: "%.1f", row.wait_share * 100), megabytes(row.model_bytes),
                     megabytes(row.context_bytes), megabytes(row.compute_bytes),
                 ]))
         case .json:
@@ -152,15 +156,15 @@ struct BenchTable {
         }
     }
 
-    private static func object(_ row: BenchRow) throws -> String {
+    static func object(_ row: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(row), as: UTF8.self)
     }
 
-    private static func line(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |\n" }
+    static func line(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |\n" }
 
-    private static func quoted(_ text: String) -> String {
+    static func quoted(_ text: String) -> String {
         "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\""
     }
 }

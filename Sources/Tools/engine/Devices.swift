@@ -1,5 +1,4 @@
 import ArgumentParser
-import CPUKernels
 import Engine
 import FastRPCLibrary
 import Foundation
@@ -28,8 +27,12 @@ struct Devices: ParsableCommand {
 
     func run() throws {
         try reportingFailure {
-            let level = String(cString: cpu_kernels_name(cpu_kernels_best()))
-            var devices = [Device(name: "cpu", kind: "cpu", available: true, detail: "kernels: \(level)")]
+            let levels = InstructionSet.available.map(\.name).joined(separator: ", ")
+            var devices = [
+                Device(
+                    name: "cpu", kind: "cpu", available: true,
+                    detail: "kernels: \(InstructionSet.best.name) (of \(levels))")
+            ]
             do {
                 let transport = try TransportChoice.automatic.transport()
                 let way = transport is KernelTransport ? "the kernel's driver" : transport.name

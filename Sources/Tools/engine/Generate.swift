@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
 import Foundation
+import GGUF
 import HTPDevice
 import HexagonRPC
 import Runtime
@@ -42,6 +43,12 @@ struct Generate: ParsableCommand {
     @Option(help: "Write the logits of all prompt tokens to this NumPy file.")
     var logits: String?
 
+    @Option(
+        defaultAsFlag: "",
+        help: ArgumentHelp(
+            "Show where the time went; with a file, write that as JSON there.", valueName: "file"))
+    var profile: String?
+
     func validate() throws {
         guard [prompt, file, tokens].compactMap({ $0 }).count <= 1 else {
             throw ValidationError("-p, -f and --tokens exclude each other.")
@@ -59,7 +66,8 @@ struct Generate: ParsableCommand {
             let input = try readPrompt()
             if let logits { try LanguageModel.checkLogitsPath(logits) }
             if let promptCache { try LanguageModel.checkSessionPath(promptCache) }
-            let model = try self.model.load()
+            if let profile, !profile.isEmpty { try ReplacementFile.check(profile) }
+            let model = try self.model.load(profiles: profile != nil)
             let ids = try promptTokens(input, model)
             // Before any output.
             try model.check(ids)
@@ -85,10 +93,16 @@ struct Generate: ParsableCommand {
                 try model.writeLogits(generation.promptLogits, to: logits)
             }
             if json {
-                try printJSON(GenerationOutput(model, generation))
+                var output = GenerationOutput(model, generation)
+                if profile == "" { output.profile = .init(model) }
+                try printJSON(output)
             } else {
                 printNow(prompt + "\n")
                 printSummary(model, generation)
+                if profile == "" { printProfile(model) }
+            }
+            if let profile, !profile.isEmpty {
+                try writeJSON(GenerationOutput.Profile(model), to: profile)
             }
             if generation.end == .interrupted { throw Exit.interrupted }
         }

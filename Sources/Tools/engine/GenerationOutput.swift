@@ -1,5 +1,6 @@
 import Engine
 import Foundation
+import GGUF
 
 /// What `engine generate --json` prints.
 struct GenerationOutput: Encodable {
@@ -51,6 +52,41 @@ struct GenerationOutput: Encodable {
         }
     }
 
+    /// Where the time went; only with --profile.
+    struct Profile: Encodable {
+        struct Operation: Encodable {
+            var name: String
+            var ms: Double
+            var share: Double
+        }
+
+        struct Phase: Encodable {
+            var tokens: Int
+            var ms: Double
+            var wait_share: Double
+            var operations: [Operation]
+
+            init(_ report: ProfileReport) {
+                (tokens, ms, wait_share) = (report.tokens, report.seconds * 1000, report.waitShare)
+                operations = report.operations.map {
+                    Operation(
+                        name: $0.name, ms: $0.seconds * 1000,
+                        share: report.seconds > 0 ? $0.seconds / report.seconds : 0)
+                }
+            }
+        }
+
+        var version = 1
+        var threads: Int
+        var prompt: Phase
+        var generation: Phase
+
+        init(_ model: LanguageModel) {
+            threads = model.threads
+            (prompt, generation) = (Phase(model.profile(of: .prompt)), Phase(model.profile(of: .generation)))
+        }
+    }
+
     var version = 1
     var text: String
     var tokens: [Int32]
@@ -64,8 +100,12 @@ struct GenerationOutput: Encodable {
     var generate_ms: Double
     var generate_tps: Double
     var threads: Int
+    /// The part of the CPU threads' time in which they waited for each other.
+    var prompt_wait_share: Double
+    var generate_wait_share: Double
     var devices: [Device]
     var offload: Offload
+    var profile: Profile?
 
     init(_ model: LanguageModel, _ generation: Generation) {
         text = generation.text
@@ -80,6 +120,8 @@ struct GenerationOutput: Encodable {
         generate_ms = generation.generateSeconds * 1000
         generate_tps = generation.generatedTokensPerSecond
         threads = model.threads
+        prompt_wait_share = model.profile(of: .prompt).waitShare
+        generate_wait_share = model.profile(of: .generation).waitShare
         devices = model.devices.map(Device.init)
         offload = Offload(model.offload)
     }
@@ -87,9 +129,20 @@ struct GenerationOutput: Encodable {
 
 /// Prints a value as one JSON object on one line.
 func printJSON(_ value: some Encodable) throws {
+    printNow(try jsonLine(value))
+}
+
+/// Writes it to a file, which appears whole or not at all.
+func writeJSON(_ value: some Encodable, to path: String) throws {
+    let file = try ReplacementFile(for: path)
+    try file.append(Array(jsonLine(value).utf8))
+    try file.commit()
+}
+
+private func jsonLine(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    printNow(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
+    return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
 }
 
 extension Generation {

@@ -14,8 +14,11 @@ struct ModelOptions: ParsableArguments {
         name: [.customShort("b"), .customLong("batch-size")], parsing: .unconditional,
         help: "Tokens of a prompt computed at once.")
     var batch = 512
-    @Option(name: [.short, .long], parsing: .unconditional, help: "CPU threads; 0 for one per core.")
+    @Option(
+        name: [.short, .long], parsing: .unconditional,
+        help: "CPU threads; 0 for one per core, or for one for each of --cpus.")
     var threads = 0
+    @OptionGroup var cores: ThreadOptions
     @Option(help: DeviceList.help, transform: DeviceList.init(argument:))
     var device = DeviceList.automatic
     @OptionGroup var use: DeviceOptions
@@ -37,12 +40,16 @@ struct ModelOptions: ParsableArguments {
 
     /// Loads the model; Ctrl-C ends that, and what is done with the model later.
     ///
-    /// - Parameter contextLength: tokens, where they are not for the user to say.
-    func load(contextLength: Int? = nil) throws -> LanguageModel {
+    /// - Parameters:
+    ///   - contextLength: tokens, where they are not for the user to say.
+    ///   - profiles: whether the time of each operation is measured.
+    func load(contextLength: Int? = nil, profiles: Bool = false) throws -> LanguageModel {
         var options = LanguageModel.Options()
         (options.threads, options.batch) = (threads, batch)
         options.contextLength = contextLength ?? context ?? 0
         options.placement = place
+        options.profiles = profiles
+        cores.apply(to: &options)
         cache.apply(to: &options)
         options.onNotice = { printError("engine: \($0)") }
         if explainPlan { options.onPlan = { printError($0) } }

@@ -49,6 +49,27 @@ func printSummary(_ model: LanguageModel, _ generation: Generation) {
     }
 }
 
+/// Where the time went, on standard error.
+func printProfile(_ model: LanguageModel) {
+    for phase in ProfiledPhase.allCases {
+        let profile = model.profile(of: phase)
+        guard profile.tokens > 0 else { continue }
+        printError("")
+        printError(
+            String(
+                format: "%@: %.1f ms, %d tokens; %d threads waited %.1f %% of their time", phase.rawValue,
+                profile.seconds * 1000, profile.tokens, model.threads, profile.waitShare * 100))
+        let measured = profile.operations.reduce(0) { $0 + $1.seconds }
+        for (name, seconds) in profile.operations + [("between", max(profile.seconds - measured, 0))] {
+            printError(
+                "  " + padded(name, 11)
+                    + String(
+                        format: " %9.1f ms %6.2f %%", seconds * 1000,
+                        100 * seconds / max(profile.seconds, 1e-9)))
+        }
+    }
+}
+
 private func padded(_ text: String, _ width: Int) -> String {
     text + String(repeating: " ", count: max(0, width - text.count))
 }

@@ -19,9 +19,9 @@ import Testing
 
     private func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 
-    @Test func gelu() {
+    @Test(arguments: kernelLevels) func gelu(_ level: KernelLevel) {
         var result = Self.values
-        cpu_gelu_mul(&result, Self.values, Self.others, result.count)
+        level.activations.gelu_mul(&result, Self.values, Self.others, result.count)
         expectClose(
             result,
             zip(Self.values, Self.others).map { gate, up in
@@ -31,9 +31,9 @@ import Testing
             }, 3e-5)
     }
 
-    @Test func squaredReLU() {
+    @Test(arguments: kernelLevels) func squaredReLU(_ level: KernelLevel) {
         var result = Self.values
-        cpu_relu_squared_mul(&result, Self.values, Self.others, result.count)
+        level.activations.relu_squared_mul(&result, Self.values, Self.others, result.count)
         expectClose(
             result,
             zip(Self.values, Self.others).map { gate, up in
@@ -42,10 +42,11 @@ import Testing
             })
     }
 
-    @Test(arguments: [(Float(1.702), Float(7)), (1, 0.5)])
-    func clampedSwiGLU(_ alpha: Float, _ limit: Float) {
+    @Test(arguments: kernelLevels, [(Float(1.702), Float(7)), (1, 0.5)])
+    func clampedSwiGLU(_ level: KernelLevel, _ parameters: (Float, Float)) {
+        let (alpha, limit) = parameters
         var result = Self.values
-        cpu_swiglu_clamped(&result, Self.values, Self.others, result.count, alpha, limit)
+        level.activations.swiglu_clamped(&result, Self.values, Self.others, result.count, alpha, limit)
         expectClose(
             result,
             zip(Self.values, Self.others).map { gate, up in
@@ -55,15 +56,73 @@ import Testing
             }, 3e-5)
     }
 
-    @Test(arguments: [(Float(1), Float(30)), (0.25, 5), (2, 0), (-1, 0.1)])
-    func scalesAndCaps(_ factor: Float, _ cap: Float) {
+    @Test(arguments: kernelLevels, [(Float(1), Float(30)), (0.25, 5), (2, 0), (-1, 0.1)])
+    func scalesAndCaps(_ level: KernelLevel, _ parameters: (Float, Float)) {
+        let (factor, cap) = parameters
         var result = Self.values
-        cpu_scale(&result, result.count, factor, cap)
+        level.activations.scale(&result, result.count, factor, cap)
         expectClose(
             result,
             Self.values.map { value in
                 let x = Double(value) * Double(factor)
                 return cap == 0 ? x : Double(cap) * tanh(x / Double(cap))
             }, 2e-6)
+    }
+
+    /// Both pairings, with an odd number of pairs, elements behind them, and heads that are not turned.
+    @Test(arguments: kernelLevels, [(3, 64, 32), (2, 81, 37), (1, 7, 3), (5, 128, 16)])
+    func rotates(_ level: KernelLevel, _ shape: (heads: Int, size: Int, pairs: Int)) {
+        let values = Array(Self.values.prefix(shape.heads * shape.size + 5))
+        let turns = (0..<shape.pairs).flatMap { pair in
+            [Float(cos(Double(pair) * 1.7)), Float(sin(Double(pair) * 1.7))]
+        }
+        for isHalves in [true, false] {
+            var result = values
+            let rotate = isHalves ? level.activations.rotate_halves : level.activations.rotate_neighbours
+            rotate?(&result, shape.heads, shape.size, turns, shape.pairs)
+            var expected = values.map(Double.init)
+            for head in 0..<shape.heads {
+                for pair in 0..<shape.pairs {
+                    let first = head * shape.size + (isHalves ? pair : 2 * pair)
+                    let second = first + (isHalves ? shape.pairs : 1)
+                    let (x, y) = (Double(values[first]), Double(values[second]))
+                    let (cosine, sine) = (Double(turns[2 * pair]), Double(turns[2 * pair + 1]))
+                    (expected[first], expected[second]) = (x * cosine - y * sine, x * sine + y * cosine)
+                }
+            }
+            for (index, (found, expected)) in zip(result, expected).enumerated() {
+                #expect(abs(Double(found) - expected) <= 2e-5, "\(index)")
+            }
+            // What is no pair stays as it was.
+            #expect(result.suffix(5) == values.suffix(5))
+        }
+    }
+
+    @Test(arguments: kernelLevels, [1, 63, 64, 65, 128, 1000, 5003])
+    func largestOfBlocks(_ level: KernelLevel, _ count: Int) {
+        var random = KernelRandom(seed: UInt64(count))
+        var values = (0..<count).map { _ in random.normal() }
+        for index in stride(from: 0, to: count, by: 7) { values[index] = [.nan, -.infinity][index % 2] }
+        if count > 200 { for index in 64..<128 { values[index] = .nan } }
+        let blocks = (count + 63) / 64
+        var found = [Float](repeating: 7, count: blocks + 1)
+        level.activations.largest(values, count, &found)
+        let expected = (0..<blocks).map { block in
+            values[block * 64..<min(block * 64 + 64, count)].reduce(-Float.infinity) { $1 > $0 ? $1 : $0 }
+        }
+        #expect(found == expected + [7])
+    }
+
+    @Test(arguments: kernelLevels, [1, 15, 100, 4096, 10001])
+    func sumOfExponentials(_ level: KernelLevel, _ count: Int) {
+        var random = KernelRandom(seed: UInt64(count))
+        var values = (0..<count).map { _ in random.normal() * 5 }
+        for index in stride(from: 3, to: count, by: 11) {
+            values[index] = [.nan, -.infinity, -200][index % 3]
+        }
+        let best = values.filter { !$0.isNaN }.max() ?? 0
+        let expected = values.filter { !$0.isNaN }.reduce(0.0) { $0 + exp(Double($1) - Double(best)) }
+        let found = level.activations.sum_of_exponentials(values, count, best)
+        #expect(abs(found - expected) <= 1e-6 * expected)
     }
 }

@@ -9,6 +9,7 @@ struct KernelLevel: Sendable, CustomStringConvertible {
     // Non-null for the levels in `kernelLevels`.
     var table: UnsafePointer<cpu_kernels> { cpu_kernels_get(number) }
     var kernels: cpu_kernels { table.pointee }
+    var activations: cpu_activation_kernels { cpu_activation_kernels_get(number).pointee }
 }
 
 let kernelLevels: [KernelLevel] = (0..<Int32(CPU_KERNELS_LEVELS)).compactMap { number in

@@ -67,6 +67,29 @@ import Testing
         ])
     }
 
+    @Test func processors() throws {
+        for list in ["", "x", "0,", "0-", "3-1", "0,0", "0-1,1", "1024", "-1", "0:1"] {
+            try check([Case(generate("-p", "a", "--cpus", list), "invalid for '--cpus", exitCode: 64)])
+        }
+        #if arch(x86_64)
+            let foreign = "neon-i8mm"
+        #else
+            let foreign = "avx2"
+        #endif
+        try check([
+            Case(generate("-p", "a", "--cpus", "0,1023"), "may not run on CPU 1023", exitCode: 64),
+            Case(
+                generate("-p", "a", "--cpu-features", "sse9"), "sse9 is unknown", "portable, avx2",
+                exitCode: 64),
+            Case(
+                generate("-p", "a", "--cpu-features", foreign), "lacks \(foreign)", "it has portable",
+                exitCode: 1),
+            Case(["bench", "-m", model, "--cpus", "1-0"], "invalid for '--cpus", exitCode: 64),
+            Case(["bench", "-m", model, "--cpu-features", "x"], "x is unknown", exitCode: 64),
+            Case(["bench", "-m", model, "--cpu-features", foreign], "lacks \(foreign)", exitCode: 1),
+        ])
+    }
+
     @Test func contexts() throws {
         for size in ["9223372036854775807", "4611686018427387904", "1000000000000"] {
             try check([

@@ -29,6 +29,7 @@ import Testing
         var model_bytes: Int
         var context_bytes: Int
         var compute_bytes: Int
+        var wait_share: Double
     }
 
     @Test func everyCombinationIsARow() throws {
@@ -56,7 +57,7 @@ import Testing
                 abs(row.samples_ts[0] - tokens / Double(row.samples_ns[0]) * 1e9) < 1e-3 * row.samples_ts[0])
             // Keys and values of two layers: two heads of 16 floats each.
             #expect(row.context_bytes == (row.n_depth + 8) * 2 * 2 * 2 * 16 * 4)
-            #expect(row.model_bytes > 0 && row.compute_bytes > 0)
+            #expect(row.model_bytes > 0 && row.compute_bytes > 0 && row.wait_share == 0)
         }
     }
 

@@ -44,6 +44,101 @@ import Testing
         #expect(greedy.sample([Candidate](), history: []) == nil)
     }
 
+    /// The plain definition, over sorted tokens, with the sampler's order of random numbers.
+    private func plain(
+        _ parameters: SamplingParameters, _ logits: [Float], _ history: [Int32], _ random: inout SplitMix64
+    ) -> Int32? {
+        let recent = Set(parameters.repeatLastN < 0 ? history[...] : history.suffix(parameters.repeatLastN))
+        var tokens = logits.enumerated().map { id, logit in
+            guard parameters.repeatPenalty != 1, recent.contains(Int32(id)) else {
+                return (id: id, logit: logit)
+            }
+            return (
+                id: id, logit: logit > 0 ? logit / parameters.repeatPenalty : logit * parameters.repeatPenalty
+            )
+        }
+        tokens = tokens.filter { $0.logit > -.infinity }
+        tokens.sort { $0.logit != $1.logit ? $0.logit > $1.logit : $0.id < $1.id }
+        guard parameters.temperature > 0, let best = tokens.first?.logit else {
+            return tokens.first.map { Int32($0.id) }
+        }
+        if parameters.topK > 0 { tokens = Array(tokens.prefix(parameters.topK)) }
+        let weights = tokens.map { exp($0.logit - best) }
+        let enough = parameters.topP < 1 ? parameters.topP * weights.reduce(0, +) : .infinity
+        var (kept, sum) = (0, Float(0))
+        while kept < tokens.count, kept == 0 || (sum < enough && weights[kept] >= parameters.minP) {
+            sum += weights[kept]
+            kept += 1
+        }
+        tokens = Array(tokens.prefix(kept))
+        let chances = tokens.map { exp(($0.logit - best) / parameters.temperature) }
+        var point = Float(random.nextUnit()) * chances.reduce(0, +)
+        for (token, chance) in zip(tokens, chances) {
+            point -= chance
+            if point < 0 { return Int32(token.id) }
+        }
+        return tokens.last.map { Int32($0.id) }
+    }
+
+    /// Ties, NaN and infinities among logits of every shape: as chosen without shortcuts.
+    @Test("as without shortcuts", arguments: 0..<300) func asPlain(_ seed: Int) {
+        var generator = SeededGenerator(UInt64(seed) + 1000)
+        func one<Value>(of values: Value...) -> Value {
+            values[Int.random(in: 0..<values.count, using: &generator)]
+        }
+        let count = one(of: 1, 5, 63, 64, 65, 400, 3000, 20000)
+        let spread = one(of: Float(0.5), 3, 12, 60)
+        let steps = one(of: 3, 40, 1_000_000)
+        var logits = (0..<count).map { _ in
+            Float(Int.random(in: -steps...steps, using: &generator)) / Float(steps) * spread
+        }
+        let odd = one(of: [], [Float.nan], [-.infinity], [.nan, -.infinity, -3e38], [.infinity, .nan])
+        for value in odd {
+            for _ in 0..<max(count / 10, 1) { logits[Int.random(in: 0..<count, using: &generator)] = value }
+        }
+        let history = (0..<64).map { _ in Int32.random(in: 0..<Int32(count) + 3, using: &generator) }
+        let parameters = SamplingParameters(
+            temperature: one(of: 0, 0.3, 0.8, 1, 2.5), topK: one(of: 0, 0, 1, 2, 40, 1000),
+            topP: one(of: 0, 0.3, 0.9, 0.99, 1), minP: one(of: 0, 0.05, 0.3, 1),
+            repeatPenalty: one(of: 1, 1, 1.1, 2, 0.7), repeatLastN: one(of: -1, 0, 5, 64), seed: UInt64(seed))
+        var sampler = Sampler(parameters)
+        var random = SplitMix64(state: UInt64(seed))
+        for _ in 0..<5 {
+            let found = logits.withUnsafeBufferPointer { sampler.sample($0, history: history) }
+            #expect(found == plain(parameters, logits, history, &random), "\(parameters), \(count) logits")
+        }
+    }
+
+    /// A vocabulary of 151,936 tokens with logits as a trained model's: a few likely tokens and a long tail.
+    @Test(
+        "time of a token (printed)",
+        arguments: [
+            ("greedy", SamplingParameters.greedy),
+            ("top-k 40", SamplingParameters(topK: 40, topP: 0.95, minP: 0.05, seed: 1)),
+            ("top-k 40, penalty", SamplingParameters(topK: 40, repeatPenalty: 1.1, seed: 1)),
+            ("top-p 0.9", SamplingParameters(topK: 0, topP: 0.9, minP: 0, seed: 1)),
+            ("min-p 0.05", SamplingParameters(topK: 0, topP: 1, minP: 0.05, seed: 1)),
+        ])
+    func time(_ name: String, _ parameters: SamplingParameters) {
+        var generator = SeededGenerator(5)
+        var logits = (0..<151_936).map { _ in
+            (0..<4).reduce(Float(0)) { sum, _ in sum + Float.random(in: -2...2, using: &generator) }
+        }
+        for index in 0..<50 {
+            logits[Int.random(in: 0..<logits.count, using: &generator)] = 18 - Float(index) / 4
+        }
+        let history = (0..<64).map { _ in Int32.random(in: 0..<151_936, using: &generator) }
+        var sampler = Sampler(parameters)
+        var best = Duration.seconds(1)
+        for _ in 0..<100 {
+            let start = ContinuousClock.now
+            let token = logits.withUnsafeBufferPointer { sampler.sample($0, history: history) }
+            best = min(best, ContinuousClock.now - start)
+            #expect(token != nil)
+        }
+        print("sampling of 151936, \(name): \(best)")
+    }
+
     private func greedy(_ logits: [Float]) -> Int32? { sample(.greedy, logits) }
 
     // MARK: Greedy

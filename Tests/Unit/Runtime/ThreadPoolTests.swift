@@ -91,6 +91,94 @@ struct ThreadPoolTests {
         withExtendedLifetime(pool) {}
     }
 
+    @Test("threads run on the CPUs that were chosen, and the caller's go back")
+    func chosenCPUs() throws {
+        let before = try #require(CPUSet.current)
+        let allowed = before.numbers
+        for cpus in [[allowed[0]], Array(allowed.prefix(2).reversed())] {
+            for threads in [1, 2, 4] {
+                let pool = ThreadPool(threads: threads, cpus: cpus)
+                // Of threads that outnumber the CPUs some sleep; two always work.
+                let chunks = min(threads, max(cpus.count, 2))
+                #expect(pool.threads == threads && pool.workers == chunks)
+                let arrived = Atomic(0)
+                let found = Mutex<[Int: CPUSet]>([:])
+                pool.withCPUs {
+                    pool.run(chunks: chunks) { chunk in
+                        arrived.add(1, ordering: .relaxed)
+                        while arrived.load(ordering: .relaxed) < chunks { sched_yield() }
+                        let own = CPUSet.current
+                        found.withLock { $0[chunk] = own }
+                    }
+                }
+                let sets = found.withLock { $0 }.values
+                #expect(sets.count == chunks)
+                if threads <= cpus.count {
+                    #expect(Set(sets.map(\.numbers)) == Set(cpus.prefix(threads).map { [$0] }))
+                } else {
+                    #expect(sets.allSatisfy { $0 == CPUSet(cpus) })
+                }
+                #expect(CPUSet.current == before)
+            }
+        }
+    }
+
+    @Test("ranges cover everything once, in units, with small ones last", arguments: [1, 2, 3, 8])
+    func ranges(threads: Int) {
+        let pool = ThreadPool(threads: threads)
+        for (count, unit, atLeast) in [
+            (0, 32, 32), (1, 32, 32), (31, 32, 64), (2048, 32, 128), (128_256, 32, 128), (8191, 1, 7),
+        ] {
+            let found = Mutex<[Range<Int>]>([])
+            pool.run(over: count, unit: unit, atLeast: atLeast) { range in found.withLock { $0.append(range) }
+            }
+            let ranges = found.withLock { $0 }.sorted { $0.lowerBound < $1.lowerBound }
+            var next = 0
+            for range in ranges {
+                #expect(range.lowerBound == next)
+                next = range.upperBound
+            }
+            #expect(next == count)
+            #expect(ranges.dropLast().allSatisfy { $0.count % unit == 0 && $0.count >= atLeast })
+            #expect(zip(ranges, ranges.dropFirst()).allSatisfy { $0.count >= $1.count })
+            if pool.workers > 1, count > 100 * atLeast { #expect(ranges.count > 3 * pool.workers) }
+        }
+    }
+
+    @Test("what threads wait for is counted")
+    func waiting() {
+        #expect(ThreadPool(threads: 1).times.waiting(since: .init(), seconds: 1) == 0)
+        let pool = ThreadPool(threads: 2)
+        func share(_ body: () -> Void) -> Double {
+            let before = pool.times, start = ContinuousClock.now
+            body()
+            let seconds = (ContinuousClock.now - start).seconds
+            return pool.times.waiting(since: before, seconds: seconds) / (2 * seconds)
+        }
+        // One thread has nothing to do, whichever it is.
+        let arrived = Atomic(0)
+        let halves = share {
+            pool.run(chunks: 2) { chunk in
+                arrived.add(1, ordering: .relaxed)
+                while arrived.load(ordering: .relaxed) < 2 { sched_yield() }
+                if chunk == 0 { usleep(50_000) }
+            }
+        }
+        #expect(halves > 0.4 && halves < 0.6)
+        arrived.store(0, ordering: .relaxed)
+        let both = share {
+            pool.run(chunks: 2) { _ in
+                arrived.add(1, ordering: .relaxed)
+                while arrived.load(ordering: .relaxed) < 2 { sched_yield() }
+                usleep(50_000)
+            }
+        }
+        #expect(both < 0.2)
+        // A loop of the caller alone leaves the other one without work.
+        let alone = share { usleep(50_000) }
+        #expect(alone > 0.4 && alone < 0.6)
+    }
+
     @Test("pools come and go")
     func lifetimes() {
         for threads in [2, 3, 8] {

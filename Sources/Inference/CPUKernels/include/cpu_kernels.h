@@ -9,6 +9,7 @@
 
 #include "cpu_activations.h"
 #include "cpu_attention.h"
+#include "cpu_peak.h"
 #include "cpu_repack.h"
 
 #ifdef __cplusplus

@@ -20,6 +20,10 @@ long clinux_receive_packet(int socket, void *bytes, unsigned long size, int *des
 /* dlinfo(RTLD_DI_LINKMAP): the file behind a handle of dlopen, or null. */
 const char *clinux_library_file(void *handle);
 
+/* sched_getaffinity and sched_setaffinity of the calling thread. The first returns 0 or more, or -1. */
+int clinux_get_affinity(void *set, unsigned long size);
+int clinux_set_affinity(const void *set, unsigned long size);
+
 /* The machine of the virtual DSP: namespaces, mounts, seccomp, and the memory and descriptors of other
  * processes. */
 int clinux_unshare(int flags);
