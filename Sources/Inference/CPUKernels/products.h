@@ -1,7 +1,7 @@
 // The loops over rows and columns, and the table of kernels, of one instruction set. Its file includes this at the
 // end, having defined KERNEL_TABLE, LOCAL, KERNEL, float_kind, the vector kernels, TILE_ROWS, TILE_BLOCKS, the type tile,
 // and
-//   dot_floats     four rows times `width` columns (1 or 4)
+//   dot_floats     four rows times `width` columns (1 or 4); and where HAS_FLOAT_TILES is defined matmul_float_batch
 //   prepare_column what dot_rows wants of a column of quantised activations, of type `column`
 //   dot_rows       ROWS_AT_ONCE rows times one column
 //   unpack_tile    some blocks of TILE_ROWS rows (past row_end: any row again)
@@ -10,6 +10,12 @@
 // Rows that are multiplied together lie far apart: memory streams from several pages at once are faster than one.
 
 LOCAL void matmul_floats(const cpu_product *p, size_t row_begin, size_t row_end, float_kind kind) {
+#ifdef HAS_FLOAT_TILES
+    if (p->count >= CPU_BATCH && p->columns > 0) {
+        matmul_float_batch(p, row_begin, row_end, kind);
+        return;
+    }
+#endif
     const size_t quarter = (row_end - row_begin + 3) / 4;
     for (size_t i = 0; i < quarter; i++) {
         const uint8_t *rows[4];

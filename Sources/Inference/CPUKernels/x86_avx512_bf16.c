@@ -1,4 +1,5 @@
-// AVX-512 with products of bfloat16: batches of the 16-bit float formats. All else is the level's below.
+// AVX-512 with products of bfloat16: batches of BF16 weights. All else is the level's below: half precision has three bits
+// more, and models that have it are computed without losing them.
 #if defined(__x86_64__)
 enum { DEPTH = 1024, TILE_COLUMNS = 8 };
 
@@ -54,10 +55,6 @@ LOCAL void matmul_pairs(const cpu_product *p, size_t row_begin, size_t row_end, 
         }
 }
 
-KERNEL void matmul_f16(const cpu_product *p, size_t row_begin, size_t row_end) {
-    matmul_pairs(p, row_begin, row_end, CPU_F16);
-}
-
 KERNEL void matmul_bf16(const cpu_product *p, size_t row_begin, size_t row_end) {
     matmul_pairs(p, row_begin, row_end, CPU_BF16);
 }
@@ -67,8 +64,7 @@ cpu_kernels cpu_kernels_avx512_bf16;
 __attribute__((constructor)) static void fill_table(void) {
     cpu_kernels *table = &cpu_kernels_avx512_bf16;
     *table = cpu_kernels_avx512_vnni;
-    table->matmul[CPU_F16] = matmul_f16;
     table->matmul[CPU_BF16] = matmul_bf16;
-    table->activations_of_batch[CPU_F16] = table->activations_of_batch[CPU_BF16] = CPU_ACTIVATIONS_BF16;
+    table->activations_of_batch[CPU_BF16] = CPU_ACTIVATIONS_BF16;
 }
 #endif

@@ -53,6 +53,9 @@ LOCAL void dot_floats(
         for (int c = 0; c < width; c++) out[r][c] = _mm512_reduce_add_ps(sums[r][c]);
 }
 
+#include "x86_avx512_floats.h"
+#define HAS_FLOAT_TILES
+
 // MARK: quantised weights
 
 LOCAL float half_to_float(const uint8_t *bytes) { return _cvtsh_ss(load_half(bytes)); }

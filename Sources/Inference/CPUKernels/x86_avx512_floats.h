@@ -1,0 +1,105 @@
+// Batches of float weights: a vector holds one weight of each of 16 rows. Part of x86_avx512_vnni.c.
+//
+// A tile of 32 rows is taken apart once for all columns, so that nothing but loads and products is left in the loop over
+// columns; sums stay in the order of the columns' numbers, each in one lane.
+enum { FLOAT_ROWS = 32, FLOAT_DEPTH = 128, FLOAT_COLUMNS = 8 };
+
+typedef struct { __m512 weights[FLOAT_DEPTH][FLOAT_ROWS / LANES]; } float_tile;
+
+// Dword g of the 16 bytes that each row begins with becomes lane r of out[g].
+LOCAL void transpose(const uint8_t *const rows[LANES], __m512i out[4]) {
+    __m512i a[4];
+    for (size_t j = 0; j < 4; j++) {
+        __m512i v = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)rows[j]));
+        v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)rows[j + 4]), 1);
+        v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)rows[j + 8]), 2);
+        a[j] = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)rows[j + 12]), 3);
+    }
+    const __m512i low01 = _mm512_unpacklo_epi32(a[0], a[1]), high01 = _mm512_unpackhi_epi32(a[0], a[1]);
+    const __m512i low23 = _mm512_unpacklo_epi32(a[2], a[3]), high23 = _mm512_unpackhi_epi32(a[2], a[3]);
+    out[0] = _mm512_unpacklo_epi64(low01, low23);
+    out[1] = _mm512_unpackhi_epi64(low01, low23);
+    out[2] = _mm512_unpacklo_epi64(high01, high23);
+    out[3] = _mm512_unpackhi_epi64(high01, high23);
+}
+
+// The lower (or upper) half of each dword, as a float.
+LOCAL __m512 float_of_halves(__m512i v, const int upper, float_kind kind) {
+    if (kind == BF16)
+        return _mm512_castsi512_ps(
+            upper ? _mm512_and_si512(v, _mm512_set1_epi32((int)0xffff0000)) : _mm512_slli_epi32(v, 16));
+    return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(upper ? _mm512_srli_epi32(v, 16) : v));
+}
+
+// `depth` weights of each row, from weight `first` on.
+LOCAL void unpack_floats(
+    float_tile *t, const cpu_product *p, size_t first_row, size_t row_end, size_t first, size_t depth,
+    float_kind kind) {
+    const size_t size = kind == F32 ? 4 : 2, step = 16 / size;
+    for (size_t half = 0; half < FLOAT_ROWS / LANES; half++) {
+        const uint8_t *rows[LANES];
+        for (size_t r = 0; r < LANES; r++)
+            rows[r] = (const uint8_t *)p->weights
+                      + min_size(first_row + half * LANES + r, row_end - 1) * p->weight_row_bytes + first * size;
+        for (size_t k = 0; k < depth; k += step) {
+            uint8_t last[LANES][16];
+            if (k + step > depth)
+                for (size_t r = 0; r < LANES; r++) {
+                    memset(last[r], 0, 16);
+                    memcpy(last[r], rows[r], (depth - k) * size);
+                    rows[r] = last[r];
+                }
+            __m512i four[4];
+            transpose(rows, four);
+            for (size_t g = 0; g < 4; g++) {
+                if (kind == F32) {
+                    t->weights[k + g][half] = _mm512_castsi512_ps(four[g]);
+                } else {
+                    t->weights[k + 2 * g][half] = float_of_halves(four[g], 0, kind);
+                    t->weights[k + 2 * g + 1][half] = float_of_halves(four[g], 1, kind);
+                }
+            }
+            for (size_t r = 0; r < LANES; r++) rows[r] += 16;
+        }
+    }
+}
+
+// The tile times `width` columns, onto dst unless first is 0; `rows` of it exist.
+LOCAL void multiply_floats(
+    const float_tile *t, const cpu_product *p, size_t first, size_t depth, size_t c, const int width, float *dst,
+    size_t rows) {
+    const __mmask16 lanes[2] = {first_lanes(rows), rows > LANES ? first_lanes(rows - LANES) : 0};
+    const uint8_t *xs[FLOAT_COLUMNS];
+    __m512 sums[2][FLOAT_COLUMNS];
+    for (size_t j = 0; j < (size_t)width; j++) {
+        xs[j] = (const uint8_t *)p->activations + (c + j) * p->activation_row_bytes + first * sizeof(float);
+        for (size_t half = 0; half < 2; half++)
+            sums[half][j] = first ? _mm512_maskz_loadu_ps(lanes[half], dst + j * p->dst_stride + half * LANES)
+                                  : _mm512_setzero_ps();
+    }
+    for (size_t k = 0; k < depth; k++) {
+        const __m512 w0 = t->weights[k][0], w1 = t->weights[k][1];
+        for (int j = 0; j < width; j++) {
+            const __m512 x = _mm512_set1_ps(load_float(xs[j], k));
+            sums[0][j] = _mm512_fmadd_ps(w0, x, sums[0][j]);
+            sums[1][j] = _mm512_fmadd_ps(w1, x, sums[1][j]);
+        }
+    }
+    for (size_t j = 0; j < (size_t)width; j++)
+        for (size_t half = 0; half < 2; half++)
+            _mm512_mask_storeu_ps(dst + j * p->dst_stride + half * LANES, lanes[half], sums[half][j]);
+}
+
+LOCAL void matmul_float_batch(const cpu_product *p, size_t row_begin, size_t row_end, float_kind kind) {
+    float_tile t;
+    for (size_t r = row_begin; r < row_end; r += FLOAT_ROWS)
+        for (size_t k = 0; k < p->columns; k += FLOAT_DEPTH) {
+            const size_t depth = min_size(FLOAT_DEPTH, p->columns - k);
+            unpack_floats(&t, p, r, row_end, k, depth, kind);
+            size_t c = 0;
+            for (; c + FLOAT_COLUMNS <= p->count; c += FLOAT_COLUMNS)
+                multiply_floats(&t, p, k, depth, c, FLOAT_COLUMNS, p->dst + c * p->dst_stride + r, row_end - r);
+            for (; c < p->count; c++)
+                multiply_floats(&t, p, k, depth, c, 1, p->dst + c * p->dst_stride + r, row_end - r);
+        }
+}
