@@ -2,7 +2,7 @@
 //
 // A tile of 32 rows is taken apart once for all columns, so that nothing but loads and products is left in the loop over
 // columns; sums stay in the order of the columns' numbers, each in one lane.
-enum { FLOAT_ROWS = 32, FLOAT_DEPTH = 128, FLOAT_COLUMNS = 8 };
+enum { FLOAT_ROWS = 32, FLOAT_DEPTH = 512, FLOAT_COLUMNS = 8 };
 
 typedef struct { __m512 weights[FLOAT_DEPTH][FLOAT_ROWS / LANES]; } float_tile;
 
@@ -99,6 +99,8 @@ LOCAL void matmul_float_batch(const cpu_product *p, size_t row_begin, size_t row
             size_t c = 0;
             for (; c + FLOAT_COLUMNS <= p->count; c += FLOAT_COLUMNS)
                 multiply_floats(&t, p, k, depth, c, FLOAT_COLUMNS, p->dst + c * p->dst_stride + r, row_end - r);
+            for (; c + 4 <= p->count; c += 4)
+                multiply_floats(&t, p, k, depth, c, 4, p->dst + c * p->dst_stride + r, row_end - r);
             for (; c < p->count; c++)
                 multiply_floats(&t, p, k, depth, c, 1, p->dst + c * p->dst_stride + r, row_end - r);
         }
