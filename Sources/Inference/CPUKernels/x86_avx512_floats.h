@@ -2,7 +2,7 @@
 //
 // A tile of 32 rows is taken apart once for all columns, so that nothing but loads and products is left in the loop over
 // columns; sums stay in the order of the columns' numbers, each in one lane.
-enum { FLOAT_ROWS = 32, FLOAT_DEPTH = 512, FLOAT_COLUMNS = 8 };
+enum { FLOAT_ROWS = 32, FLOAT_DEPTH = 1024, FLOAT_COLUMNS = 8 };
 
 typedef struct { __m512 weights[FLOAT_DEPTH][FLOAT_ROWS / LANES]; } float_tile;
 

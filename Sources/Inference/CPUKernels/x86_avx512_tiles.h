@@ -2,7 +2,7 @@
 //
 // A tile of TILE_ROWS rows is taken apart once for all columns: no permutation is left for the loop over columns, and
 // the float step is taken once for 16 sums. Codes are offset by 128, which the columns' biases take out.
-enum { TILE_ROWS = 32, TILE_BLOCKS = 16, TILE_COLUMNS = 4, GROUPS = 8, HALVES = TILE_ROWS / LANES };
+enum { TILE_ROWS = 32, TILE_BLOCKS = 64, TILE_COLUMNS = 4, GROUPS = 8, HALVES = TILE_ROWS / LANES };
 
 typedef struct {
     __m512i codes[TILE_BLOCKS][GROUPS][HALVES]; // 4 inputs of 16 rows
