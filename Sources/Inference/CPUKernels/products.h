@@ -5,10 +5,18 @@
 //   dot_rows       ROWS_AT_ONCE rows times one column of quantised activations
 //   unpack_tile    some blocks of TILE_ROWS rows (past row_end: any row again)
 //   multiply_tile  the tile times TILE_COLUMNS columns or 1, onto dst unless first_block is 0; `rows` of it exist
+// With HAS_FLOAT_BATCHES it has also
+//   matmul_float_batch   a product of float weights and CPU_BATCH or more columns
 //
 // Rows that are multiplied together lie far apart: memory streams from several pages at once are faster than one.
 
 LOCAL void matmul_floats(const cpu_product *p, size_t row_begin, size_t row_end, float_kind kind) {
+#ifdef HAS_FLOAT_BATCHES
+    if (p->count >= CPU_BATCH && p->columns > 0) {
+        matmul_float_batch(p, row_begin, row_end, kind);
+        return;
+    }
+#endif
     const size_t quarter = (row_end - row_begin + 3) / 4;
     for (size_t i = 0; i < quarter; i++) {
         const uint8_t *rows[4];
