@@ -1,16 +1,18 @@
 // The loops over rows and columns, and the table of kernels, of one instruction set. Its file includes this at the
 // end, having defined KERNEL_TABLE, LOCAL, KERNEL, float_kind, the vector kernels, TILE_ROWS, TILE_BLOCKS, the type tile,
 // and
-//   dot_floats     four rows times `width` columns (1 or 4); and where HAS_FLOAT_TILES is defined matmul_float_batch
+//   dot_floats     four rows times `width` columns (1 or 4)
 //   prepare_column what dot_rows wants of a column of quantised activations, of type `column`
 //   dot_rows       ROWS_AT_ONCE rows times one column
 //   unpack_tile    some blocks of TILE_ROWS rows (past row_end: any row again)
 //   multiply_tile  the tile times TILE_COLUMNS columns or 1, onto dst unless first_block is 0; `rows` of it exist
+// With HAS_FLOAT_BATCHES it has also
+//   matmul_float_batch   a product of float weights and CPU_BATCH or more columns
 //
 // Rows that are multiplied together lie far apart: memory streams from several pages at once are faster than one.
 
 LOCAL void matmul_floats(const cpu_product *p, size_t row_begin, size_t row_end, float_kind kind) {
-#ifdef HAS_FLOAT_TILES
+#ifdef HAS_FLOAT_BATCHES
     if (p->count >= CPU_BATCH && p->columns > 0) {
         matmul_float_batch(p, row_begin, row_end, kind);
         return;

@@ -54,7 +54,7 @@ LOCAL void dot_floats(
 }
 
 #include "x86_avx512_floats.h"
-#define HAS_FLOAT_TILES
+#define HAS_FLOAT_BATCHES
 
 // MARK: quantised weights
 

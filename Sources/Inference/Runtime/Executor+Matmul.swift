@@ -42,17 +42,12 @@ extension Executor {
         return UnsafeRawPointer(target)
     }
 
-    /// Gives the threads ranges of rows: a few for each, so that a slow core does not hold up the others.
+    /// Gives the threads ranges of rows, which get smaller towards the end, so that a slow core does not hold up the others.
     ///
     /// With one activation row the kernels read from several places of a range at once, which pays in long
     /// ranges; with several they work on blocks of 32 rows.
     func split(_ rows: Int, count: Int, _ body: (_ first: Int, _ last: Int) -> Void) {
-        let shares = options.threads == 1 ? 1 : 4 * options.threads
-        let atLeast = count == 1 ? 128 : 32
-        let size = max(atLeast, ((rows + shares - 1) / shares + 31) / 32 * 32)
-        pool.run(chunks: (rows + size - 1) / size) { chunk in
-            body(chunk * size, min(rows, (chunk + 1) * size))
-        }
+        pool.run(over: rows, unit: 32, atLeast: count == 1 ? 64 : 32) { body($0.lowerBound, $0.upperBound) }
     }
 }
 
