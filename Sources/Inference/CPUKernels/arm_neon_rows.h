@@ -463,10 +463,10 @@ LOCAL void dot_rows_of_strips(
 }
 
 LOCAL void dot_rows(
-    const uint8_t *const rows[ROWS_AT_ONCE], activation_row x, size_t blocks, float weight_scale, const int format,
+    const uint8_t *const rows[ROWS_AT_ONCE], const column *x, size_t blocks, float weight_scale, const int format,
     float out[ROWS_AT_ONCE]) {
     if (block_bytes(format))
-        dot_rows_of_blocks(rows, x, blocks, format, out);
+        dot_rows_of_blocks(rows, *x, blocks, format, out);
     else
-        dot_rows_of_strips(rows, x, blocks, weight_scale, format, out);
+        dot_rows_of_strips(rows, *x, blocks, weight_scale, format, out);
 }

@@ -46,6 +46,16 @@ INLINE activation_row activation_parts(const void *row, size_t columns) {
     return (activation_row){row, part, part + size, part + 2 * size, part + 4 * size, part + 5 * size};
 }
 
+// A column as a level's dot_rows takes it: as it is, unless the level prepares it.
+#ifndef HAS_PREPARED_COLUMNS
+typedef activation_row column;
+
+INLINE void prepare_column(column *c, activation_row x, size_t blocks, const int format) {
+    (void)blocks, (void)format;
+    *c = x;
+}
+#endif
+
 // Writes what follows the codes of block `b`: a scale, and sums of the first and last 16 codes.
 INLINE void store_block_sums(void *row, size_t columns, size_t b, float scale, int32_t first, int32_t last) {
     uint8_t *part = (uint8_t *)row + columns;

@@ -38,13 +38,6 @@ LOCAL __m256 add_strip(__m256 sum, const strip *s, activation_row x, size_t firs
     return sum;
 }
 
-typedef activation_row column;
-
-LOCAL void prepare_column(column *c, activation_row x, size_t blocks, const int format) {
-    (void)blocks, (void)format;
-    *c = x;
-}
-
 LOCAL void dot_rows(
     const uint8_t *const rows[ROWS_AT_ONCE], const column *x, size_t blocks, float weight_scale, const int format,
     float out[ROWS_AT_ONCE]) {

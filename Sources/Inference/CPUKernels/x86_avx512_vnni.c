@@ -6,6 +6,7 @@
 #include <immintrin.h>
 #include <math.h>
 
+#define HAS_PREPARED_COLUMNS
 #include "kernels.h"
 
 #define TARGET \

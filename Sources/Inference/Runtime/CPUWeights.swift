@@ -72,7 +72,8 @@ final class CPUWeights {
             }
             guard let format = tensor.type.kernelFormat else {
                 throw RuntimeError(
-                    "\(file.path): tensor \(quoted(weight.name)) has type \(tensor.type), which has no kernel")
+                    "\(file.path): tensor \(quoted(weight.name)) has type \(tensor.type), which has no kernel"
+                )
             }
             let matrix = Matrix(
                 tensor: tensor, rows: weight.rows, bytes: bytes, format: format, scale: scale)

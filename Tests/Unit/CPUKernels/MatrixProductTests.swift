@@ -14,7 +14,8 @@ struct MatrixProductTests {
     /// Rows and columns: of everything a remainder.
     static func shapes(_ type: TensorType) -> [(rows: Int, columns: Int)] {
         let block = type.rowMultiple
-        let some = block == 1 ? [1, 7, 31, 100, 544] : block <= 32 ? [32, 96, 352, 1056] : [block, 3 * block]
+        let some =
+            block == 1 ? [1, 7, 31, 100, 544] : block <= 32 ? [32, 96, 352, 1056] : [block, 3 * block]
         return zip([1, 3, 70, 37, 9], some).map { ($0, $1) }
     }
 
@@ -49,7 +50,8 @@ struct MatrixProductTests {
                 var (error, power) = (0.0, 0.0)
                 for c in 0..<count {
                     for r in 0..<rows {
-                        let sum = matrix.product(r, x.floats[c * columns..<(c + 1) * columns].map(Double.init)).sum
+                        let column = x.floats[c * columns..<(c + 1) * columns].map(Double.init)
+                        let sum = matrix.product(r, column).sum
                         error += (Double(y[c * rows + r]) - sum) * (Double(y[c * rows + r]) - sum)
                         power += sum * sum
                     }
@@ -190,7 +192,8 @@ private struct Activations {
     init(_ level: KernelLevel, _ type: TensorType, columns: Int, _ floats: [Float]) {
         (self.level, self.columns, self.floats) = (level, columns, floats)
         let (count, kind) = (
-            floats.count / columns, cpu_activation_kind(level.table, type.kernelFormat!, floats.count / columns)
+            floats.count / columns,
+            cpu_activation_kind(level.table, type.kernelFormat!, floats.count / columns)
         )
         let rowBytes = cpu_activation_bytes(kind, columns)
         (self.kind, self.rowBytes) = (kind, rowBytes)

@@ -36,7 +36,8 @@ struct VectorTests {
                 }
                 let sums = [codes[..<16].reduce(0, +), codes[16...].reduce(0, +)]
                 let halves = [2 * b, 2 * b + 1]
-                #expect(halves.map { Int32(bitPattern: float(128 + $0).bitPattern) } == sums.map { -128 * $0 })
+                let biases = halves.map { Int32(bitPattern: float(128 + $0).bitPattern) }
+                #expect(biases == sums.map { -128 * $0 })
                 if !scale.isNaN {
                     #expect(float(256 + b) == scale * Float(sums[0] + sums[1]))
                     #expect(halves.map { float(320 + $0) } == sums.map { scale * Float($0) })
