@@ -42,3 +42,11 @@ const cpu_activation_kernels *cpu_activation_kernels_get(int level) {
 #endif
     return &portable_activation_kernels;
 }
+
+void cpu_remainder(float *rest, const float *x, const void *prepared, size_t columns) {
+    const activation_row row = activation_parts(prepared, columns);
+    for (size_t b = 0; b < columns / BLOCK; b++) {
+        const float scale = load_float(row.scales, b);
+        for (size_t i = b * BLOCK; i < (b + 1) * BLOCK; i++) rest[i] = x[i] - scale * (float)row.codes[i];
+    }
+}

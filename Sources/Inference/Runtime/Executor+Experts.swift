@@ -91,12 +91,21 @@ extension Executor {
         let fewest = runs.map(\.places.count).min() ?? 0
         let kind = cpu_activation_kind(kernels, matrix.format, fewest)
         let sourceBytes = cpu_activation_bytes(kind, columns)
+        // What rounding changes decides about the next layer's experts where two are nearly as good. Models that come in this
+        // format are told apart from their exact answer by little else, so what eight bits leave is multiplied, too.
+        let parts = kind == CPUActivations.int8 && matrix.format == CPU_MXFP4 ? 2 : 1
         let (gathered, results) = expertScratch.reserve(
-            gatheredBytes: order.count * sourceBytes, results: order.count * outputs)
+            gatheredBytes: parts * order.count * sourceBytes, results: parts * order.count * outputs)
         rowwise(order.count, width: columns) { [kernels] places in
-            for place in places {
-                let from = source + (hasOwnInputs ? order[place] : order[place] / perRow) * columns
-                cpu_prepare(kernels, kind, from, columns, gathered + place * sourceBytes)
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { rest in
+                for place in places {
+                    let from = source + (hasOwnInputs ? order[place] : order[place] / perRow) * columns
+                    let row = gathered + parts * place * sourceBytes
+                    cpu_prepare(kernels, kind, from, columns, row)
+                    guard parts == 2 else { continue }
+                    cpu_remainder(rest.baseAddress, from, row, columns)
+                    cpu_prepare(kernels, kind, rest.baseAddress, columns, row + sourceBytes)
+                }
             }
         }
         // Pieces of about the same number of rows, whatever the expert.
@@ -111,16 +120,24 @@ extension Executor {
                 UnsafeRawPointer.init)
             product.weight_row_bytes = matrix.rowByteCount
             product.weight_scale = matrix.scale
-            product.activations = UnsafeRawPointer(gathered + run.places.lowerBound * sourceBytes)
+            let begin = parts * run.places.lowerBound
+            product.activations = UnsafeRawPointer(gathered + begin * sourceBytes)
             product.activation_kind = kind
             product.activation_row_bytes = sourceBytes
-            product.dst = results + run.places.lowerBound * outputs
-            (product.dst_stride, product.columns, product.count) = (outputs, columns, run.places.count)
+            product.dst = results + begin * outputs
+            (product.dst_stride, product.columns, product.count) = (
+                outputs, columns, parts * run.places.count
+            )
             cpu_multiply(kernels, matrix.format, &product, first, min(first + size, outputs))
         }
-        rowwise(order.count, width: outputs) { places in
+        rowwise(order.count, width: outputs) { [kernels] places in
             for place in places {
-                (target + order[place] * outputs).update(from: results + place * outputs, count: outputs)
+                let (to, row) = (target + order[place] * outputs, results + parts * place * outputs)
+                if parts == 2 {
+                    kernels.pointee.add(to, row, row + outputs, outputs)
+                } else {
+                    to.update(from: row, count: outputs)
+                }
             }
         }
     }

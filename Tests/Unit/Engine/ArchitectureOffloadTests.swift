@@ -74,8 +74,8 @@ import VirtualDSP
     func ternaryWeights(_ name: String, _ type: TensorType) throws {
         let floats = try Self.run(.model(name), devices: 0)
         let here = try Self.run(.model(name, type), devices: 0)
-        #expect(normalizedError(here.logits, expected: floats.logits) < 1e-9)
-        #expect(here.tokens == floats.tokens)
+        // Their activations are rounded to eight bits, on the CPU as on a DSP.
+        #expect(normalizedError(here.logits, expected: floats.logits) < 1e-3)
         let there = try Self.run(.model(name, type), devices: 1)
         #expect(there.offload.offloadedProducts == there.offload.products)
         #expect(normalizedError(there.logits, expected: floats.logits) < 1e-3)

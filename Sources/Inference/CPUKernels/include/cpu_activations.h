@@ -35,6 +35,9 @@ typedef struct cpu_activation_kernels {
 // The kernels of a level of cpu_kernels_get, or null.
 const cpu_activation_kernels *cpu_activation_kernels_get(int level);
 
+// rest = x without what a row of CPU_ACTIVATIONS_INT8 made of it stands for; columns: a multiple of 32.
+void cpu_remainder(float *rest, const float *x, const void *prepared, size_t columns);
+
 #ifdef __cplusplus
 }
 #endif
