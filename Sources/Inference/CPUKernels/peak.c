@@ -153,7 +153,7 @@ static void neon_float(size_t loops) {
         }
 }
 
-__attribute__((target("dotprod"))) static void neon_dotprod(size_t loops) {
+__attribute__((target("arch=armv8.2-a+dotprod"))) static void neon_dotprod(size_t loops) {
     int32x4_t sums[SUMS];
     int8x16_t a = vdupq_n_s8(1), b = vdupq_n_s8(2);
     for (int i = 0; i < SUMS; i++) sums[i] = vdupq_n_s32(0);
@@ -164,7 +164,7 @@ __attribute__((target("dotprod"))) static void neon_dotprod(size_t loops) {
         }
 }
 
-__attribute__((target("i8mm"))) static void neon_i8mm(size_t loops) {
+__attribute__((target("arch=armv8.2-a+i8mm"))) static void neon_i8mm(size_t loops) {
     int32x4_t sums[SUMS];
     int8x16_t a = vdupq_n_s8(1), b = vdupq_n_s8(2);
     for (int i = 0; i < SUMS; i++) sums[i] = vdupq_n_s32(0);
