@@ -28,10 +28,6 @@ LOCAL double sum_in_double(__m256 v) {
     return _mm_cvtsd_f64(_mm_add_sd(t, _mm_unpackhi_pd(t, t)));
 }
 
-LOCAL float widen_half(const uint8_t *half) {
-    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(load_half(half))));
-}
-
 // MARK: float weights
 
 LOCAL __m256 load_floats(const void *values, size_t index, float_kind kind) {
@@ -94,17 +90,7 @@ LOCAL void dot_floats(
 
 // MARK: quantised weights
 
-LOCAL float half_to_float(const uint8_t *bytes) { return widen_half(bytes); }
-
-LOCAL void look_up(int8_t *codes, const uint8_t *packed, const int8_t *table) {
-    const __m128i bytes = _mm_loadu_si128((const __m128i *)packed), low = _mm_set1_epi8(15);
-    const __m128i levels = _mm_loadu_si128((const __m128i *)table);
-    const __m128i high = _mm_and_si128(_mm_srli_epi16(bytes, 4), low);
-    _mm_storeu_si128((__m128i *)codes, _mm_shuffle_epi8(levels, _mm_and_si128(bytes, low)));
-    _mm_storeu_si128((__m128i *)(codes + 16), _mm_shuffle_epi8(levels, high));
-}
-
-#include "strips.h"
+#include "x86_strips.h"
 #include "x86_avx2_rows.h"
 #include "x86_avx2_tiles.h"
 
