@@ -1,4 +1,4 @@
-// AMX: batches of every format but F32 in tiles of bfloat16, which keep their sums over the whole depth, as scales and
+// AMX: batches of every format but F32 and F16 in tiles of bfloat16, which keep their sums over the whole depth, as scales and
 // addends are in the weights before they are multiplied. All else is AVX-512's.
 #if defined(__x86_64__)
 #ifndef _GNU_SOURCE
@@ -124,8 +124,8 @@ LOCAL void matmul_tiles(const cpu_product *p, size_t row_begin, size_t row_end, 
         for (size_t k = 0; k < p->columns; k += DEPTH) {
             const size_t depth = min_size(DEPTH, p->columns - k);
             for (size_t r = first; r < last; r += TILE_ROWS) {
-                if (format == CPU_F16 || format == CPU_BF16)
-                    unpack_floats(&t, p, r, last, k, depth, format);
+                if (format == CPU_BF16)
+                    unpack_bf16(&t, p, r, last, k, depth);
                 else
                     unpack_codes(&t, p, r, last, k, depth, format);
                 for (size_t c = 0; c < p->count; c += 2 * LANES)

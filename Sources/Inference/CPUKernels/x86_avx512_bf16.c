@@ -35,16 +35,16 @@ LOCAL void multiply_tile(
             _mm512_mask_storeu_ps(dst + j * p->dst_stride + half * LANES, lanes[half], sums[half][j]);
 }
 
-LOCAL void matmul_pairs(const cpu_product *p, size_t row_begin, size_t row_end, const int format) {
+KERNEL void matmul_bf16(const cpu_product *p, size_t row_begin, size_t row_end) {
     if (p->activation_kind != CPU_ACTIVATIONS_BF16 || p->columns == 0) {
-        cpu_kernels_avx512_vnni.matmul[format](p, row_begin, row_end);
+        cpu_kernels_avx512_vnni.matmul[CPU_BF16](p, row_begin, row_end);
         return;
     }
     pair_tile t;
     for (size_t r = row_begin; r < row_end; r += TILE_ROWS)
         for (size_t k = 0; k < p->columns; k += DEPTH) {
             const size_t depth = min_size(DEPTH, p->columns - k);
-            unpack_floats(&t, p, r, row_end, k, depth, format);
+            unpack_bf16(&t, p, r, row_end, k, depth);
             float *dst = p->dst + r;
             size_t c = 0;
             for (; c + TILE_COLUMNS <= p->count; c += TILE_COLUMNS)
@@ -53,10 +53,6 @@ LOCAL void matmul_pairs(const cpu_product *p, size_t row_begin, size_t row_end, 
                 multiply_tile(&t, p, k, depth, c, 4, dst + c * p->dst_stride, row_end - r);
             for (; c < p->count; c++) multiply_tile(&t, p, k, depth, c, 1, dst + c * p->dst_stride, row_end - r);
         }
-}
-
-KERNEL void matmul_bf16(const cpu_product *p, size_t row_begin, size_t row_end) {
-    matmul_pairs(p, row_begin, row_end, CPU_BF16);
 }
 
 cpu_kernels cpu_kernels_avx512_bf16;

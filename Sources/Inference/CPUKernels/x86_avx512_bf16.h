@@ -56,24 +56,15 @@ LOCAL void store_pairs(__m512i (*pairs)[HALVES], const __m512i rows[LANES]) {
 
 LOCAL __m512i bf16_of_floats(__m512 low, __m512 high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
 
-// 32 weights of F16 or BF16, of which those of the mask exist; the others are zeros.
-LOCAL __m512i load_bf16(const uint8_t *weights, __mmask32 present, const int format) {
-    if (format == CPU_BF16) return _mm512_maskz_loadu_epi16(present, weights);
-    return bf16_of_floats(
-        _mm512_cvtph_ps(_mm256_maskz_loadu_epi16((__mmask16)present, weights)),
-        _mm512_cvtph_ps(_mm256_maskz_loadu_epi16((__mmask16)(present >> LANES), weights + 2 * LANES)));
-}
-
 // Rows that are taken apart together; past row_end: the last again.
 LOCAL void find_rows(const uint8_t *rows[LANES], const cpu_product *p, size_t first_row, size_t row_end) {
     for (size_t r = 0; r < LANES; r++)
         rows[r] = (const uint8_t *)p->weights + min_size(first_row + r, row_end - 1) * p->weight_row_bytes;
 }
 
-// `depth` columns of 32 rows, and zeros up to a multiple of 32.
-LOCAL void unpack_floats(
-    pair_tile *t, const cpu_product *p, size_t first_row, size_t row_end, size_t first_column, size_t depth,
-    const int format) {
+// `depth` columns of 32 rows of BF16, and zeros up to a multiple of 32.
+LOCAL void unpack_bf16(
+    pair_tile *t, const cpu_product *p, size_t first_row, size_t row_end, size_t first_column, size_t depth) {
     const size_t rest = depth % STEP;
     for (size_t half = 0; half < HALVES; half++) {
         const uint8_t *rows[LANES];
@@ -82,13 +73,13 @@ LOCAL void unpack_floats(
         __m512i some[LANES];
         for (size_t k = 0; k < depth - rest; k += STEP) {
             UNROLLED for (size_t r = 0; r < LANES; r++)
-                some[r] = load_bf16(rows[r] + (first_column + k) * 2, ~(__mmask32)0, format);
+                some[r] = _mm512_loadu_si512(rows[r] + (first_column + k) * 2);
             store_pairs(pairs + k / 2, some);
         }
         if (rest == 0) continue;
         for (size_t r = 0; r < LANES; r++)
-            some[r] = load_bf16(
-                rows[r] + (first_column + depth - rest) * 2, ((__mmask32)1 << rest) - 1, format);
+            some[r] = _mm512_maskz_loadu_epi16(
+                ((__mmask32)1 << rest) - 1, rows[r] + (first_column + depth - rest) * 2);
         store_pairs(pairs + (depth - rest) / 2, some);
     }
 }
