@@ -4,8 +4,8 @@ import Models
 import Quantization
 
 extension Executor {
-    /// Runs one operation on the CPU.
-    func runOnCPU(_ operation: Operation, _ step: Step) {
+    /// Runs one operation on the CPU, with the ones behind it that can be computed in the same loop.
+    func runOnCPU(_ operation: Operation, with others: ArraySlice<Operation>, _ step: Step) {
         let rows = operation.output.map { self.rows($0, step) } ?? step.tokens.count
         // Without wanted logits the last operations have no rows.
         guard rows > 0 else { return }
@@ -14,8 +14,8 @@ extension Executor {
             embed(weight, scale, output, step)
         case .rmsNorm(let input, let weight, let epsilon, let output):
             rmsNorm(input, weight, epsilon, output, rows: rows)
-        case .matmul(let weight, let input, let output):
-            matmul(weight, input, output, rows: rows)
+        case .matmul:
+            matmul([operation] + others, rows: rows)
         case .matmulExperts(let weight, let input, let routing, let output):
             matmulExperts(weight, input, routing, output, rows: rows)
         case .addBias(let tensor, let weight):
@@ -119,21 +119,18 @@ extension Executor {
         let (keyType, valueType) = (
             CInt(layout.keyType.element.rawValue), CInt(layout.valueType.element.rawValue)
         )
-        // A few tokens of a head at a time.
-        let piece = 64, pieces = (step.tokens.count + piece - 1) / piece
-        pool.run(chunks: shape.keyValueHeads * pieces) { chunk in
-            let (head, first) = (chunk / pieces, chunk % pieces * piece)
-            let (keyRows, valueRows) = (
-                cache.keys(layer: layer, head: head), cache.values(layer: layer, head: head)
-            )
-            for row in first..<min(first + piece, step.tokens.count) {
+        // The tokens of a head lie side by side.
+        let tokens = step.tokens.count
+        rowwise(shape.keyValueHeads * tokens, width: shape.keySize + shape.valueSize) { pairs in
+            for (head, row) in pairs.lazy.map({ ($0 / tokens, $0 % tokens) }) {
                 let place = (step.position + row) % layout.positions[layer]
                 let from = row * shape.keyValueHeads + head
                 encode?(
-                    keyRows + place * layout.keyStride, keys + from * shape.keySize, shape.keySize, keyType)
+                    cache.keys(layer: layer, head: head) + place * layout.keyStride,
+                    keys + from * shape.keySize, shape.keySize, keyType)
                 encode?(
-                    valueRows + place * layout.valueStride, values + from * shape.valueSize, shape.valueSize,
-                    valueType)
+                    cache.values(layer: layer, head: head) + place * layout.valueStride,
+                    values + from * shape.valueSize, shape.valueSize, valueType)
             }
         }
     }

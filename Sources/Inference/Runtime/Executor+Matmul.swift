@@ -2,30 +2,53 @@ import CPUKernels
 import Models
 
 extension Executor {
-    /// Multiplies on the CPU; the threads share the weights' rows.
-    func matmul(_ weight: Int, _ input: Int, _ output: Int, rows: Int) {
-        let matrix = weights.matrices[weight]
-        let (columns, outputs) = (matrix.columns, matrix.rows)
-        counters.products += 1
-        counters.multiplyAdds += rows * columns * outputs
+    /// Computes products of the same rows (see ``areTogether(_:_:_:)``); the threads share the rows of all weights.
+    func matmul(_ products: [Operation], rows: Int) {
+        var parts: [ProductPart] = []
+        var end = 0
+        for case .matmul(let weight, let input, let output) in products.map(\.kind) {
+            let matrix = weights.matrices[weight]
+            counters.products += 1
+            counters.multiplyAdds += rows * matrix.columns * matrix.rows
 
-        var product = cpu_product()
-        product.weights = matrix.bytes.baseAddress
-        product.weight_row_bytes = matrix.rowByteCount
-        product.weight_scale = matrix.scale
-        product.columns = columns
-        product.count = rows
-        product.dst = pointer(output)
-        product.dst_stride = outputs
-        let kind = cpu_activation_kind(kernels, matrix.format, rows)
-        product.activation_kind = kind
-        product.activation_row_bytes = cpu_activation_bytes(kind, columns)
-        product.activations = prepare(input, kind, columns: columns, rows: rows)
-        withUnsafePointer(to: product) { product in
-            split(outputs, count: rows) { [kernels] first, last in
-                cpu_multiply(kernels, matrix.format, product, first, last)
+            var product = cpu_product()
+            product.weights = matrix.bytes.baseAddress
+            product.weight_row_bytes = matrix.rowByteCount
+            product.weight_scale = matrix.scale
+            product.columns = matrix.columns
+            product.count = rows
+            product.dst = pointer(output)
+            product.dst_stride = matrix.rows
+            let kind = activationKind(weight, rows: rows)
+            product.activation_kind = kind
+            product.activation_row_bytes = cpu_activation_bytes(kind, matrix.columns)
+            product.activations = prepare(input, kind, columns: matrix.columns, rows: rows)
+            parts.append(
+                ProductPart(product: product, format: matrix.format, rows: end..<end + matrix.rows))
+            end = (end + matrix.rows + 31) / 32 * 32
+        }
+        let rowBytes = parts.map(\.product.weight_row_bytes).max() ?? 1
+        split(end, rowBytes: rowBytes, count: rows) { [kernels] range in
+            for part in parts where part.rows.overlaps(range) {
+                let own = part.rows.clamped(to: range), start = part.rows.lowerBound
+                withUnsafePointer(to: part.product) {
+                    cpu_multiply(kernels, part.format, $0, own.lowerBound - start, own.upperBound - start)
+                }
             }
         }
+    }
+
+    /// Whether one loop can compute both: products of the same rows, given to both in the same way.
+    func areTogether(_ a: Operation, _ b: Operation, _ step: Step) -> Bool {
+        guard case .matmul(let first, let input, let output) = a.kind,
+            case .matmul(let second, input, _) = b.kind
+        else { return false }
+        let rows = rows(output, step)
+        return activationKind(first, rows: rows) == activationKind(second, rows: rows)
+    }
+
+    private func activationKind(_ weight: Int, rows: Int) -> CInt {
+        cpu_activation_kind(kernels, weights.matrices[weight].format, rows)
     }
 
     /// The rows of a tensor as a product takes them: those of the last product where they are the same.
@@ -42,13 +65,25 @@ extension Executor {
         return UnsafeRawPointer(target)
     }
 
-    /// Gives the threads ranges of rows, which get smaller towards the end, so that a slow core does not hold up the others.
+    /// Gives the threads ranges of a weight's rows, which get smaller towards the end, so that a slow core does not hold up
+    /// the others.
     ///
-    /// With one activation row the kernels read from several places of a range at once, which pays in long
-    /// ranges; with several they work on blocks of 32 rows.
-    func split(_ rows: Int, count: Int, _ body: (_ first: Int, _ last: Int) -> Void) {
-        pool.run(over: rows, unit: 32, atLeast: count == 1 ? 64 : 32) { body($0.lowerBound, $0.upperBound) }
+    /// With one activation row the kernels read from several places of a range at once, which pays while these are some
+    /// pages apart; with several they work on blocks of 32 rows.
+    private func split(_ rows: Int, rowBytes: Int, count: Int, _ body: (Range<Int>) -> Void) {
+        guard count == 1 else { return pool.run(over: rows, unit: 32, atLeast: 32, body) }
+        pool.run(over: rows, unit: 16, atLeast: Self.shortestRead / max(rowBytes, 1), body)
     }
+
+    /// Bytes of weights that are worth claiming: some microseconds of reading.
+    private static let shortestRead = 1 << 16
+}
+
+/// A product of several that are computed in one loop: its rows among those of all.
+private struct ProductPart {
+    var product: cpu_product
+    var format: CInt
+    var rows: Range<Int>
 }
 
 /// What the room for prepared activations holds.

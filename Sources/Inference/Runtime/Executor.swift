@@ -309,12 +309,7 @@ package final class Executor {
         candidates = nil
         cache.willStore(before: position + tokens.count)
         guard onDevices else {
-            try withCaches(of: deviceGraphs[...]) {
-                for operation in graph.operations {
-                    try checkInterruption()
-                    profiled(operation.profileName) { runOnCPU(operation, step) }
-                }
-            }
+            try withCaches(of: deviceGraphs[...]) { try runOnCPU(graph.operations[...], step) }
             return step
         }
         for (index, device) in deviceGraphs.enumerated() {
@@ -328,15 +323,24 @@ package final class Executor {
             try checkInterruption()
             switch segment.place {
             case .cpu:
-                for operation in graph.operations[segment.operations] {
-                    profiled(operation.profileName) { runOnCPU(operation, step) }
-                }
+                try runOnCPU(graph.operations[segment.operations], step)
             case .htp(let device):
                 guard let prepared = deviceGraphs[device].segments[number] else { continue }
                 try profiled("devices") { try run(prepared, onDevice: device, step) }
             }
         }
         return step
+    }
+
+    /// Runs operations on the CPU in their order; neighbours that one loop can compute run as one.
+    private func runOnCPU(_ operations: ArraySlice<Operation>, _ step: Step) throws {
+        var rest = operations
+        while let operation = rest.popFirst() {
+            try checkInterruption()
+            let others = rest.prefix { areTogether(operation, $0, step) }
+            profiled(operation.profileName) { runOnCPU(operation, with: others, step) }
+            rest.removeFirst(others.count)
+        }
     }
 
     private func checkInterruption() throws {
