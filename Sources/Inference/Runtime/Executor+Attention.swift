@@ -5,9 +5,13 @@ extension Executor {
     /// A block of tokens is computed with all heads that share keys, so that these are read once for all of them. Its
     /// context is done part by part, in parts that begin at fixed positions and are merged in their order: by one thread,
     /// or by several where there are too few blocks to occupy them. The bits are the same.
-    func attention(_ query: Int, layer: Int, _ attention: Attention, _ output: Int, _ step: Step) {
-        let shape = graph.shape, scratch = scratch
-        let blocks = (step.tokens.count + scratch.tokens - 1) / scratch.tokens
+    ///
+    /// - Parameter stored: what has to be put into the cache before, where all tokens are one block.
+    func attention(
+        _ query: Int, layer: Int, _ attention: Attention, _ output: Int, _ step: Step,
+        storing stored: StoredTensors? = nil
+    ) {
+        let shape = graph.shape, scratch = scratch, blocks = attentionBlocks(step)
         let work = AttentionWork(
             kernels: attentionKernels, shape: shape, scratch: scratch, cache: cache, layer: layer,
             attention: attention, sinks: attention.sinks.flatMap { weights.vectors[$0] },
@@ -19,8 +23,13 @@ extension Executor {
         guard parts.count > 1, options.threads > 1, chunks < 4 * options.threads,
             chunks * parts.count * partFloats <= AttentionScratch.partialsMax
         else {
-            return pool.run(chunks: chunks) { work.whole(head: $0 / blocks, block: $0 % blocks) }
+            return pool.run(chunks: chunks) { chunk in
+                let head = chunk / blocks
+                if let stored { store(stored, layer: layer, head: head, rows: step.tokens.indices, step) }
+                work.whole(head: head, block: chunk % blocks)
+            }
         }
+        if let stored { store(stored, layer: layer, step) }
         let partials = scratch.partials
         pool.run(chunks: chunks * parts.count) { index in
             let (chunk, part) = (index / parts.count, parts.lowerBound + index % parts.count)
@@ -41,6 +50,43 @@ extension Executor {
             work.finish(total, head: chunk / blocks, block: chunk % blocks)
         }
     }
+
+    /// Blocks of tokens that are computed one by one.
+    func attentionBlocks(_ step: Step) -> Int { (step.tokens.count + scratch.tokens - 1) / scratch.tokens }
+
+    /// Puts keys and values into the cache.
+    func store(_ stored: StoredTensors, layer: Int, _ step: Step) {
+        // A few tokens of a head at a time.
+        let tokens = step.tokens.indices, piece = 64, pieces = (tokens.count + piece - 1) / piece
+        pool.run(chunks: graph.shape.keyValueHeads * pieces) { chunk in
+            let first = chunk % pieces * piece
+            store(
+                stored, layer: layer, head: chunk / pieces, rows: (first..<first + piece).clamped(to: tokens),
+                step)
+        }
+    }
+
+    private func store(_ stored: StoredTensors, layer: Int, head: Int, rows: Range<Int>, _ step: Step) {
+        let shape = graph.shape, layout = cache.layout, encode = attentionKernels.encode
+        let (keys, values) = (cache.keys(layer: layer, head: head), cache.values(layer: layer, head: head))
+        let keyType = CInt(layout.keyType.element.rawValue), valueType = CInt(layout.valueType.element.rawValue)
+        for row in rows {
+            let place = (step.position + row) % layout.positions[layer]
+            let from = row * shape.keyValueHeads + head
+            encode?(
+                keys + place * layout.keyStride, pointer(stored.key) + from * shape.keySize, shape.keySize,
+                keyType)
+            encode?(
+                values + place * layout.valueStride, pointer(stored.value) + from * shape.valueSize,
+                shape.valueSize, valueType)
+        }
+    }
+}
+
+/// What a layer adds to the cache.
+struct StoredTensors {
+    var key: Int
+    var value: Int
 }
 
 /// One operation of attention, cut into blocks of tokens and parts of the context.

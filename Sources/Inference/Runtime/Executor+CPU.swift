@@ -4,6 +4,20 @@ import Models
 import Quantization
 
 extension Executor {
+    /// Whether an operation can be computed in the same loop as one before it: a product of the same rows, given to both in
+    /// the same way; attention of few tokens, whose heads need only their own part of the cache.
+    func isTogether(_ first: Operation, _ other: Operation, _ step: Step) -> Bool {
+        switch (first.kind, other.kind) {
+        case (.matmul(let weight, let input, let output), .matmul(let next, let same, _)):
+            let rows = rows(output, step)
+            return input == same && activationKind(weight, rows: rows) == activationKind(next, rows: rows)
+        case (.store(_, _, let layer), .attention(_, let same, _, _)):
+            return layer == same && attentionBlocks(step) == 1
+        default:
+            return false
+        }
+    }
+
     /// Runs one operation on the CPU, with the ones behind it that can be computed in the same loop.
     func runOnCPU(_ operation: Operation, with others: ArraySlice<Operation>, _ step: Step) {
         let rows = operation.output.map { self.rows($0, step) } ?? step.tokens.count
@@ -25,7 +39,12 @@ extension Executor {
         case .rotate(let tensor, let heads, let size, let rotation):
             rotate(tensor, heads: heads, size: size, step.rotations[rotation], rows: rows)
         case .store(let key, let value, let layer):
-            store(key, value, layer: layer, step)
+            let stored = StoredTensors(key: key, value: value)
+            if case .attention(let query, _, let attention, let output) = others.first?.kind {
+                self.attention(query, layer: layer, attention, output, step, storing: stored)
+            } else {
+                store(stored, layer: layer, step)
+            }
         case .attention(let query, let layer, let attention, let output):
             self.attention(query, layer: layer, attention, output, step)
         case .add(let a, let b, let output):
@@ -109,28 +128,6 @@ extension Executor {
                 rotation.rotate(
                     pointer(tensor) + row * heads * size, heads: heads, size: size, row: row,
                     activationKernels)
-            }
-        }
-    }
-
-    private func store(_ key: Int, _ value: Int, layer: Int, _ step: Step) {
-        let shape = graph.shape, layout = cache.layout, encode = attentionKernels.encode
-        let (keys, values) = (pointer(key), pointer(value))
-        let (keyType, valueType) = (
-            CInt(layout.keyType.element.rawValue), CInt(layout.valueType.element.rawValue)
-        )
-        // The tokens of a head lie side by side.
-        let tokens = step.tokens.count
-        rowwise(shape.keyValueHeads * tokens, width: shape.keySize + shape.valueSize) { pairs in
-            for (head, row) in pairs.lazy.map({ ($0 / tokens, $0 % tokens) }) {
-                let place = (step.position + row) % layout.positions[layer]
-                let from = row * shape.keyValueHeads + head
-                encode?(
-                    cache.keys(layer: layer, head: head) + place * layout.keyStride,
-                    keys + from * shape.keySize, shape.keySize, keyType)
-                encode?(
-                    cache.values(layer: layer, head: head) + place * layout.valueStride,
-                    values + from * shape.valueSize, shape.valueSize, valueType)
             }
         }
     }

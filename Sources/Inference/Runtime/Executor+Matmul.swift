@@ -2,7 +2,7 @@ import CPUKernels
 import Models
 
 extension Executor {
-    /// Computes products of the same rows (see ``areTogether(_:_:_:)``); the threads share the rows of all weights.
+    /// Computes products of the same rows (see ``isTogether(_:_:_:)``); the threads share the rows of all weights.
     func matmul(_ products: [Operation], rows: Int) {
         var parts: [ProductPart] = []
         var end = 0
@@ -38,16 +38,8 @@ extension Executor {
         }
     }
 
-    /// Whether one loop can compute both: products of the same rows, given to both in the same way.
-    func areTogether(_ a: Operation, _ b: Operation, _ step: Step) -> Bool {
-        guard case .matmul(let first, let input, let output) = a.kind,
-            case .matmul(let second, input, _) = b.kind
-        else { return false }
-        let rows = rows(output, step)
-        return activationKind(first, rows: rows) == activationKind(second, rows: rows)
-    }
-
-    private func activationKind(_ weight: Int, rows: Int) -> CInt {
+    /// How a product takes its input.
+    func activationKind(_ weight: Int, rows: Int) -> CInt {
         cpu_activation_kind(kernels, weights.matrices[weight].format, rows)
     }
 

@@ -337,8 +337,8 @@ package final class Executor {
         var rest = operations
         while let operation = rest.popFirst() {
             try checkInterruption()
-            let others = rest.prefix { areTogether(operation, $0, step) }
-            profiled(operation.profileName) { runOnCPU(operation, with: others, step) }
+            let others = rest.prefix { isTogether(operation, $0, step) }
+            profiled((others.last ?? operation).profileName) { runOnCPU(operation, with: others, step) }
             rest.removeFirst(others.count)
         }
     }
