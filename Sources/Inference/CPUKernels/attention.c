@@ -13,7 +13,7 @@
 enum {
     POSITIONS = 64,    // of a block: what keys are transposed for
     WIDEST = 16,       // floats of the largest vector
-    FEW = 4,           // rows of one token for which keys are not transposed
+    ROWS = 4,          // that are multiplied together; so few of one token take keys as they lie
 };
 
 #define LOWEST_SCORE -3e38f
@@ -24,7 +24,7 @@ size_t cpu_attention_workspace(size_t rows, size_t key_size, size_t value_size) 
     const size_t floats = padded(key_size) * POSITIONS // keys
         + POSITIONS * padded(value_size)               // values
         + rows * padded(value_size)                    // results
-        + rows * POSITIONS                             // scores
+        + ROWS * POSITIONS                             // scores
         + rows * WIDEST                                // sums of weights
         + rows;                                        // largest scores
     return (floats + WIDEST) * sizeof(float);
@@ -38,7 +38,11 @@ INLINE const uint8_t *cache_steps(const uint8_t *row, size_t size, int type) {
 #define LOCAL INLINE
 #define KERNEL static
 #define LANES 4
-#define VECTORS 2 // of a row's sums in registers
+#if defined(__aarch64__) // which has 32 registers
+#define VECTORS 4 // of a row's sums in registers
+#else
+#define VECTORS 2
+#endif
 #define LEVEL(name) portable_##name
 #include "attention_body.h"
 #undef LOCAL

@@ -6,19 +6,20 @@
 
 // MARK: products
 
-// `height` rows and `vectors` vectors of c = (c or 0) + a × b, over `count` rows of b.
+// `height` rows and `vectors` vectors of c = c × the row's factor + a × b, over `count` rows of b; a × b without factors.
 LOCAL void LEVEL(multiply_tile)(
-    float *c, size_t c_stride, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t count,
-    const int height, const int vectors, const int adds) {
-    VF sums[4][4];
+    float *c, size_t c_stride, const float *const *a, const float *b, size_t b_stride, size_t count,
+    const float *factors, const int height, const int vectors) {
+    VF sums[ROWS][VECTORS];
     for (int r = 0; r < height; r++)
         for (int v = 0; v < vectors; v++)
-            sums[r][v] = adds ? *(const VF *)(c + (size_t)r * c_stride + (size_t)v * LANES) : SPLAT(0.0f);
+            sums[r][v] = factors ? *(const VF *)(c + (size_t)r * c_stride + (size_t)v * LANES) * SPLAT(factors[r])
+                                 : SPLAT(0.0f);
     for (size_t k = 0; k < count; k++) {
-        VF x[4];
+        VF x[VECTORS];
         for (int v = 0; v < vectors; v++) x[v] = *(const VF *)(b + k * b_stride + (size_t)v * LANES);
         for (int r = 0; r < height; r++) {
-            const VF factor = SPLAT(a[(size_t)r * a_stride + k]);
+            const VF factor = SPLAT(a[r][k]);
             for (int v = 0; v < vectors; v++) sums[r][v] = factor * x[v] + sums[r][v];
         }
     }
@@ -26,40 +27,25 @@ LOCAL void LEVEL(multiply_tile)(
         for (int v = 0; v < vectors; v++) *(VF *)(c + (size_t)r * c_stride + (size_t)v * LANES) = sums[r][v];
 }
 
-LOCAL void LEVEL(multiply_rows)(
-    float *c, size_t c_stride, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t count,
-    size_t width, const int height, const int adds) {
+LOCAL void LEVEL(multiply)(
+    float *c, size_t c_stride, const float *const *a, const float *b, size_t b_stride, size_t count, size_t width,
+    const float *factors, const int height) {
     size_t j = 0;
     for (; j + VECTORS * LANES <= width; j += VECTORS * LANES)
-        LEVEL(multiply_tile)(c + j, c_stride, a, a_stride, b + j, b_stride, count, height, VECTORS, adds);
-    for (; j < width; j += LANES)
-        LEVEL(multiply_tile)(c + j, c_stride, a, a_stride, b + j, b_stride, count, height, 1, adds);
-}
-
-// `rows` rows of queries or weights; rows of one token's heads may be followed by another token's elsewhere.
-LOCAL void LEVEL(multiply)(
-    float *c, size_t c_stride, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t count,
-    size_t width, size_t rows, const int adds) {
-    size_t r = 0;
-    for (; r + 4 <= rows; r += 4)
-        LEVEL(multiply_rows)(
-            c + r * c_stride, c_stride, a + r * a_stride, a_stride, b, b_stride, count, width, 4, adds);
-    for (; r + 2 <= rows; r += 2)
-        LEVEL(multiply_rows)(
-            c + r * c_stride, c_stride, a + r * a_stride, a_stride, b, b_stride, count, width, 2, adds);
-    for (; r < rows; r++)
-        LEVEL(multiply_rows)(
-            c + r * c_stride, c_stride, a + r * a_stride, a_stride, b, b_stride, count, width, 1, adds);
+        LEVEL(multiply_tile)(c + j, c_stride, a, b + j, b_stride, count, factors, height, VECTORS);
+    for (; j + 2 * LANES <= width; j += 2 * LANES)
+        LEVEL(multiply_tile)(c + j, c_stride, a, b + j, b_stride, count, factors, height, 2);
+    for (; j < width; j += LANES) LEVEL(multiply_tile)(c + j, c_stride, a, b + j, b_stride, count, factors, height, 1);
 }
 
 // MARK: few rows
 
-// Scores of up to FEW rows, by products along the rows of keys: what is read once needs no transposition.
+// Scores of up to ROWS rows, by products along the rows of keys: what is read once needs no transposition.
 LOCAL void LEVEL(few_scores)(
     const cpu_attention *a, float *scores, const float *queries, size_t first, size_t low, size_t high, const int rows,
     int type) {
     for (size_t group = low / LANES * LANES; group < high; group += LANES) {
-        VF partial[FEW][LANES];
+        VF partial[ROWS][LANES];
         for (size_t k = 0; k < LANES; k++) {
             const size_t i = group + k;
             for (int r = 0; r < rows; r++) partial[r][k] = SPLAT(0.0f);
@@ -89,9 +75,9 @@ LOCAL void LEVEL(few_scores)(
     }
 }
 
-// c += a × b for one row, in four sums that do not wait for each other.
+// c = c × factor + a × b for one row, in four sums that do not wait for each other.
 LOCAL void LEVEL(multiply_one)(
-    float *c, const float *a, const float *b, size_t b_stride, size_t count, const int vectors) {
+    float *c, const float *a, const float *b, size_t b_stride, size_t count, float factor, const int vectors) {
     VF sums[4][VECTORS];
     for (int p = 0; p < 4; p++)
         for (int v = 0; v < vectors; v++) sums[p][v] = SPLAT(0.0f);
@@ -105,18 +91,22 @@ LOCAL void LEVEL(multiply_one)(
     for (; k < count; k++)
         for (size_t v = 0; v < (size_t)vectors; v++)
             sums[0][v] = SPLAT(a[k]) * *(const VF *)(b + k * b_stride + v * LANES) + sums[0][v];
-    for (int v = 0; v < vectors; v++)
-        *(VF *)(c + (size_t)v * LANES) += (sums[0][v] + sums[1][v]) + (sums[2][v] + sums[3][v]);
+    for (int v = 0; v < vectors; v++) {
+        VF *to = (VF *)(c + (size_t)v * LANES);
+        const VF before = *to * SPLAT(factor);
+        *to = before + ((sums[0][v] + sums[1][v]) + (sums[2][v] + sums[3][v]));
+    }
 }
 
 LOCAL void LEVEL(multiply_few)(
-    float *c, size_t width, const float *a, const float *b, size_t b_stride, size_t count, size_t rows) {
+    float *c, size_t width, const float *a, const float *b, size_t b_stride, size_t count, const float *factors,
+    size_t rows) {
     for (size_t r = 0; r < rows; r++, c += width, a += POSITIONS) {
         size_t j = 0;
         for (; j + VECTORS * LANES <= width; j += VECTORS * LANES)
-            LEVEL(multiply_one)(c + j, a, b + j, b_stride, count, VECTORS);
-        for (; j + 2 * LANES <= width; j += 2 * LANES) LEVEL(multiply_one)(c + j, a, b + j, b_stride, count, 2);
-        for (; j < width; j += LANES) LEVEL(multiply_one)(c + j, a, b + j, b_stride, count, 1);
+            LEVEL(multiply_one)(c + j, a, b + j, b_stride, count, factors[r], VECTORS);
+        for (; j + 2 * LANES <= width; j += 2 * LANES) LEVEL(multiply_one)(c + j, a, b + j, b_stride, count, factors[r], 2);
+        for (; j < width; j += LANES) LEVEL(multiply_one)(c + j, a, b + j, b_stride, count, factors[r], 1);
     }
 }
 
@@ -127,101 +117,169 @@ typedef struct {
     size_t width; // floats of a row of results
 } LEVEL(state);
 
-// Scores become weights relative to the row's largest so far, to which what was summed before is scaled. The row sees
-// `low` to `high` of the block.
+// Positions of a block.
+typedef struct {
+    size_t from, to;
+} LEVEL(span);
+
+// What a row sees of a block, of which `low` to `high` are looked at.
+LOCAL LEVEL(span) LEVEL(seen)(const cpu_attention *a, size_t row, size_t first, size_t low, size_t high) {
+    const size_t end = a->position + row / a->heads + 1, begin = a->window && end > a->window ? end - a->window : 0;
+    return (LEVEL(span)){
+        begin > first + low ? min_size(begin - first, POSITIONS) : low,
+        end < first + high ? end > first ? end - first : 0 : high,
+    };
+}
+
+// The scores of vector k as they are weighed: scaled, capped, and -infinity where the row does not see.
+LOCAL VF LEVEL(scaled)(const cpu_attention *a, const float *scores, size_t k, LEVEL(span) own, const int is_whole) {
+    VF v = *(const VF *)(scores + k * LANES);
+    v = a->cap > 0 ? SPLAT(a->cap) * LEVEL(tanh)(v * SPLAT(a->scale / a->cap)) : v * SPLAT(a->scale);
+    if (is_whole) return v;
+    VI at;
+    for (int i = 0; i < LANES; i++) at[i] = i + (int32_t)(k * LANES);
+    const VI sees = (at >= LEVEL(splat_int)((int32_t)own.from)) & (at < LEVEL(splat_int)((int32_t)own.to));
+    return LEVEL(select)(sees, v, SPLAT(-INFINITY));
+}
+
+// Scores of `height` rows become weights relative to the row's largest so far. Of `all`, which has been computed, each row
+// sees its `own`. factors: what has to be done to the rows' results before.
+LOCAL void LEVEL(weigh_vectors)(
+    const cpu_attention *a, const LEVEL(state) *s, size_t row, const LEVEL(span) *own, LEVEL(span) all, float *factors,
+    const int height, const int is_whole) {
+    const size_t begin = is_whole ? 0 : all.from / LANES;
+    const size_t end = is_whole ? POSITIONS / LANES : (all.to + LANES - 1) / LANES;
+    float largest[ROWS];
+    for (int r = 0; r < height; r++) {
+        float *scores = s->scores + (size_t)r * POSITIONS;
+        VF top = SPLAT(LOWEST_SCORE);
+        for (size_t k = begin; k < end; k++) {
+            const VF v = LEVEL(scaled)(a, scores, k, own[r], is_whole);
+            *(VF *)(scores + k * LANES) = v;
+            top = LEVEL(max)(v, top);
+        }
+        largest[r] = LEVEL(max_of_lanes)(top);
+    }
+    VF shrink = SPLAT(0.0f);
+    for (int r = 0; r < height; r++) {
+        const float before = s->largest[row + (size_t)r];
+        largest[r] = largest[r] > before ? largest[r] : before;
+        s->largest[row + (size_t)r] = largest[r];
+        shrink[r] = before - largest[r];
+    }
+    shrink = LEVEL(exp)(shrink);
+    for (int r = 0; r < height; r++) {
+        float *scores = s->scores + (size_t)r * POSITIONS;
+        VF *sums = (VF *)(s->sums + (row + (size_t)r) * LANES), sum = *sums * SPLAT(shrink[r]);
+        factors[r] = shrink[r];
+        for (size_t k = begin; k < end; k++) {
+            const VF v = LEVEL(exp)(*(const VF *)(scores + k * LANES) - SPLAT(largest[r]));
+            sum += v;
+            *(VF *)(scores + k * LANES) = v;
+        }
+        *sums = sum;
+    }
+}
+
 LOCAL void LEVEL(weigh)(
-    const cpu_attention *a, const LEVEL(state) *s, size_t row, int32_t low, int32_t high) {
-    enum { BLOCKS = POSITIONS / LANES };
-    float *scores = s->scores + row * POSITIONS;
-    VI lane;
-    for (int i = 0; i < LANES; i++) lane[i] = i;
-    const VF scale = SPLAT(a->scale), nothing = SPLAT(-INFINITY);
-    const VF cap = SPLAT(a->cap), inverse_cap = SPLAT(a->cap > 0 ? a->scale / a->cap : 0);
-    const int is_whole = low <= 0 && high >= POSITIONS;
-    VF v[BLOCKS], top = SPLAT(LOWEST_SCORE);
-    for (int k = 0; k < BLOCKS; k++) {
-        v[k] = *(const VF *)(scores + k * LANES);
-        v[k] = a->cap > 0 ? cap * LEVEL(tanh)(v[k] * inverse_cap) : v[k] * scale;
-        if (!is_whole) {
-            const VI at = lane + k * LANES;
-            v[k] = LEVEL(select)((at >= LEVEL(splat_int)(low)) & (at < LEVEL(splat_int)(high)), v[k], nothing);
-        }
-        top = LEVEL(max)(v[k], top);
-    }
-    const float before = s->largest[row], found = LEVEL(max_of_lanes)(top);
-    const float largest = found > before ? found : before;
-    VF sum = *(const VF *)(s->sums + row * LANES);
-    if (largest > before) {
-        const VF correction = SPLAT(LEVEL(exp_one)(before - largest));
-        sum *= correction;
-        float *result = s->results + row * s->width;
-        for (size_t i = 0; i < s->width; i += LANES) *(VF *)(result + i) *= correction;
-        s->largest[row] = largest;
-    }
-    const VF shift = SPLAT(largest);
-    for (int k = 0; k < BLOCKS; k++) {
-        v[k] = LEVEL(exp)(v[k] - shift);
-        sum += v[k];
-        *(VF *)(scores + k * LANES) = v[k];
-    }
-    *(VF *)(s->sums + row * LANES) = sum;
+    const cpu_attention *a, const LEVEL(state) *s, size_t row, const LEVEL(span) *own, LEVEL(span) all, float *factors,
+    const int height) {
+    // The first row's end and the last one's beginning are the nearest.
+    if (own[height - 1].from == 0 && own[0].to == POSITIONS)
+        LEVEL(weigh_vectors)(a, s, row, own, all, factors, height, 1);
+    else
+        LEVEL(weigh_vectors)(a, s, row, own, all, factors, height, 0);
 }
 
-LOCAL void LEVEL(scores_of_block)(
-    const cpu_attention *a, const LEVEL(state) *s, size_t first, size_t low, size_t high, int is_few, int type) {
-    if (is_few) {
-        switch (a->heads) {
-        case 1: LEVEL(few_scores)(a, s->scores, a->queries, first, low, high, 1, type); break;
-        case 2: LEVEL(few_scores)(a, s->scores, a->queries, first, low, high, 2, type); break;
-        case 3: LEVEL(few_scores)(a, s->scores, a->queries, first, low, high, 3, type); break;
-        default: LEVEL(few_scores)(a, s->scores, a->queries, first, low, high, 4, type); break;
-        }
-        return;
-    }
-    LEVEL(transpose_keys)(a, s->keys, first, low, high, type);
-    for (size_t t = 0; t < a->tokens; t++)
-        LEVEL(multiply)(
-            s->scores + t * a->heads * POSITIONS, POSITIONS, a->queries + t * a->query_stride, a->key_size, s->keys,
-            POSITIONS, a->key_size, POSITIONS, a->heads, 0);
-}
+// A block of values: as they lie in the cache, if they are floats, or decoded.
+typedef struct {
+    const float *first; // of position `low`
+    size_t stride;
+} LEVEL(rows_of_values);
 
-LOCAL void LEVEL(attend_block)(
+LOCAL LEVEL(rows_of_values) LEVEL(values_of_block)(
     const cpu_attention *a, const LEVEL(state) *s, size_t first, size_t low, size_t high) {
-    const size_t rows = a->tokens * a->heads;
-    const int is_few = a->tokens == 1 && rows <= FEW;
-    switch (a->key_type) {
-    case CPU_CACHE_F32: LEVEL(scores_of_block)(a, s, first, low, high, is_few, CPU_CACHE_F32); break;
-    case CPU_CACHE_F16: LEVEL(scores_of_block)(a, s, first, low, high, is_few, CPU_CACHE_F16); break;
-    case CPU_CACHE_Q8: LEVEL(scores_of_block)(a, s, first, low, high, is_few, CPU_CACHE_Q8); break;
-    default: LEVEL(scores_of_block)(a, s, first, low, high, is_few, CPU_CACHE_Q4); break;
-    }
-    for (size_t t = 0; t < a->tokens; t++) {
-        const size_t end = a->position + t + 1, begin = a->window && end > a->window ? end - a->window : 0;
-        const int32_t from = (int32_t)(begin > first + low ? begin - first < POSITIONS ? begin - first : POSITIONS : low);
-        const int32_t to = (int32_t)(end < first + high ? end > first ? end - first : 0 : high);
-        for (size_t h = 0; h < a->heads; h++) LEVEL(weigh)(a, s, t * a->heads + h, from, to);
-    }
-    const float *values = s->values + low * s->width;
-    size_t stride = s->width;
     const size_t slot = (first + low) % a->capacity;
     if (a->value_type == CPU_CACHE_F32 && a->value_size == s->width && slot + (high - low) <= a->capacity
         && a->value_stride % sizeof(float) == 0) {
-        // As they lie there.
-        stride = a->value_stride / sizeof(float);
-        values = (const float *)(const void *)((const uint8_t *)a->values + slot * a->value_stride);
-    } else {
-        switch (a->value_type) {
-        case CPU_CACHE_F32: LEVEL(decode_values)(a, s->values, s->width, first, low, high, CPU_CACHE_F32); break;
-        case CPU_CACHE_F16: LEVEL(decode_values)(a, s->values, s->width, first, low, high, CPU_CACHE_F16); break;
-        case CPU_CACHE_Q8: LEVEL(decode_values)(a, s->values, s->width, first, low, high, CPU_CACHE_Q8); break;
-        default: LEVEL(decode_values)(a, s->values, s->width, first, low, high, CPU_CACHE_Q4); break;
-        }
+        const uint8_t *row = (const uint8_t *)a->values + slot * a->value_stride;
+        return (LEVEL(rows_of_values)){(const float *)(const void *)row, a->value_stride / sizeof(float)};
     }
-    if (is_few)
-        LEVEL(multiply_few)(s->results, s->width, s->scores + low, values, stride, high - low, rows);
-    else
-        LEVEL(multiply)(
-            s->results, s->width, s->scores + low, POSITIONS, values, stride, high - low, s->width, rows, 1);
+    switch (a->value_type) {
+    case CPU_CACHE_F32: LEVEL(decode_values)(a, s->values, s->width, first, low, high, CPU_CACHE_F32); break;
+    case CPU_CACHE_F16: LEVEL(decode_values)(a, s->values, s->width, first, low, high, CPU_CACHE_F16); break;
+    case CPU_CACHE_Q8: LEVEL(decode_values)(a, s->values, s->width, first, low, high, CPU_CACHE_Q8); break;
+    default: LEVEL(decode_values)(a, s->values, s->width, first, low, high, CPU_CACHE_Q4); break;
+    }
+    return (LEVEL(rows_of_values)){s->values + low * s->width, s->width};
+}
+
+// `height` rows, from scores to results; only what one of them sees is computed.
+LOCAL void LEVEL(attend_rows)(
+    const cpu_attention *a, const LEVEL(state) *s, size_t row, size_t first, size_t low, size_t high,
+    LEVEL(rows_of_values) values, const int height) {
+    const float *queries[ROWS], *weights[ROWS];
+    float factors[ROWS];
+    LEVEL(span) own[ROWS];
+    for (int r = 0; r < height; r++) {
+        const size_t at = row + (size_t)r;
+        queries[r] = a->queries + at / a->heads * a->query_stride + at % a->heads * a->key_size;
+        own[r] = LEVEL(seen)(a, at, first, low, high);
+    }
+    // Later tokens begin and end later.
+    const LEVEL(span) all = {own[0].from, own[height - 1].to};
+    if (all.from >= all.to) return;
+    const size_t begin = all.from / LANES * LANES, end = (all.to + LANES - 1) / LANES * LANES;
+    LEVEL(multiply)(
+        s->scores + begin, POSITIONS, queries, s->keys + begin, POSITIONS, a->key_size, end - begin, NULL, height);
+    LEVEL(weigh)(a, s, row, own, all, factors, height);
+    for (int r = 0; r < height; r++) weights[r] = s->scores + (size_t)r * POSITIONS + all.from;
+    LEVEL(multiply)(
+        s->results + row * s->width, s->width, weights, values.first + (all.from - low) * values.stride, values.stride,
+        all.to - all.from, s->width, factors, height);
+}
+
+LOCAL void LEVEL(attend_many)(
+    const cpu_attention *a, const LEVEL(state) *s, size_t first, size_t low, size_t high) {
+    const size_t rows = a->tokens * a->heads;
+    switch (a->key_type) {
+    case CPU_CACHE_F32: LEVEL(transpose_keys)(a, s->keys, first, low, high, CPU_CACHE_F32); break;
+    case CPU_CACHE_F16: LEVEL(transpose_keys)(a, s->keys, first, low, high, CPU_CACHE_F16); break;
+    case CPU_CACHE_Q8: LEVEL(transpose_keys)(a, s->keys, first, low, high, CPU_CACHE_Q8); break;
+    default: LEVEL(transpose_keys)(a, s->keys, first, low, high, CPU_CACHE_Q4); break;
+    }
+    const LEVEL(rows_of_values) values = LEVEL(values_of_block)(a, s, first, low, high);
+    size_t r = 0;
+    for (; r + ROWS <= rows; r += ROWS) LEVEL(attend_rows)(a, s, r, first, low, high, values, ROWS);
+    for (; r + 2 <= rows; r += 2) LEVEL(attend_rows)(a, s, r, first, low, high, values, 2);
+    for (; r < rows; r++) LEVEL(attend_rows)(a, s, r, first, low, high, values, 1);
+}
+
+LOCAL void LEVEL(few_scores_of_type)(
+    const cpu_attention *a, float *scores, size_t first, size_t low, size_t high, int type) {
+    switch (a->heads) {
+    case 1: LEVEL(few_scores)(a, scores, a->queries, first, low, high, 1, type); break;
+    case 2: LEVEL(few_scores)(a, scores, a->queries, first, low, high, 2, type); break;
+    case 3: LEVEL(few_scores)(a, scores, a->queries, first, low, high, 3, type); break;
+    default: LEVEL(few_scores)(a, scores, a->queries, first, low, high, 4, type); break;
+    }
+}
+
+LOCAL void LEVEL(attend_few)(
+    const cpu_attention *a, const LEVEL(state) *s, size_t first, size_t low, size_t high) {
+    switch (a->key_type) {
+    case CPU_CACHE_F32: LEVEL(few_scores_of_type)(a, s->scores, first, low, high, CPU_CACHE_F32); break;
+    case CPU_CACHE_F16: LEVEL(few_scores_of_type)(a, s->scores, first, low, high, CPU_CACHE_F16); break;
+    case CPU_CACHE_Q8: LEVEL(few_scores_of_type)(a, s->scores, first, low, high, CPU_CACHE_Q8); break;
+    default: LEVEL(few_scores_of_type)(a, s->scores, first, low, high, CPU_CACHE_Q4); break;
+    }
+    float factors[ROWS];
+    LEVEL(span) own[ROWS];
+    for (size_t r = 0; r < a->heads; r++) own[r] = LEVEL(seen)(a, r, first, low, high);
+    LEVEL(weigh)(a, s, 0, own, (LEVEL(span)){low, high}, factors, (int)a->heads);
+    const LEVEL(rows_of_values) values = LEVEL(values_of_block)(a, s, first, low, high);
+    LEVEL(multiply_few)(
+        s->results, s->width, s->scores + low, values.first, values.stride, high - low, factors, a->heads);
 }
 
 KERNEL void LEVEL(attend)(const cpu_attention *a, float *partial) {
@@ -231,16 +289,20 @@ KERNEL void LEVEL(attend)(const cpu_attention *a, float *partial) {
     s.values = s.keys + key_width * POSITIONS;
     s.results = s.values + POSITIONS * padded(a->value_size);
     s.scores = s.results + rows * padded(a->value_size);
-    s.sums = s.scores + rows * POSITIONS;
+    s.sums = s.scores + ROWS * POSITIONS;
     s.largest = s.sums + rows * WIDEST;
     for (size_t r = 0; r < rows; r++) {
         s.largest[r] = LOWEST_SCORE;
         *(VF *)(s.sums + r * LANES) = SPLAT(0.0f);
         for (size_t i = 0; i < s.width; i += LANES) *(VF *)(s.results + r * s.width + i) = SPLAT(0.0f);
     }
-    for (size_t first = a->begin / POSITIONS * POSITIONS; first < a->end; first += POSITIONS)
-        LEVEL(attend_block)(
-            a, &s, first, a->begin > first ? a->begin - first : 0, min_size(POSITIONS, a->end - first));
+    for (size_t first = a->begin / POSITIONS * POSITIONS; first < a->end; first += POSITIONS) {
+        const size_t low = a->begin > first ? a->begin - first : 0, high = min_size(POSITIONS, a->end - first);
+        if (a->tokens == 1 && rows <= ROWS)
+            LEVEL(attend_few)(a, &s, first, low, high);
+        else
+            LEVEL(attend_many)(a, &s, first, low, high);
+    }
     for (size_t r = 0; r < rows; r++) {
         float *to = partial + r * (CPU_ATTENTION_HEAD + a->value_size);
         to[0] = s.largest[r];

@@ -26,9 +26,11 @@ LOCAL VF LEVEL(select)(VI mask, VF a, VF b) { return (VF)(((VI)a & mask) | ((VI)
 LOCAL VF LEVEL(max)(VF a, VF b) { return LEVEL(select)(a > b, a, b); }
 
 LOCAL float LEVEL(max_of_lanes)(VF v) {
-    float largest = v[0];
-    for (int i = 1; i < LANES; i++) largest = v[i] > largest ? v[i] : largest;
-    return largest;
+    float lanes[LANES];
+    memcpy(lanes, &v, sizeof lanes);
+    for (int step = LANES / 2; step > 0; step /= 2)
+        for (int i = 0; i < step; i++) lanes[i] = lanes[i + step] > lanes[i] ? lanes[i + step] : lanes[i];
+    return lanes[0];
 }
 
 LOCAL float LEVEL(sum_of_lanes)(VF v) {
@@ -39,10 +41,9 @@ LOCAL float LEVEL(sum_of_lanes)(VF v) {
     return lanes[0];
 }
 
-// See exp_float. A NaN passes through.
+// See exp_float; of numbers that are not above 0. A NaN passes through.
 LOCAL VF LEVEL(exp)(VF x) {
     x = LEVEL(max)(SPLAT(EXP_LOWEST), x);
-    x = LEVEL(select)(x > SPLAT(EXP_HIGHEST), SPLAT(EXP_HIGHEST), x);
     const VF round = SPLAT(0x1.8p23f);
     const VF shifted = x * SPLAT(EXP_LOG2E) + round;
     const VF n = shifted - round;
@@ -56,9 +57,13 @@ LOCAL VF LEVEL(exp)(VF x) {
     p = p * r + SPLAT(EXP_C2);
     p = p * r + SPLAT(1.0f);
     p = p * r + SPLAT(1.0f);
+#if LANES == 16
+    return (VF)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
     const VI exponent = (VI)shifted - (VI)round, half = exponent >> 1;
     const VF first = (VF)((half + 127) << 23), second = (VF)((exponent - half + 127) << 23);
     return p * first * second;
+#endif
 }
 
 // The same of one number, with the same bits.

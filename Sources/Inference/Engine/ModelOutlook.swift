@@ -81,7 +81,8 @@ public struct ModelOutlook: Sendable {
         attention = Attention(
             heads: shape.heads, keyValueHeads: shape.keyValueHeads, keySize: shape.keySize,
             valueSize: shape.valueSize, layersByWindow: windows)
-        let activations = ActivationMemory(graph, rows: options.batch, outputRows: options.outputRows)
+        let activations = ActivationMemory(
+            graph, rows: options.batch, outputRows: options.outputRows, fused: graph.loopsWithNext)
         let session = planned.sessions[0]
         memory = Memory(
             contextLength: context, contextBytes: session.contextBytes,

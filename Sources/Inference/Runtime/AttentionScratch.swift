@@ -15,7 +15,7 @@ final class AttentionScratch: Sendable {
     let byteCount: Int
 
     /// Rows of queries that are computed together, if heads do not share keys by more.
-    private static let rows = 64
+    private static let rows = 128
     /// Floats of all partial results.
     static let partialsMax = 1 << 22
 

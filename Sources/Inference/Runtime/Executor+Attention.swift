@@ -19,7 +19,7 @@ extension Executor {
         let chunks = shape.keyValueHeads * blocks
         // Parts that some block needs.
         let parts = work.parts(0..<step.tokens.count)
-        let partFloats = scratch.tokens * scratch.group * scratch.record
+        let partFloats = min(scratch.tokens, step.tokens.count) * scratch.group * scratch.record
         guard parts.count > 1, options.threads > 1, chunks < 4 * options.threads,
             chunks * parts.count * partFloats <= AttentionScratch.partialsMax
         else {
@@ -69,7 +69,9 @@ extension Executor {
     private func store(_ stored: StoredTensors, layer: Int, head: Int, rows: Range<Int>, _ step: Step) {
         let shape = graph.shape, layout = cache.layout, encode = attentionKernels.encode
         let (keys, values) = (cache.keys(layer: layer, head: head), cache.values(layer: layer, head: head))
-        let keyType = CInt(layout.keyType.element.rawValue), valueType = CInt(layout.valueType.element.rawValue)
+        let (keyType, valueType) = (
+            CInt(layout.keyType.element.rawValue), CInt(layout.valueType.element.rawValue)
+        )
         for row in rows {
             let place = (step.position + row) % layout.positions[layer]
             let from = row * shape.keyValueHeads + head

@@ -4,18 +4,15 @@ import Models
 import Quantization
 
 extension Executor {
-    /// Whether an operation can be computed in the same loop as one before it: a product of the same rows, given to both in
-    /// the same way; attention of few tokens, whose heads need only their own part of the cache.
+    /// Whether an operation runs in the loop of one before it: products that are given their rows in the same way, attention
+    /// of so few tokens that no head's are cut.
     func isTogether(_ first: Operation, _ other: Operation, _ step: Step) -> Bool {
-        switch (first.kind, other.kind) {
-        case (.matmul(let weight, let input, let output), .matmul(let next, let same, _)):
-            let rows = rows(output, step)
-            return input == same && activationKind(weight, rows: rows) == activationKind(next, rows: rows)
-        case (.store(_, _, let layer), .attention(_, let same, _, _)):
-            return layer == same && attentionBlocks(step) == 1
-        default:
-            return false
+        guard first.sharesLoop(with: other) else { return false }
+        guard case .matmul(let weight, _, let output) = first.kind, let next = other.weight else {
+            return attentionBlocks(step) == 1
         }
+        let rows = rows(output, step)
+        return activationKind(weight, rows: rows) == activationKind(next, rows: rows)
     }
 
     /// Runs one operation on the CPU, with the ones behind it that can be computed in the same loop.
@@ -68,7 +65,9 @@ extension Executor {
             let width = graph.tensors[input].width
             pointer(output).update(from: pointer(input) + step.firstOutput * width, count: rows * width)
         }
-        if operation.output == preparedRows?.tensor { preparedRows = nil }
+        if ([operation] + others).contains(where: { $0.output == preparedRows?.tensor }) {
+            preparedRows = nil
+        }
     }
 
     private func embed(_ weight: Int, _ scale: Float, _ output: Int, _ step: Step) {

@@ -150,7 +150,8 @@ package final class Executor {
         pool = ThreadPool(threads: options.threads, cpus: options.cpus)
         let plan = planned.plan
         (self.plan, memoryPlan) = planned
-        memory = ActivationMemory(graph, rows: options.batch, outputRows: options.outputRows)
+        memory = ActivationMemory(
+            graph, rows: options.batch, outputRows: options.outputRows, fused: graph.loopsWithNext)
         guard PhysicalMemory.bytes(MemoryLayout<Float>.size, memory.count) != nil else {
             throw RuntimeError(
                 "\(weights.path): the activations of \(options.batch) tokens do not fit into memory; "
