@@ -187,6 +187,7 @@ INLINE size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
 
 // A block whose largest magnitude is below this is taken as zero: 127 / magnitude would overflow.
 #define SMALLEST_BLOCK_BITS 0x03800000u // 2^-120
+#define INT16_CODE_MAX 8191.0f // the products of 32 codes sum up to less than 2^31
 #define INFINITY_BITS 0x7f800000u
 #define QUIET_NAN_BITS 0x7fc00000u
 

@@ -184,6 +184,32 @@ static void quantize_activations(const float *x, size_t columns, void *out) {
 
 static void prepare_floats(const float *x, size_t columns, void *out) { memcpy(out, x, columns * sizeof *x); }
 
+static void prepare_int16(const float *x, size_t columns, void *out) {
+    const size_t blocks = (columns + BLOCK - 1) / BLOCK;
+    uint8_t *scales = (uint8_t *)out + blocks * BLOCK * sizeof(int16_t);
+    memset(out, 0, blocks * BLOCK * sizeof(int16_t));
+    for (size_t b = 0; b < blocks; b++) {
+        const size_t first = b * BLOCK, present = min_size(BLOCK, columns - first);
+        uint32_t largest = 0;
+        for (size_t i = 0; i < present; i++) {
+            const uint32_t magnitude = bits_of_float(x[first + i]) & 0x7fffffff;
+            largest = magnitude > largest ? magnitude : largest;
+        }
+        float scale = 0;
+        if (largest >= INFINITY_BITS) {
+            scale = float_of_bits(QUIET_NAN_BITS);
+        } else if (largest >= SMALLEST_BLOCK_BITS) {
+            const float factor = INT16_CODE_MAX / float_of_bits(largest);
+            scale = float_of_bits(largest) / INT16_CODE_MAX;
+            for (size_t i = 0; i < present; i++) {
+                const int16_t code = (int16_t)rounded_product(x[first + i], factor);
+                memcpy((uint8_t *)out + (first + i) * sizeof code, &code, sizeof code);
+            }
+        }
+        memcpy(scales + b * sizeof scale, &scale, sizeof scale);
+    }
+}
+
 static void prepare_bf16(const float *x, size_t columns, void *out) {
     uint16_t *halves = out;
     for (size_t k = 0; k < columns; k++) {
@@ -255,7 +281,12 @@ const cpu_kernels cpu_kernels_portable = {
     },
     .activations_of_few = {QUANTIZED_FORMATS(TAKES_INT8)},
     .activations_of_batch = {QUANTIZED_FORMATS(TAKES_INT8)},
-    .prepare = {prepare_floats, quantize_activations, prepare_bf16},
+    .prepare = {
+        [CPU_ACTIVATIONS_FLOAT] = prepare_floats,
+        [CPU_ACTIVATIONS_INT8] = quantize_activations,
+        [CPU_ACTIVATIONS_BF16] = prepare_bf16,
+        [CPU_ACTIVATIONS_INT16] = prepare_int16,
+    },
     .dot_f32 = dot_f32,
     .dot_f16 = dot_f16,
     .axpy_f32 = axpy_f32,

@@ -55,7 +55,9 @@ LOCAL void dot_floats(
 }
 
 #include "x86_avx512_floats.h"
+#include "x86_avx512_int16.h"
 #define HAS_FLOAT_BATCHES
+#define HAS_INT16_BATCHES
 
 // MARK: quantised weights
 
