@@ -4,7 +4,7 @@
 // 32 weights of a row, and 32 activations, become codes of 14 bits under a scale, so that the sum of 32 products stays
 // below 2^31: an error of 1e-8 of a product's power (a product of bfloat16: 2e-6). A vector holds two weights of each
 // of 16 rows.
-enum { INT16_ROWS = 32, INT16_BLOCKS = 32, INT16_COLUMNS = 4, PAIRS = BLOCK / 2 };
+enum { INT16_ROWS = 32, INT16_BLOCKS = 64, INT16_COLUMNS = 4, PAIRS = BLOCK / 2 };
 
 typedef struct {
     __m512i codes[INT16_BLOCKS][PAIRS][INT16_ROWS / LANES];

@@ -232,7 +232,8 @@ private struct Activations {
                     case Int32(CPU_ACTIVATIONS_INT16):
                         let code = row.loadUnaligned(fromByteOffset: 2 * k, as: Int16.self)
                         let blocks = (columns + 31) / 32
-                        let scale = row.loadUnaligned(fromByteOffset: 64 * blocks + k / 32 * 4, as: Float.self)
+                        let scale = row.loadUnaligned(
+                            fromByteOffset: 64 * blocks + k / 32 * 4, as: Float.self)
                         values.append(Double(code) * Double(scale))
                     default:
                         values.append(Double(floats[c * columns + k]))

@@ -53,12 +53,15 @@ struct VectorTests {
     }
 
     /// A level has what its own products take.
-    @Test("activations are prepared as the reference does", arguments: kernelLevels, [1, 31, 32, 33, 64, 333])
+    @Test(
+        "activations are prepared as the reference does", arguments: kernelLevels, [1, 31, 32, 33, 64, 333])
     func sameKinds(level: KernelLevel, columns: Int) throws {
         var random = KernelRandom(seed: UInt64(columns))
         var x = (0..<columns).map { i in random.normal() * exp2(Float(i / 32 % 40 - 20)) }
         if columns > 64 { (x[70], x[100], x[130]) = (.infinity, .nan, .greatestFiniteMagnitude) }
-        let tables = (level.kernels.activations_of_few, level.kernels.activations_of_batch)
+        let tables = (
+            level.kernels.activations_of_few, level.kernels.activations_of_batch
+        )
         let taken = withUnsafeBytes(of: tables) { Set($0.map(Int32.init)) }
         for kind in 0..<Int32(CPU_ACTIVATIONS) where kind != CPU_ACTIVATIONS_INT8 || columns % 32 == 0 {
             let rows = [level, kernelLevels[0]].map { level -> [UInt8]? in
