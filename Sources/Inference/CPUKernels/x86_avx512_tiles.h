@@ -125,8 +125,10 @@ LOCAL void multiply_tile(
     float *dst, size_t rows, const int format) {
     const __mmask16 lanes[HALVES] = {first_lanes(rows), rows > LANES ? first_lanes(rows - LANES) : 0};
     __m512 sums[HALVES][TILE_COLUMNS];
+    __m512 strip_sums[HALVES][TILE_COLUMNS]; // without the weights' scale, where a strip has one
     activation_row x[TILE_COLUMNS];
     for (size_t c = 0; c < (size_t)width; c++) {
+        strip_sums[0][c] = strip_sums[1][c] = _mm512_setzero_ps();
         x[c] = activation_parts(
             (const uint8_t *)p->activations + (first_column + c) * p->activation_row_bytes, p->columns);
         for (size_t half = 0; half < HALVES; half++) {
@@ -158,6 +160,12 @@ LOCAL void multiply_tile(
             }
             for (int c = 0; c < width; c++) {
                 const __m512 scale = _mm512_set1_ps(load_float(x[c].scales, b));
+                if (has_strip_scale(format)) {
+                    for (int half = 0; half < HALVES; half++)
+                        strip_sums[half][c] =
+                            _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[half][c]), scale, strip_sums[half][c]);
+                    continue;
+                }
                 for (int half = 0; half < HALVES; half++)
                     sums[half][c] = _mm512_fmadd_ps(
                         _mm512_cvtepi32_ps(products[half][c]), _mm512_mul_ps(t->scales[i][part][half], scale),
@@ -169,6 +177,12 @@ LOCAL void multiply_tile(
                     sums[half][c] = _mm512_fmadd_ps(t->addends[i][part][half], offset, sums[half][c]);
             }
         }
+        if (!has_strip_scale(format) || (i % STRIP_BLOCKS != STRIP_BLOCKS - 1 && i != blocks - 1)) continue;
+        for (int c = 0; c < width; c++)
+            for (int half = 0; half < HALVES; half++) {
+                sums[half][c] = _mm512_fmadd_ps(strip_sums[half][c], t->scales[i][0][half], sums[half][c]);
+                strip_sums[half][c] = _mm512_setzero_ps();
+            }
     }
     for (size_t c = 0; c < (size_t)width; c++)
         for (size_t half = 0; half < HALVES; half++)
