@@ -175,7 +175,7 @@ LOCAL void multiply_tile(
             for (int half = 0; half < HALVES; half++) {
                 const __m512 product = _mm512_cvtepi32_ps(products[half][c]);
                 __m512 *sum = &sums[half][c], *part = &parts[half][c];
-                if (has_strip_scale(format))
+                if (is_ternary(format))
                     *part = _mm512_fmadd_ps(product, scale, *part);
                 else if (has_halves(format))
                     *sum = _mm512_fmadd_ps(_mm512_fmadd_ps(product, t->scales[i][1][half], *part), scale, *sum);
@@ -190,7 +190,7 @@ LOCAL void multiply_tile(
                     sums[half][c] = _mm512_fmadd_ps(t->addends[i][part][half], offset, sums[half][c]);
             }
         }
-        if (!has_strip_scale(format) || (i % STRIP_BLOCKS != STRIP_BLOCKS - 1 && i != blocks - 1)) continue;
+        if (!is_ternary(format) || (i % STRIP_BLOCKS != STRIP_BLOCKS - 1 && i != blocks - 1)) continue;
         for (int c = 0; c < width; c++)
             for (int half = 0; half < HALVES; half++) {
                 sums[half][c] = _mm512_fmadd_ps(parts[half][c], t->scales[i][0][half], sums[half][c]);
