@@ -109,6 +109,11 @@ INLINE uint16_t bf16_of_float(float x) {
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+#define LARGEST_BF16 0x1.fep127f
+
+// CPU_ACTIVATIONS_BF16_PAIRS, which no level but x86's tiles takes: for all others.
+void cpu_prepare_bf16_pairs(const float *x, size_t columns, void *out);
+
 #if defined(__aarch64__)
 // Every arm64 processor converts.
 INLINE float float_of_f16(uint16_t half) {

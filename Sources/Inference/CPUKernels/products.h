@@ -115,7 +115,7 @@ const cpu_kernels KERNEL_TABLE = {
     },
     .activations_of_few = {QUANTIZED_FORMATS(TAKES_INT8)},
     .activations_of_batch = {QUANTIZED_FORMATS(TAKES_INT8)},
-    .prepare = {prepare_floats, quantize_activations, prepare_bf16},
+    .prepare = {prepare_floats, quantize_activations, prepare_bf16, cpu_prepare_bf16_pairs},
     .dot_f32 = dot_f32,
     .dot_f16 = dot_f16,
     .axpy_f32 = axpy_f32,

@@ -62,4 +62,5 @@ enum CPUActivations {
     static let float = CInt(CPU_ACTIVATIONS_FLOAT)
     static let int8 = CInt(CPU_ACTIVATIONS_INT8)
     static let bf16 = CInt(CPU_ACTIVATIONS_BF16)
+    static let bf16Pairs = CInt(CPU_ACTIVATIONS_BF16_PAIRS)
 }

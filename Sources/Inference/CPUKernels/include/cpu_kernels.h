@@ -58,6 +58,8 @@ enum {
     CPU_ACTIVATIONS_FLOAT, // as it is
     CPU_ACTIVATIONS_INT8,  // int8 codes in blocks of 32
     CPU_ACTIVATIONS_BF16,  // bfloat16, rounded to nearest even; with a zero behind an odd number of them
+    // Sums of two bfloat16: of each 32 the high ones, then the low ones, with zeros behind the last.
+    CPU_ACTIVATIONS_BF16_PAIRS,
     CPU_ACTIVATIONS,
 };
 
@@ -83,8 +85,8 @@ typedef struct cpu_product {
 typedef void cpu_matmul(const cpu_product *product, size_t row_begin, size_t row_end);
 
 typedef struct cpu_kernels {
-    // Float formats: weights converted exactly to float (rounded to bfloat16 where activations are), float sums in
-    // several lanes. The others: sums of 16 or 32 products exact in integers, then a float step; where activations are
+    // Float formats: weights converted exactly to float (rounded to bfloat16, or to sums of two, where activations are),
+    // float sums in several lanes. The others: sums of 16 or 32 products exact in integers, then a float step; where activations are
     // bfloat16, as the float formats.
     cpu_matmul *matmul[CPU_FORMATS];
     // What matmul takes: of fewer than CPU_BATCH columns, and of as many or more.
@@ -138,6 +140,7 @@ static inline size_t cpu_activation_bytes(int kind, size_t columns) {
     switch (kind) {
     case CPU_ACTIVATIONS_INT8: return columns + columns / 32 * 28;
     case CPU_ACTIVATIONS_BF16: return (columns + 1) / 2 * 4;
+    case CPU_ACTIVATIONS_BF16_PAIRS: return (columns + 31) / 32 * 128;
     default: return columns * sizeof(float);
     }
 }
