@@ -19,6 +19,7 @@ enum {
 #include "x86_avx512_bf16.h"
 #include "x86_amx_tiles.h"
 #include "x86_amx_weights.h"
+#include "x86_amx_lanes.h"
 #include "x86_amx_split.h"
 
 // MARK: products
@@ -167,6 +168,8 @@ LOCAL void matmul_tiles(const cpu_product *p, size_t row_begin, size_t row_end, 
                     unpack_split(&t, p, r, last, k, depth, format);
                 else if (format == CPU_BF16)
                     unpack_bf16(&t, p, r, last, k, depth);
+                else if (has_lanes(format))
+                    unpack_lanes(&t, p, r, last, k, depth, format);
                 else
                     unpack_codes(&t, p, r, last, k, depth, format);
                 for (size_t c = 0; c < p->count; c += 2 * LANES)
