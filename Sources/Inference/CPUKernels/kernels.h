@@ -109,6 +109,8 @@ INLINE uint16_t bf16_of_float(float x) {
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+#define LARGEST_BF16 0x1.fep127f
+
 #if defined(__aarch64__)
 // Every arm64 processor converts.
 INLINE float float_of_f16(uint16_t half) {

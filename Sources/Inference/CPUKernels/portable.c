@@ -219,6 +219,18 @@ static void prepare_bf16(const float *x, size_t columns, void *out) {
     if (columns % 2) memset(halves + columns, 0, sizeof *halves);
 }
 
+static void prepare_bf16_pairs(const float *x, size_t columns, void *out) {
+    uint8_t *parts = out;
+    memset(parts, 0, cpu_activation_bytes(CPU_ACTIVATIONS_BF16_PAIRS, columns));
+    for (size_t k = 0; k < columns; k++) {
+        // Rounded, ties away from zero, but no finite number to infinity.
+        const float magnitude = fabsf(x[k]) < LARGEST_BF16 ? fabsf(x[k]) : LARGEST_BF16;
+        const float high = copysignf(float_of_bits((bits_of_float(magnitude) + 0x8000) & 0xffff0000), x[k]);
+        const uint16_t halves[2] = {bf16_of_float(high), bf16_of_float(x[k] - high)};
+        for (size_t i = 0; i < 2; i++) memcpy(parts + k / 32 * 128 + 64 * i + k % 32 * 2, halves + i, 2);
+    }
+}
+
 static void axpy_f32(float *y, float scale, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++) y[i] += scale * x[i];
 }
@@ -286,6 +298,7 @@ const cpu_kernels cpu_kernels_portable = {
         [CPU_ACTIVATIONS_INT8] = quantize_activations,
         [CPU_ACTIVATIONS_BF16] = prepare_bf16,
         [CPU_ACTIVATIONS_INT16] = prepare_int16,
+        [CPU_ACTIVATIONS_BF16_PAIRS] = prepare_bf16_pairs,
     },
     .dot_f32 = dot_f32,
     .dot_f16 = dot_f16,

@@ -131,7 +131,6 @@ const cpu_kernels KERNEL_TABLE = {
     .prepare = {
         [CPU_ACTIVATIONS_FLOAT] = prepare_floats,
         [CPU_ACTIVATIONS_INT8] = quantize_activations,
-        [CPU_ACTIVATIONS_BF16] = prepare_bf16,
 #ifdef HAS_INT16_BATCHES
         [CPU_ACTIVATIONS_INT16] = prepare_int16,
 #endif

@@ -185,6 +185,7 @@ private struct Activations {
         switch kind {
         case Int32(CPU_ACTIVATIONS_BF16): 0.005
         case Int32(CPU_ACTIVATIONS_INT16): 5e-4
+        case Int32(CPU_ACTIVATIONS_BF16_PAIRS): 0x1p-15
         default: 2e-6
         }
     }
@@ -194,6 +195,7 @@ private struct Activations {
         switch kind {
         case Int32(CPU_ACTIVATIONS_FLOAT): 1e-12
         case Int32(CPU_ACTIVATIONS_INT16): outliers ? 1e-7 : 3e-8
+        case Int32(CPU_ACTIVATIONS_BF16_PAIRS): 1e-9
         case Int32(CPU_ACTIVATIONS_BF16): 1e-5
         default: outliers ? 5e-4 : 5e-5
         }

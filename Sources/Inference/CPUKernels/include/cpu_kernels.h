@@ -59,6 +59,8 @@ enum {
     CPU_ACTIVATIONS_INT8,  // int8 codes in blocks of 32
     CPU_ACTIVATIONS_BF16,  // bfloat16, rounded to nearest even; with a zero behind an odd number of them
     CPU_ACTIVATIONS_INT16, // int16 codes in blocks of 32
+    // Sums of two bfloat16: of each 32 the high ones, then the low ones, with zeros behind the last.
+    CPU_ACTIVATIONS_BF16_PAIRS,
     CPU_ACTIVATIONS,
 };
 
@@ -84,8 +86,8 @@ typedef struct cpu_product {
 typedef void cpu_matmul(const cpu_product *product, size_t row_begin, size_t row_end);
 
 typedef struct cpu_kernels {
-    // Float formats: weights converted exactly to float (rounded as activations are, where these are bfloat16 or int16),
-    // float sums in several lanes. The others: sums of 16 or 32 products exact in integers, then a float step; where activations are
+    // Float formats: weights converted exactly to float (rounded as activations are, where these are no floats), float sums
+    // in several lanes. The others: sums of 16 or 32 products exact in integers, then a float step; where activations are
     // bfloat16, as the float formats.
     cpu_matmul *matmul[CPU_FORMATS];
     // What matmul takes: of fewer than CPU_BATCH columns, and of as many or more.
@@ -143,6 +145,7 @@ static inline size_t cpu_activation_bytes(int kind, size_t columns) {
     case CPU_ACTIVATIONS_INT8: return columns + columns / 32 * 28;
     case CPU_ACTIVATIONS_BF16: return (columns + 1) / 2 * 4;
     case CPU_ACTIVATIONS_INT16: return (columns + 31) / 32 * (2 * 32 + 4);
+    case CPU_ACTIVATIONS_BF16_PAIRS: return (columns + 31) / 32 * 128;
     default: return columns * sizeof(float);
     }
 }
