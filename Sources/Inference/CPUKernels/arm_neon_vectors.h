@@ -110,15 +110,6 @@ KERNEL void quantize_activations(const float *x, size_t columns, void *out) {
     }
 }
 
-KERNEL void prepare_bf16(const float *x, size_t columns, void *out) {
-    uint16_t *halves = out;
-    for (size_t k = 0; k < columns; k++) {
-        const uint16_t half = bf16_of_float(x[k]);
-        memcpy(halves + k, &half, sizeof half);
-    }
-    if (columns % 2) memset(halves + columns, 0, sizeof *halves);
-}
-
 // MARK: vectors of floats
 
 LOCAL float dot(const void *a, const float *b, size_t n, float_kind kind) {

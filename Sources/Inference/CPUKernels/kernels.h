@@ -109,6 +109,8 @@ INLINE uint16_t bf16_of_float(float x) {
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+#define LARGEST_BF16 0x1.fep127f
+
 #if defined(__aarch64__)
 // Every arm64 processor converts.
 INLINE float float_of_f16(uint16_t half) {
@@ -187,6 +189,7 @@ INLINE size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
 
 // A block whose largest magnitude is below this is taken as zero: 127 / magnitude would overflow.
 #define SMALLEST_BLOCK_BITS 0x03800000u // 2^-120
+#define INT16_CODE_MAX 8191.0f // the products of 32 codes sum up to less than 2^31
 #define INFINITY_BITS 0x7f800000u
 #define QUIET_NAN_BITS 0x7fc00000u
 

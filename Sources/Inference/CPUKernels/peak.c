@@ -119,6 +119,16 @@ KERNEL void avx512_int8(size_t loops) {
             CHANGED_512(sums[i]);
         }
 }
+
+KERNEL void avx512_int16(size_t loops) {
+    __m512i sums[SUMS], a = _mm512_set1_epi16(1), b = _mm512_set1_epi16(2);
+    for (int i = 0; i < SUMS; i++) sums[i] = _mm512_setzero_si512();
+    for (size_t k = 0; k < loops; k++)
+        for (int i = 0; i < SUMS; i++) {
+            sums[i] = _mm512_dpwssd_epi32(sums[i], a, b);
+            CHANGED_512(sums[i]);
+        }
+}
 #undef KERNEL
 
 #define KERNEL static __attribute__((target("avx512f,avx512bw,avx512bf16")))
@@ -139,6 +149,7 @@ static const cpu_peak avx512_peaks[CPU_ACTIVATIONS] = {
     [CPU_ACTIVATIONS_FLOAT] = {"vfmadd", SUMS * 16, avx512_float},
     [CPU_ACTIVATIONS_INT8] = {"vpdpbusd", SUMS * 64, avx512_int8},
     [CPU_ACTIVATIONS_BF16] = {"vdpbf16ps", SUMS * 32, avx512_bf16},
+    [CPU_ACTIVATIONS_INT16] = {"vpdpwssd", SUMS * 32, avx512_int16},
 };
 #elif defined(__aarch64__)
 // MARK: arm64

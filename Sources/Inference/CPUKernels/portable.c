@@ -184,6 +184,32 @@ static void quantize_activations(const float *x, size_t columns, void *out) {
 
 static void prepare_floats(const float *x, size_t columns, void *out) { memcpy(out, x, columns * sizeof *x); }
 
+static void prepare_int16(const float *x, size_t columns, void *out) {
+    const size_t blocks = (columns + BLOCK - 1) / BLOCK;
+    uint8_t *scales = (uint8_t *)out + blocks * BLOCK * sizeof(int16_t);
+    memset(out, 0, blocks * BLOCK * sizeof(int16_t));
+    for (size_t b = 0; b < blocks; b++) {
+        const size_t first = b * BLOCK, present = min_size(BLOCK, columns - first);
+        uint32_t largest = 0;
+        for (size_t i = 0; i < present; i++) {
+            const uint32_t magnitude = bits_of_float(x[first + i]) & 0x7fffffff;
+            largest = magnitude > largest ? magnitude : largest;
+        }
+        float scale = 0;
+        if (largest >= INFINITY_BITS) {
+            scale = float_of_bits(QUIET_NAN_BITS);
+        } else if (largest >= SMALLEST_BLOCK_BITS) {
+            const float factor = INT16_CODE_MAX / float_of_bits(largest);
+            scale = float_of_bits(largest) / INT16_CODE_MAX;
+            for (size_t i = 0; i < present; i++) {
+                const int16_t code = (int16_t)rounded_product(x[first + i], factor);
+                memcpy((uint8_t *)out + (first + i) * sizeof code, &code, sizeof code);
+            }
+        }
+        memcpy(scales + b * sizeof scale, &scale, sizeof scale);
+    }
+}
+
 static void prepare_bf16(const float *x, size_t columns, void *out) {
     uint16_t *halves = out;
     for (size_t k = 0; k < columns; k++) {
@@ -191,6 +217,18 @@ static void prepare_bf16(const float *x, size_t columns, void *out) {
         memcpy(halves + k, &half, sizeof half);
     }
     if (columns % 2) memset(halves + columns, 0, sizeof *halves);
+}
+
+static void prepare_bf16_pairs(const float *x, size_t columns, void *out) {
+    uint8_t *parts = out;
+    memset(parts, 0, cpu_activation_bytes(CPU_ACTIVATIONS_BF16_PAIRS, columns));
+    for (size_t k = 0; k < columns; k++) {
+        // Rounded, ties away from zero, but no finite number to infinity.
+        const float magnitude = fabsf(x[k]) < LARGEST_BF16 ? fabsf(x[k]) : LARGEST_BF16;
+        const float high = copysignf(float_of_bits((bits_of_float(magnitude) + 0x8000) & 0xffff0000), x[k]);
+        const uint16_t halves[2] = {bf16_of_float(high), bf16_of_float(x[k] - high)};
+        for (size_t i = 0; i < 2; i++) memcpy(parts + k / 32 * 128 + 64 * i + k % 32 * 2, halves + i, 2);
+    }
 }
 
 static void axpy_f32(float *y, float scale, const float *x, size_t n) {
@@ -255,7 +293,13 @@ const cpu_kernels cpu_kernels_portable = {
     },
     .activations_of_few = {QUANTIZED_FORMATS(TAKES_INT8)},
     .activations_of_batch = {QUANTIZED_FORMATS(TAKES_INT8)},
-    .prepare = {prepare_floats, quantize_activations, prepare_bf16},
+    .prepare = {
+        [CPU_ACTIVATIONS_FLOAT] = prepare_floats,
+        [CPU_ACTIVATIONS_INT8] = quantize_activations,
+        [CPU_ACTIVATIONS_BF16] = prepare_bf16,
+        [CPU_ACTIVATIONS_INT16] = prepare_int16,
+        [CPU_ACTIVATIONS_BF16_PAIRS] = prepare_bf16_pairs,
+    },
     .dot_f32 = dot_f32,
     .dot_f16 = dot_f16,
     .axpy_f32 = axpy_f32,

@@ -8,10 +8,18 @@
 //   multiply_tile  the tile times TILE_COLUMNS columns or 1, onto dst unless first_block is 0; `rows` of it exist
 // With HAS_FLOAT_BATCHES it has also
 //   matmul_float_batch   a product of float weights and CPU_BATCH or more columns
+// and with HAS_INT16_BATCHES
+//   matmul_int16, prepare_int16   the same of weights and activations as integers, and what makes these
 //
 // Rows that are multiplied together lie far apart: memory streams from several pages at once are faster than one.
 
 LOCAL void matmul_floats(const cpu_product *p, size_t row_begin, size_t row_end, float_kind kind) {
+#ifdef HAS_INT16_BATCHES
+    if (p->activation_kind == CPU_ACTIVATIONS_INT16 && p->columns > 0) {
+        matmul_int16(p, row_begin, row_end, kind);
+        return;
+    }
+#endif
 #ifdef HAS_FLOAT_BATCHES
     if (p->count >= CPU_BATCH && p->columns > 0) {
         matmul_float_batch(p, row_begin, row_end, kind);
@@ -114,8 +122,19 @@ const cpu_kernels KERNEL_TABLE = {
 #undef ENTRY
     },
     .activations_of_few = {QUANTIZED_FORMATS(TAKES_INT8)},
+#ifdef HAS_INT16_BATCHES
+    .activations_of_batch = {
+        [CPU_F16] = CPU_ACTIVATIONS_INT16, [CPU_BF16] = CPU_ACTIVATIONS_INT16, QUANTIZED_FORMATS(TAKES_INT8)},
+#else
     .activations_of_batch = {QUANTIZED_FORMATS(TAKES_INT8)},
-    .prepare = {prepare_floats, quantize_activations, prepare_bf16},
+#endif
+    .prepare = {
+        [CPU_ACTIVATIONS_FLOAT] = prepare_floats,
+        [CPU_ACTIVATIONS_INT8] = quantize_activations,
+#ifdef HAS_INT16_BATCHES
+        [CPU_ACTIVATIONS_INT16] = prepare_int16,
+#endif
+    },
     .dot_f32 = dot_f32,
     .dot_f16 = dot_f16,
     .axpy_f32 = axpy_f32,

@@ -22,6 +22,11 @@ INLINE int has_addends(int format) {
     return format == CPU_Q4_1 || format == CPU_Q5_1 || format == CPU_Q2_K || format == CPU_Q4_K || format == CPU_Q5_K;
 }
 
+// Codes of -1, 0 and 1, under one scale for a strip or more.
+INLINE int is_ternary(int format) {
+    return format == CPU_TQ1_0 || format == CPU_TQ2_0 || format == CPU_I2_S || format == CPU_IQ2_BN;
+}
+
 // Formats in blocks of 32, of which a row may have any number.
 INLINE size_t block_bytes(int format) {
     switch (format) {

@@ -62,5 +62,6 @@ __attribute__((constructor)) static void fill_table(void) {
     *table = cpu_kernels_avx512_vnni;
     table->matmul[CPU_BF16] = matmul_bf16;
     table->activations_of_batch[CPU_BF16] = CPU_ACTIVATIONS_BF16;
+    table->prepare[CPU_ACTIVATIONS_BF16] = prepare_bf16;
 }
 #endif

@@ -1,5 +1,5 @@
 // Rows of weights as pairs of bfloat16, for x86_avx512_bf16.c and x86_amx.c, which multiply them with activations of
-// the same kind. The including file defines DEPTH.
+// the same kind; and how these are prepared. The including file defines DEPTH.
 #include <immintrin.h>
 
 #include "kernels.h"
@@ -81,5 +81,25 @@ LOCAL void unpack_bf16(
             some[r] = _mm512_maskz_loadu_epi16(
                 ((__mmask32)1 << rest) - 1, rows[r] + (first_column + depth - rest) * 2);
         store_pairs(pairs + (depth - rest) / 2, some);
+    }
+}
+
+// Rounded to nearest even, subnormal numbers too, which the processor's own conversion makes zeros.
+LOCAL __m256i nearest_bf16(__m512 v) {
+    const __m512i bits = _mm512_castps_si512(v);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+    rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16));
+}
+
+KERNEL void prepare_bf16(const float *x, size_t columns, void *out) {
+    uint16_t *halves = out;
+    for (size_t k = 0; k < columns; k += LANES) {
+        // The last vector has a zero behind an odd number.
+        const size_t present = min_size(LANES, columns - k);
+        const __m512 v = _mm512_maskz_loadu_ps((__mmask16)((1u << present) - 1), x + k);
+        _mm256_mask_storeu_epi16(halves + k, (__mmask16)((1u << (present + 1) / 2 * 2) - 1), nearest_bf16(v));
     }
 }

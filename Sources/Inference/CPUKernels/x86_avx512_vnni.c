@@ -54,8 +54,11 @@ LOCAL void dot_floats(
         for (int c = 0; c < width; c++) out[r][c] = _mm512_reduce_add_ps(sums[r][c]);
 }
 
+#include "x86_avx512_transpose.h"
 #include "x86_avx512_floats.h"
+#include "x86_avx512_int16.h"
 #define HAS_FLOAT_BATCHES
+#define HAS_INT16_BATCHES
 
 // MARK: quantised weights
 
@@ -85,25 +88,6 @@ KERNEL void quantize_activations(const float *x, size_t columns, void *out) {
         _mm_storeu_si128((__m128i *)(codes + b * BLOCK + LANES), _mm512_cvtepi32_epi8(high_codes));
         store_block_sums(
             out, columns, b, scale, _mm512_reduce_add_epi32(low_codes), _mm512_reduce_add_epi32(high_codes));
-    }
-}
-
-LOCAL __m256i bf16_of_floats(__m512 v) {
-    const __m512i bits = _mm512_castps_si512(v);
-    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
-    const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
-    rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
-    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16));
-}
-
-KERNEL void prepare_bf16(const float *x, size_t columns, void *out) {
-    uint16_t *halves = out;
-    for (size_t k = 0; k < columns; k += LANES) {
-        // The last vector has a zero behind an odd number.
-        const size_t present = min_size(LANES, columns - k);
-        const __m512 v = load_floats(x, k, first_lanes(present), F32);
-        _mm256_mask_storeu_epi16(halves + k, first_lanes((present + 1) / 2 * 2), bf16_of_floats(v));
     }
 }
 

@@ -50,7 +50,7 @@ final class CPUWeights {
         for weight in graph.weights {
             let tensor = try file.requiredTensor(named: weight.name)
             var bytes = file.bytes(of: tensor)
-            guard tensor.type.hasReadableRows else {
+            guard let format = tensor.type.kernelFormat else {
                 throw RuntimeError(
                     "\(file.path): tensor \(quoted(weight.name)) has type \(tensor.type), which is not computed; computed are "
                         + TensorType.readableRows.map(\.name).joined(separator: ", "))
@@ -69,11 +69,6 @@ final class CPUWeights {
             if weight.rows * weight.experts != tensor.rowCount {
                 bytes = UnsafeRawBufferPointer(
                     rebasing: bytes[weight.firstRow * tensor.rowByteCount..<bytes.count])
-            }
-            guard let format = tensor.type.kernelFormat else {
-                throw RuntimeError(
-                    "\(file.path): tensor \(quoted(weight.name)) has type \(tensor.type), which has no kernel"
-                )
             }
             let matrix = Matrix(
                 tensor: tensor, rows: weight.rows, bytes: bytes, format: format, scale: scale)
@@ -123,30 +118,28 @@ final class CPUWeights {
 extension TensorType {
     /// The kernels' number of the format, `CPU_…`; nil where they have none.
     package var kernelFormat: CInt? {
-        let format: Int? =
-            switch self {
-            case .f32: Int(CPU_F32)
-            case .f16: Int(CPU_F16)
-            case .bf16: Int(CPU_BF16)
-            case .q4_0: Int(CPU_Q4_0)
-            case .q4_1: Int(CPU_Q4_1)
-            case .q5_0: Int(CPU_Q5_0)
-            case .q5_1: Int(CPU_Q5_1)
-            case .q8_0: Int(CPU_Q8_0)
-            case .iq4_NL: Int(CPU_IQ4_NL)
-            case .mxfp4: Int(CPU_MXFP4)
-            case .q2_K: Int(CPU_Q2_K)
-            case .q3_K: Int(CPU_Q3_K)
-            case .q4_K: Int(CPU_Q4_K)
-            case .q5_K: Int(CPU_Q5_K)
-            case .q6_K: Int(CPU_Q6_K)
-            case .iq4_XS: Int(CPU_IQ4_XS)
-            case .tq1_0: Int(CPU_TQ1_0)
-            case .tq2_0: Int(CPU_TQ2_0)
-            case .i2_S: Int(CPU_I2_S)
-            case .iq2_BN: Int(CPU_IQ2_BN)
-            default: nil
-            }
-        return format.map(CInt.init)
+        switch self {
+        case .f32: CInt(CPU_F32)
+        case .f16: CInt(CPU_F16)
+        case .bf16: CInt(CPU_BF16)
+        case .q4_0: CInt(CPU_Q4_0)
+        case .q4_1: CInt(CPU_Q4_1)
+        case .q5_0: CInt(CPU_Q5_0)
+        case .q5_1: CInt(CPU_Q5_1)
+        case .q8_0: CInt(CPU_Q8_0)
+        case .iq4_NL: CInt(CPU_IQ4_NL)
+        case .mxfp4: CInt(CPU_MXFP4)
+        case .q2_K: CInt(CPU_Q2_K)
+        case .q3_K: CInt(CPU_Q3_K)
+        case .q4_K: CInt(CPU_Q4_K)
+        case .q5_K: CInt(CPU_Q5_K)
+        case .q6_K: CInt(CPU_Q6_K)
+        case .iq4_XS: CInt(CPU_IQ4_XS)
+        case .tq1_0: CInt(CPU_TQ1_0)
+        case .tq2_0: CInt(CPU_TQ2_0)
+        case .i2_S: CInt(CPU_I2_S)
+        case .iq2_BN: CInt(CPU_IQ2_BN)
+        default: nil
+        }
     }
 }

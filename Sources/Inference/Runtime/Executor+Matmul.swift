@@ -88,5 +88,5 @@ struct PreparedRows: Equatable {
 enum CPUActivations {
     static let float = CInt(CPU_ACTIVATIONS_FLOAT)
     static let int8 = CInt(CPU_ACTIVATIONS_INT8)
-    static let bf16 = CInt(CPU_ACTIVATIONS_BF16)
+    static let end = CInt(CPU_ACTIVATIONS)
 }

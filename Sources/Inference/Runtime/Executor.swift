@@ -173,7 +173,7 @@ package final class Executor {
                 layers.merge(try device.cacheLayers()) { $1 }
             })
         let widest = graph.weights.map(\.columns).max() ?? 0
-        let preparedBytes = [CPUActivations.int8, CPUActivations.bf16].map {
+        let preparedBytes = (CPUActivations.float + 1..<CPUActivations.end).map {
             cpu_activation_bytes($0, (widest + 31) / 32 * 32) * options.batch
         }
         guard let activations = PageMemory(byteCount: memory.count * MemoryLayout<Float>.size),

@@ -318,6 +318,7 @@ enum ArmKernelProgram {
             const cpu_kernels *p = cpu_kernels_get(CPU_KERNELS_PORTABLE), *k = cpu_kernels_get(level);
             uint8_t a[512], b[512];
             for (int kind = 0; kind < CPU_ACTIVATIONS; kind++) {
+                if (!k->prepare[kind]) continue;
                 memset(a, 0, sizeof a), memset(b, 0, sizeof b);
                 const size_t some = kind == CPU_ACTIVATIONS_INT8 ? columns / 32 * 32 : columns;
                 cpu_prepare(p, kind, values, some, a), cpu_prepare(k, kind, values, some, b);

@@ -31,7 +31,7 @@ struct MatrixProductTests {
                         let (sum, magnitude) = matrix.product(r, x.values[c * columns..<(c + 1) * columns])
                         let error = (Double(y[c * rows + r]) - sum).magnitude
                         #expect(
-                            error <= (x.isRounded ? 0.005 : 2e-6) * magnitude + 1e-30,
+                            error <= x.weightRounding * magnitude + 1e-30,
                             "\(rows) × \(columns), \(count) columns: row \(r), column \(c)")
                     }
                 }
@@ -56,7 +56,8 @@ struct MatrixProductTests {
                         power += sum * sum
                     }
                 }
-                #expect(error / power < (outliers ? 5e-4 : 5e-5), "\(count) columns, outliers: \(outliers)")
+                let bound = x.errorPower(outliers: outliers)
+                #expect(error / power < bound, "\(count) columns, outliers: \(outliers)")
             }
         }
     }
@@ -179,8 +180,26 @@ private struct Activations {
     var values: [Double] = []
 
     var count: Int { floats.count / columns }
-    /// Weights are rounded, too.
-    var isRounded: Bool { kind == Int32(CPU_ACTIVATIONS_BF16) }
+    /// What rounding the weights as the activations are may change, as a part of the products' magnitudes.
+    var weightRounding: Double {
+        switch kind {
+        case Int32(CPU_ACTIVATIONS_BF16): 0.005
+        case Int32(CPU_ACTIVATIONS_INT16): 5e-4
+        case Int32(CPU_ACTIVATIONS_BF16_PAIRS): 0x1p-15
+        default: 2e-6
+        }
+    }
+
+    /// What is allowed of the results' power, whatever the kind of activations leaves of them.
+    func errorPower(outliers: Bool) -> Double {
+        switch kind {
+        case Int32(CPU_ACTIVATIONS_FLOAT): 1e-12
+        case Int32(CPU_ACTIVATIONS_INT16): outliers ? 1e-7 : 3e-8
+        case Int32(CPU_ACTIVATIONS_BF16_PAIRS): 1e-9
+        case Int32(CPU_ACTIVATIONS_BF16): 1e-5
+        default: outliers ? 5e-4 : 5e-5
+        }
+    }
 
     init(_ level: KernelLevel, _ type: TensorType, columns: Int, count: Int, outliers: Bool) {
         var random = KernelRandom(seed: UInt64(columns))
@@ -212,6 +231,12 @@ private struct Activations {
                     case Int32(CPU_ACTIVATIONS_BF16):
                         let bits = row.loadUnaligned(fromByteOffset: 2 * k, as: UInt16.self)
                         values.append(Double(Float(bitPattern: UInt32(bits) << 16)))
+                    case Int32(CPU_ACTIVATIONS_INT16):
+                        let code = row.loadUnaligned(fromByteOffset: 2 * k, as: Int16.self)
+                        let blocks = (columns + 31) / 32
+                        let scale = row.loadUnaligned(
+                            fromByteOffset: 64 * blocks + k / 32 * 4, as: Float.self)
+                        values.append(Double(code) * Double(scale))
                     default:
                         values.append(Double(floats[c * columns + k]))
                     }

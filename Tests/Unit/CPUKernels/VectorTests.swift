@@ -52,6 +52,53 @@ struct VectorTests {
         }
     }
 
+    /// A level has what its own products take.
+    @Test(
+        "activations are prepared as the reference does", arguments: kernelLevels, [1, 31, 32, 33, 64, 333])
+    func sameKinds(level: KernelLevel, columns: Int) throws {
+        var random = KernelRandom(seed: UInt64(columns))
+        var x = (0..<columns).map { i in random.normal() * exp2(Float(i / 32 % 40 - 20)) }
+        if columns > 64 { (x[70], x[100], x[130]) = (.infinity, .nan, .greatestFiniteMagnitude) }
+        let tables = (
+            level.kernels.activations_of_few, level.kernels.activations_of_batch
+        )
+        let taken = withUnsafeBytes(of: tables) { Set($0.map(Int32.init)) }
+        for kind in 0..<Int32(CPU_ACTIVATIONS) where kind != CPU_ACTIVATIONS_INT8 || columns % 32 == 0 {
+            let rows = [level, kernelLevels[0]].map { level -> [UInt8]? in
+                let hasKind = withUnsafeBytes(of: level.kernels.prepare) {
+                    $0.load(fromByteOffset: Int(kind) * MemoryLayout<Int>.size, as: Int.self) != 0
+                }
+                guard hasKind else { return nil }
+                let size = cpu_activation_bytes(kind, columns)
+                return [UInt8](unsafeUninitializedCapacity: size) { bytes, count in
+                    cpu_prepare(level.table, kind, x, columns, bytes.baseAddress)
+                    count = size
+                }
+            }
+            #expect(rows[1] != nil)
+            if taken.contains(kind) || rows[0] != nil { #expect(rows[0] == rows[1], "kind \(kind)") }
+        }
+    }
+
+    @Test("codes of 16 bits stand for the activations")
+    func int16Codes() {
+        var random = KernelRandom(seed: 3)
+        let x = (0..<40).map { _ in random.normal() }
+        let kind = Int32(CPU_ACTIVATIONS_INT16)
+        var row = [UInt8](repeating: 1, count: cpu_activation_bytes(kind, x.count))
+        #expect(row.count == 2 * 64 + 2 * 4)
+        cpu_prepare(kernelLevels[0].table, kind, x, x.count, &row)
+        row.withUnsafeBytes { row in
+            for k in 0..<64 {
+                let scale = row.loadUnaligned(fromByteOffset: 128 + k / 32 * 4, as: Float.self)
+                let block = x[k / 32 * 32..<min(k / 32 * 32 + 32, x.count)]
+                #expect(scale == block.map(\.magnitude).max()! / 8191)
+                let value = Double(row.load(fromByteOffset: 2 * k, as: Int16.self)) * Double(scale)
+                #expect((value - Double(k < x.count ? x[k] : 0)).magnitude <= Double(scale) * 0.50001)
+            }
+        }
+    }
+
     @Test("dot products and sums of multiples", arguments: kernelLevels, lengths)
     func linear(level: KernelLevel, n: Int) {
         var random = KernelRandom(seed: UInt64(n))

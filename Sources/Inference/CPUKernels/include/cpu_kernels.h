@@ -58,6 +58,9 @@ enum {
     CPU_ACTIVATIONS_FLOAT, // as it is
     CPU_ACTIVATIONS_INT8,  // int8 codes in blocks of 32
     CPU_ACTIVATIONS_BF16,  // bfloat16, rounded to nearest even; with a zero behind an odd number of them
+    CPU_ACTIVATIONS_INT16, // int16 codes in blocks of 32
+    // Sums of two bfloat16: of each 32 the high ones, then the low ones, with zeros behind the last.
+    CPU_ACTIVATIONS_BF16_PAIRS,
     CPU_ACTIVATIONS,
 };
 
@@ -83,8 +86,8 @@ typedef struct cpu_product {
 typedef void cpu_matmul(const cpu_product *product, size_t row_begin, size_t row_end);
 
 typedef struct cpu_kernels {
-    // Float formats: weights converted exactly to float (rounded to bfloat16 where activations are), float sums in
-    // several lanes. The others: sums of 16 or 32 products exact in integers, then a float step; where activations are
+    // Float formats: weights converted exactly to float (rounded as activations are, where these are no floats), float sums
+    // in several lanes. The others: sums of 16 or 32 products exact in integers, then a float step; where activations are
     // bfloat16, as the float formats.
     cpu_matmul *matmul[CPU_FORMATS];
     // What matmul takes: of fewer than CPU_BATCH columns, and of as many or more.
@@ -99,6 +102,9 @@ typedef struct cpu_kernels {
     //   a float offset, scale * sum of its codes,
     //   two floats, scale * sum of the first and of the last 16 codes:
     // all scales, then all biases, and so on.
+    // For CPU_ACTIVATIONS_INT16: codes in -8191...8191, with zeros up to a multiple of 32; then a float scale for each
+    // block of 32 (largest magnitude / 8191), NaN as above.
+    // Null for a kind that no product of the level takes; the portable level has all, as the reference.
     void (*prepare[CPU_ACTIVATIONS])(const float *x, size_t columns, void *out);
 
     float (*dot_f32)(const float *a, const float *b, size_t n);
@@ -138,6 +144,8 @@ static inline size_t cpu_activation_bytes(int kind, size_t columns) {
     switch (kind) {
     case CPU_ACTIVATIONS_INT8: return columns + columns / 32 * 28;
     case CPU_ACTIVATIONS_BF16: return (columns + 1) / 2 * 4;
+    case CPU_ACTIVATIONS_INT16: return (columns + 31) / 32 * (2 * 32 + 4);
+    case CPU_ACTIVATIONS_BF16_PAIRS: return (columns + 31) / 32 * 128;
     default: return columns * sizeof(float);
     }
 }

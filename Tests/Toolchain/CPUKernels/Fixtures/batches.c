@@ -49,6 +49,24 @@ static float rounded(float x) {
     return below < above || (below == above && (bits >> 16) % 2 == 1) ? down : up;
 }
 
+// Each number is the sum of a high and a low part, with as many bits as these have; behind the last are zeros.
+static void check_pairs(
+    const weight_format *f, const uint8_t *prepared, size_t x_bytes, float (*x)[MOST_COLUMNS], size_t columns) {
+    uint8_t *reference = malloc(x_bytes);
+    for (size_t c = 0; c < COUNT; c++) {
+        const uint8_t *row = prepared + c * x_bytes;
+        for (size_t k = 0; k < x_bytes / 4; k++) {
+            const uint8_t *high = row + k / 32 * 128 + k % 32 * 2, *low = high + 64;
+            const uint8_t wide_high[4] = {0, 0, high[0], high[1]}, wide_low[4] = {0, 0, low[0], low[1]};
+            const double sum = (double)float_value(wide_high) + float_value(wide_low), wanted = k < columns ? x[c][k] : 0;
+            if (!(fabs(sum - wanted) <= fabs(wanted) * 0x1p-17)) fault("activations", f, columns, 0, c);
+        }
+        cpu_prepare(cpu_kernels_get(CPU_KERNELS_PORTABLE), CPU_ACTIVATIONS_BF16_PAIRS, x[c], columns, reference);
+        if (memcmp(reference, row, x_bytes)) fault("other activations than the reference's", f, columns, 0, c);
+    }
+    free(reference);
+}
+
 static void check(const cpu_kernels *kernels, const weight_format *f, size_t columns, int has_outliers) {
     const float tensor_scale = 0.0625f;
     const size_t row_bytes = row_size(f, columns);
@@ -69,6 +87,7 @@ static void check(const cpu_kernels *kernels, const weight_format *f, size_t col
                 const uint8_t *half = prepared + c * x_bytes + 2 * k, wide[4] = {0, 0, half[0], half[1]};
                 if (float_value(wide) != (k < columns ? rounded(x[c][k]) : 0)) fault("activations", f, columns, 0, c);
             }
+    if (kind == CPU_ACTIVATIONS_BF16_PAIRS) check_pairs(f, prepared, x_bytes, x, columns);
 
     // All rows and columns at once.
     static float whole[COUNT][ROWS];
@@ -89,7 +108,8 @@ static void check(const cpu_kernels *kernels, const weight_format *f, size_t col
         }
     }
     products++;
-    if (!(error <= power * (has_outliers ? 5e-4 : 5e-5))) {
+    const int is_rounded = kind == CPU_ACTIVATIONS_INT8 || kind == CPU_ACTIVATIONS_BF16;
+    if (!(error <= power * (!is_rounded ? 1e-10 : has_outliers ? 5e-4 : 5e-5))) {
         if (faults < 20) printf("NMSE %g, ", error / power);
         fault("far off", f, columns, ROWS, COUNT);
     }
@@ -155,6 +175,50 @@ static void check_faults(const cpu_kernels *kernels, const weight_format *f) {
     free(weights), free(prepared);
 }
 
+// Numbers at both ends of the range of a float, in weights and in activations. One that is no number makes its row or column
+// none; of the others what is finite is right, but for what multiplies what is too large for a bfloat16.
+static void check_extremes(const cpu_kernels *kernels, const weight_format *f) {
+    enum { COLUMNS = 45 };
+    static float x[COUNT][COLUMNS], out[COUNT][ROWS];
+    uint8_t *weights = malloc(ROWS * row_size(f, COLUMNS));
+    for (size_t r = 0; r < ROWS; r++) random_row(f, weights + r * row_size(f, COLUMNS), COLUMNS);
+    for (size_t c = 0; c < COUNT; c++)
+        for (size_t k = 0; k < COLUMNS; k++) x[c][k] = (float)normal();
+    const float largest = 0x1.fffffep127f, specials[] = {INFINITY, -INFINITY, NAN, largest, -largest, 0x1.ffp127f};
+    const uint16_t half_specials[] = {0x7c00, 0xfc00, 0x7e00, 0x7bff, 0xfbff, 1};
+    for (size_t i = 0; i < 6; i++) {
+        x[8 * i + 1][7 * i + 3] = specials[i];
+        uint8_t *weight = weights + (10 * i + 2) * row_size(f, COLUMNS) + (7 * i + 2) * f->bytes;
+        if (f->format == CPU_F32) memcpy(weight, specials + i, 4);
+        if (f->format == CPU_BF16) memcpy(weight, (const uint8_t *)(specials + i) + 2, 2);
+        if (f->format == CPU_F16) memcpy(weight, half_specials + i, 2);
+    }
+    for (size_t k = 0; k < COLUMNS; k++) x[40][k] *= 0x1p-90f, x[47][k] = 0;
+    const int kind = cpu_activation_kind(kernels, f->format, COUNT);
+    const size_t x_bytes = cpu_activation_bytes(kind, COLUMNS);
+    uint8_t *prepared = malloc(COUNT * x_bytes);
+    for (size_t c = 0; c < COUNT; c++) cpu_prepare(kernels, kind, x[c], COLUMNS, prepared + c * x_bytes);
+    const cpu_product product = {
+        .weights = weights, .weight_row_bytes = row_size(f, COLUMNS), .activations = prepared, .activation_kind = kind,
+        .activation_row_bytes = x_bytes, .dst = out[0], .dst_stride = ROWS, .columns = COLUMNS, .count = COUNT,
+        .weight_scale = 1};
+    cpu_multiply(kernels, f->format, &product, 0, ROWS);
+    for (size_t r = 0; r < ROWS; r++)
+        for (size_t c = 0; c < COUNT; c++) {
+            double sum = 0, magnitude = 0;
+            for (size_t k = 0; k < COLUMNS; k++) {
+                const double w = weight(f, weights + r * row_size(f, COLUMNS), k, 1);
+                sum += w * x[c][k], magnitude += fabs(w * x[c][k]);
+            }
+            if (!isfinite(sum) && isfinite(out[c][r])) fault("no number became one", f, COLUMNS, r, c);
+            if (isfinite(out[c][r]) && fabs(out[c][r] - sum) > magnitude * (kind == CPU_ACTIVATIONS_BF16 ? 0.01 : 3e-5))
+                fault("an extreme product", f, COLUMNS, r, c);
+            if (kind != CPU_ACTIVATIONS_BF16 && magnitude < 0x1p120 && !isfinite(out[c][r]))
+                fault("a number became none", f, COLUMNS, r, c);
+        }
+    free(weights), free(prepared);
+}
+
 int main(int argc, char **argv) {
     const int is_emulated = argc == 2 && strcmp(argv[1], "emulated") == 0;
     if (argc != 2 || !(is_emulated ? emulate_tiles() : cpu_kernels_get(atoi(argv[1])) != NULL)) return 2;
@@ -166,6 +230,7 @@ int main(int argc, char **argv) {
             for (int has_outliers = 0; has_outliers < 2; has_outliers++)
                 check(kernels, f, f->weights == 1 ? of_floats[i] : blocks[i] * f->weights, has_outliers);
         check_faults(kernels, f);
+        if (f->weights == 1) check_extremes(kernels, f);
     }
     printf("%d products, %d faults\n", products, faults);
     return faults != 0;

@@ -27,7 +27,8 @@ static double normal(void) {
 
 static double half_value(const uint8_t *bytes) {
     const int bits = bytes[0] | bytes[1] << 8, exponent = bits >> 10 & 31, fraction = bits & 1023;
-    const double magnitude = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+    const double finite = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+    const double magnitude = exponent < 31 ? finite : fraction ? NAN : INFINITY;
     return bits & 0x8000 ? -magnitude : magnitude;
 }
 
