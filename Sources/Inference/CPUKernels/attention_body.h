@@ -6,7 +6,8 @@
 
 // MARK: products
 
-// `height` rows and `vectors` vectors of c = c × the row's factor + a × b, over `count` rows of b; a × b without factors.
+// `height` rows and `vectors` vectors of c = c × the row's factor + a × b, over `count` rows of b; without factors
+// c = a × b.
 LOCAL void LEVEL(multiply_tile)(
     float *c, size_t c_stride, const float *const *a, const float *b, size_t b_stride, size_t count,
     const float *factors, const int height, const int vectors) {
@@ -105,7 +106,8 @@ LOCAL void LEVEL(multiply_few)(
         size_t j = 0;
         for (; j + VECTORS * LANES <= width; j += VECTORS * LANES)
             LEVEL(multiply_one)(c + j, a, b + j, b_stride, count, factors[r], VECTORS);
-        for (; j + 2 * LANES <= width; j += 2 * LANES) LEVEL(multiply_one)(c + j, a, b + j, b_stride, count, factors[r], 2);
+        for (; j + 2 * LANES <= width; j += 2 * LANES)
+            LEVEL(multiply_one)(c + j, a, b + j, b_stride, count, factors[r], 2);
         for (; j < width; j += LANES) LEVEL(multiply_one)(c + j, a, b + j, b_stride, count, factors[r], 1);
     }
 }
@@ -142,8 +144,8 @@ LOCAL VF LEVEL(scaled)(const cpu_attention *a, const float *scores, size_t k, LE
     return LEVEL(select)(sees, v, SPLAT(-INFINITY));
 }
 
-// Scores of `height` rows become weights relative to the row's largest so far. Of `all`, which has been computed, each row
-// sees its `own`. factors: what has to be done to the rows' results before.
+// Scores of `height` rows become weights relative to the row's largest so far. Of `all`, which has been computed, each
+// row sees its `own`. factors: what the rows' sums and results so far have to be multiplied by; the sums are.
 LOCAL void LEVEL(weigh_vectors)(
     const cpu_attention *a, const LEVEL(state) *s, size_t row, const LEVEL(span) *own, LEVEL(span) all, float *factors,
     const int height, const int is_whole) {

@@ -66,10 +66,14 @@ LOCAL void dot_floats(
 #include "x86_avx512_rows.h"
 #include "x86_avx512_tiles.h"
 
+#include "x86_avx512_quantize.h"
+
 KERNEL void quantize_activations(const float *x, size_t columns, void *out) {
     int8_t *codes = out;
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-    for (size_t b = 0; b < columns / BLOCK; b++) {
+    size_t b = 0;
+    for (; b + 8 <= columns / BLOCK; b += 8) quantize_blocks(x, columns, b, out);
+    for (; b < columns / BLOCK; b++) {
         __m512 low = _mm512_loadu_ps(x + b * BLOCK), high = _mm512_loadu_ps(x + b * BLOCK + LANES);
         uint32_t largest = _mm512_reduce_max_epu32(_mm512_max_epu32(
             _mm512_and_si512(_mm512_castps_si512(low), magnitude),

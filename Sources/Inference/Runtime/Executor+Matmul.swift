@@ -64,7 +64,7 @@ extension Executor {
     /// pages apart; with several they work on blocks of 32 rows.
     private func split(_ rows: Int, rowBytes: Int, count: Int, _ body: (Range<Int>) -> Void) {
         guard count == 1 else { return pool.run(over: rows, unit: 32, atLeast: 32, body) }
-        pool.run(over: rows, unit: 16, atLeast: Self.shortestRead / max(rowBytes, 1), body)
+        pool.run(over: rows, unit: 16, atLeast: max(Self.shortestRead / max(rowBytes, 1), 1), body)
     }
 
     /// Bytes of weights that are worth claiming: some microseconds of reading.
