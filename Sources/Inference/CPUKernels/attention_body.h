@@ -13,9 +13,10 @@ LOCAL void LEVEL(multiply_tile)(
     const float *factors, const int height, const int vectors) {
     VF sums[ROWS][VECTORS];
     for (int r = 0; r < height; r++)
-        for (int v = 0; v < vectors; v++)
-            sums[r][v] = factors ? *(const VF *)(c + (size_t)r * c_stride + (size_t)v * LANES) * SPLAT(factors[r])
-                                 : SPLAT(0.0f);
+        for (int v = 0; v < vectors; v++) {
+            sums[r][v] = SPLAT(0.0f);
+            if (factors) sums[r][v] = *(const VF *)(c + (size_t)r * c_stride + (size_t)v * LANES) * SPLAT(factors[r]);
+        }
     for (size_t k = 0; k < count; k++) {
         VF x[VECTORS];
         for (int v = 0; v < vectors; v++) x[v] = *(const VF *)(b + k * b_stride + (size_t)v * LANES);

@@ -86,8 +86,8 @@ import Testing
         #expect(profile.prompt.tokens >= 6 && profile.generation.tokens == 7)
         for phase in [profile.prompt, profile.generation] {
             let names = Set(phase.operations.map(\.name))
-            #expect(
-                names.isSuperset(of: ["products", "attention", "norms", "rotation", "activation", "cache"]))
+            // Few tokens are stored by the loop of their attention.
+            #expect(names.isSuperset(of: ["products", "attention", "norms", "rotation", "activation"]))
             let sum = phase.operations.reduce(0) { $0 + $1.ms }
             #expect(sum > 0 && sum <= phase.ms)
             #expect(phase.operations.allSatisfy { abs($0.share - $0.ms / phase.ms) < 1e-9 })
