@@ -221,41 +221,40 @@ LOCAL void unpack_nibble_block(
         factors, levels, format);
 }
 
+// Of 32 bytes of each of eight rows the first eight bytes, the next, and so on: as quadwords, row by row, of nibbles, or of
+// bytes, which lie behind a scale, as words of two rows in turn, with 128 added to each.
+LOCAL void bring_together(__m512i out[4], const lane_rows *rows, const size_t r, const int are_bytes) {
+    __m512i v[4];
+    UNROLLED for (size_t i = 0; i < 4; i++) {
+        v[i] = bytes_of_two(rows, are_bytes ? 2 : 0, r + i / 2 * 4 + i % 2);
+        if (are_bytes) v[i] = _mm512_xor_si512(v[i], _mm512_set1_epi8((char)0x80));
+    }
+    __m512i low[2], high[2];
+    UNROLLED for (size_t i = 0; i < 2; i++) {
+        const __m512i a = v[2 * i], b = v[2 * i + 1];
+        low[i] = are_bytes ? _mm512_unpacklo_epi16(a, b) : _mm512_unpacklo_epi64(a, b);
+        high[i] = are_bytes ? _mm512_unpackhi_epi16(a, b) : _mm512_unpackhi_epi64(a, b);
+    }
+    out[0] = _mm512_shuffle_i64x2(low[0], low[1], 0x88), out[1] = _mm512_shuffle_i64x2(high[0], high[1], 0x88);
+    out[2] = _mm512_shuffle_i64x2(low[0], low[1], 0xdd), out[3] = _mm512_shuffle_i64x2(high[0], high[1], 0xdd);
+}
+
 // 32 bytes of each row are two blocks, in low and in high nibbles.
 LOCAL void unpack_nibble_blocks(
     __m512i (*pairs)[HALVES], const lane_rows *rows, const pair_factors low[2], const pair_factors high[2], __m512 levels,
     const int format) {
-    const size_t offset = 0;
-    // Lanes of 16 bytes: pieces 0 and 1 of a row, then those of the one two further on.
     __m512i a[2][4];
-    UNROLLED for (size_t h = 0; h < 2; h++) {
-        const __m512i rows02 = bytes_of_two(rows, offset, 8 * h), rows13 = bytes_of_two(rows, offset, 8 * h + 1);
-        const __m512i rows46 = bytes_of_two(rows, offset, 8 * h + 4), rows57 = bytes_of_two(rows, offset, 8 * h + 5);
-        const __m512i even[2] = {_mm512_unpacklo_epi64(rows02, rows13), _mm512_unpacklo_epi64(rows46, rows57)};
-        const __m512i odd[2] = {_mm512_unpackhi_epi64(rows02, rows13), _mm512_unpackhi_epi64(rows46, rows57)};
-        a[h][0] = _mm512_shuffle_i64x2(even[0], even[1], 0x88), a[h][1] = _mm512_shuffle_i64x2(odd[0], odd[1], 0x88);
-        a[h][2] = _mm512_shuffle_i64x2(even[0], even[1], 0xdd), a[h][3] = _mm512_shuffle_i64x2(odd[0], odd[1], 0xdd);
-    }
+    UNROLLED for (size_t h = 0; h < 2; h++) bring_together(a[h], rows, 8 * h, 0);
     UNROLLED for (size_t j = 0; j < 4; j++)
         store_nibbles(pairs + 4 * j, pairs + 16 + 4 * j, a[0][j], a[1][j], low, high, levels, format);
 }
 
 // 32 bytes of each row are a block of signed codes.
 LOCAL void unpack_byte_block(
-    __m512i (*pairs)[HALVES], const lane_rows *rows, size_t offset, const pair_factors factors[2], const int format) {
-    const __m512i sign = _mm512_set1_epi8((char)0x80);
+    __m512i (*pairs)[HALVES], const lane_rows *rows, const pair_factors factors[2], const int format) {
     // Pairs of two rows take turns.
     __m512i a[2][4];
-    UNROLLED for (size_t h = 0; h < 2; h++) {
-        const __m512i rows02 = _mm512_xor_si512(bytes_of_two(rows, offset, 8 * h), sign);
-        const __m512i rows13 = _mm512_xor_si512(bytes_of_two(rows, offset, 8 * h + 1), sign);
-        const __m512i rows46 = _mm512_xor_si512(bytes_of_two(rows, offset, 8 * h + 4), sign);
-        const __m512i rows57 = _mm512_xor_si512(bytes_of_two(rows, offset, 8 * h + 5), sign);
-        const __m512i even[2] = {_mm512_unpacklo_epi16(rows02, rows13), _mm512_unpacklo_epi16(rows46, rows57)};
-        const __m512i odd[2] = {_mm512_unpackhi_epi16(rows02, rows13), _mm512_unpackhi_epi16(rows46, rows57)};
-        a[h][0] = _mm512_shuffle_i64x2(even[0], even[1], 0x88), a[h][1] = _mm512_shuffle_i64x2(odd[0], odd[1], 0x88);
-        a[h][2] = _mm512_shuffle_i64x2(even[0], even[1], 0xdd), a[h][3] = _mm512_shuffle_i64x2(odd[0], odd[1], 0xdd);
-    }
+    UNROLLED for (size_t h = 0; h < 2; h++) bring_together(a[h], rows, 8 * h, 1);
     // A byte in the second place of a dword under 0x4700 is a float, 2^15 + byte.
     const __m512i zero = _mm512_setzero_si512(), exponent = _mm512_set1_epi16(0x4700);
     UNROLLED for (size_t j = 0; j < 8; j++) {
@@ -306,7 +305,7 @@ LOCAL void unpack_lanes(
                 pair_factors factors[2];
                 load_factors(factors, &rows, distances, format);
                 if (format == CPU_Q8_0)
-                    unpack_byte_block(pairs, &rows, 2, factors, format);
+                    unpack_byte_block(pairs, &rows, factors, format);
                 else
                     unpack_nibble_block(pairs, &rows, block - 16, factors, levels, format);
             }
