@@ -15,17 +15,21 @@ INLINE int has_lanes(int format) {
 typedef struct {
     const uint8_t *first;
     size_t times_1, times_3, times_5, times_7, times_9, times_11, times_13, times_15;
+    __mmask16 quarters[3]; // second to last, of a vector
 } lane_rows;
 
 LOCAL lane_rows rows_apart(const uint8_t *first, size_t distance) {
-    return (lane_rows){first,        distance,      3 * distance,  5 * distance, 7 * distance,
-                       9 * distance, 11 * distance, 13 * distance, 15 * distance};
+    lane_rows rows = {first,        distance,      3 * distance,  5 * distance,  7 * distance,
+                      9 * distance, 11 * distance, 13 * distance, 15 * distance, {0xf0, 0xf00, 0xf000}};
+    // Known masks are taken for insertions, of which the compiler makes more than there are.
+    __asm__("" : "+k"(rows.quarters[0]), "+k"(rows.quarters[1]), "+k"(rows.quarters[2]));
+    return rows;
 }
 
 // Once in a loop, or the compiler finds that they are multiples of each other and keeps sixteen addresses in memory.
 LOCAL void keep_apart(lane_rows *rows) {
     __asm__(""
-            : "+r"(rows->times_1), "+r"(rows->times_3), "+r"(rows->times_5), "+r"(rows->times_7), "+r"(rows->times_9),
+            : "+r"(rows->first), "+r"(rows->times_1), "+r"(rows->times_3), "+r"(rows->times_5), "+r"(rows->times_7), "+r"(rows->times_9),
               "+r"(rows->times_11), "+r"(rows->times_13), "+r"(rows->times_15));
 }
 
@@ -45,13 +49,11 @@ LOCAL const uint8_t *row_of(const lane_rows *rows, const size_t r) {
 
 // 16 bytes of rows `r`, r + step, r + 2 * step and r + 3 * step.
 LOCAL __m512i bytes_of_four(const lane_rows *rows, size_t offset, const size_t r, const size_t step) {
-    __m512i v = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(row_of(rows, r) + offset)));
-    for (unsigned i = 1; i < 4; i++) {
-        // An insertion to the compiler, which makes three of four.
-        __mmask16 quarter = (__mmask16)(15 << 4 * i);
-        __asm__("" : "+k"(quarter));
+    const __m128i *first = (const __m128i *)(row_of(rows, r) + offset);
+    __m512i v = _mm512_zextsi128_si512(_mm_loadu_si128(first));
+    UNROLLED for (size_t i = 1; i < 4; i++) {
         const __m128i *next = (const __m128i *)(row_of(rows, r + i * step) + offset);
-        v = _mm512_mask_broadcast_i32x4(v, quarter, _mm_loadu_si128(next));
+        v = _mm512_mask_broadcast_i32x4(v, rows->quarters[i - 1], _mm_loadu_si128(next));
     }
     return v;
 }
@@ -64,11 +66,6 @@ LOCAL __m512i bytes_of_two(const lane_rows *rows, size_t offset, const size_t r)
 }
 
 // MARK: scales
-
-// Of each block of 256 weights, in the rows' order.
-typedef struct {
-    __m512 scales[STRIP_BLOCKS], addends[STRIP_BLOCKS];
-} lane_factors;
 
 // What a vector of two weights of eight rows is multiplied with and added to.
 typedef struct {
@@ -96,15 +93,21 @@ LOCAL __m512 floats_of_bytes(__m512i v, size_t n) {
 // The first 16 bytes of each row: dword g becomes lane r of out[g].
 LOCAL void transpose_beginnings(const lane_rows *rows, __m512i out[4]) {
     __m512i a[4];
-    for (size_t j = 0; j < 4; j++) a[j] = bytes_of_four(rows, 0, j, 4);
+    UNROLLED for (size_t j = 0; j < 4; j++) a[j] = bytes_of_four(rows, 0, j, 4);
     const __m512i low01 = _mm512_unpacklo_epi32(a[0], a[1]), high01 = _mm512_unpackhi_epi32(a[0], a[1]);
     const __m512i low23 = _mm512_unpacklo_epi32(a[2], a[3]), high23 = _mm512_unpackhi_epi32(a[2], a[3]);
     out[0] = _mm512_unpacklo_epi64(low01, low23), out[1] = _mm512_unpackhi_epi64(low01, low23);
     out[2] = _mm512_unpacklo_epi64(high01, high23), out[3] = _mm512_unpackhi_epi64(high01, high23);
 }
 
+// Of Q4_K, in the rows' order: of the blocks 2 i and 2 i + 1 the bytes of both scales and of both minima.
+typedef struct {
+    __m512 scale, minimum;
+    __m512i bytes[STRIP_BLOCKS / 2];
+} six_bit_factors;
+
 // As six_bit_pairs, of sixteen rows.
-LOCAL void factors_of_q4_k(lane_factors *factors, const lane_rows *rows) {
+LOCAL void load_six_bit_factors(six_bit_factors *factors, const lane_rows *rows) {
     __m512i words[4];
     transpose_beginnings(rows, words);
     const __m512i six = _mm512_set1_epi32(0x3f3f3f3f), four = _mm512_set1_epi32(0x0f0f0f0f);
@@ -117,15 +120,24 @@ LOCAL void factors_of_q4_k(lane_factors *factors, const lane_rows *rows) {
         _mm512_or_si512(
             _mm512_and_si512(_mm512_srli_epi32(words[3], 4), four),
             _mm512_and_si512(_mm512_srli_epi32(words[2], 2), top))};
-    const __m512 scale = floats_of_low_halves(words[0]);
-    const __m512 minimum = _mm512_sub_ps(_mm512_setzero_ps(), floats_of_low_halves(_mm512_srli_epi32(words[0], 16)));
-    UNROLLED for (size_t b = 0; b < STRIP_BLOCKS; b++) {
-        factors->scales[b] = _mm512_mul_ps(scale, floats_of_bytes(scales[b / 4], b % 4));
-        factors->addends[b] = _mm512_mul_ps(minimum, floats_of_bytes(minima[b / 4], b % 4));
+    factors->scale = floats_of_low_halves(words[0]);
+    factors->minimum = _mm512_sub_ps(_mm512_setzero_ps(), floats_of_low_halves(_mm512_srli_epi32(words[0], 16)));
+    const __mmask32 upper = 0xaaaaaaaa;
+    for (size_t i = 0; i < 2; i++) {
+        factors->bytes[2 * i] = _mm512_mask_blend_epi16(upper, scales[i], _mm512_slli_epi32(minima[i], 16));
+        factors->bytes[2 * i + 1] = _mm512_mask_blend_epi16(upper, _mm512_srli_epi32(scales[i], 16), minima[i]);
     }
 }
 
-LOCAL void factors_of_iq4_xs(lane_factors *factors, const lane_rows *rows) {
+LOCAL void spread_six_bit_factors(pair_factors low[2], pair_factors high[2], const six_bit_factors *factors, size_t i) {
+    const __m512i bytes = factors->bytes[i];
+    const __m512 scale = factors->scale, minimum = factors->minimum;
+    spread(low, _mm512_mul_ps(scale, floats_of_bytes(bytes, 0)), _mm512_mul_ps(minimum, floats_of_bytes(bytes, 2)));
+    spread(high, _mm512_mul_ps(scale, floats_of_bytes(bytes, 1)), _mm512_mul_ps(minimum, floats_of_bytes(bytes, 3)));
+}
+
+// Of IQ4_XS, in the rows' order: scales of each block.
+LOCAL void load_iq4_xs_scales(__m512 scales[STRIP_BLOCKS], const lane_rows *rows) {
     __m512i words[4];
     transpose_beginnings(rows, words);
     const __m512 scale = floats_of_low_halves(words[0]);
@@ -135,7 +147,7 @@ LOCAL void factors_of_iq4_xs(lane_factors *factors, const lane_rows *rows) {
         const __m512i high = _mm512_and_si512(
             _mm512_srli_epi32(words[0], (unsigned)(12 + 2 * b)), _mm512_set1_epi32(48));
         const __m512i factor = _mm512_sub_epi32(_mm512_or_si512(low, high), _mm512_set1_epi32(32));
-        factors->scales[b] = factors->addends[b] = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(factor));
+        scales[b] = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(factor));
     }
 }
 
@@ -209,42 +221,40 @@ LOCAL void unpack_nibble_block(
         factors, levels, format);
 }
 
+// Of 32 bytes of each of eight rows the first eight bytes, the next, and so on: as quadwords, row by row, of nibbles, or of
+// bytes, which lie behind a scale, as words of two rows in turn, with 128 added to each.
+LOCAL void bring_together(__m512i out[4], const lane_rows *rows, const size_t r, const int are_bytes) {
+    __m512i v[4];
+    UNROLLED for (size_t i = 0; i < 4; i++) {
+        v[i] = bytes_of_two(rows, are_bytes ? 2 : 0, r + i / 2 * 4 + i % 2);
+        if (are_bytes) v[i] = _mm512_xor_si512(v[i], _mm512_set1_epi8((char)0x80));
+    }
+    __m512i low[2], high[2];
+    UNROLLED for (size_t i = 0; i < 2; i++) {
+        const __m512i a = v[2 * i], b = v[2 * i + 1];
+        low[i] = are_bytes ? _mm512_unpacklo_epi16(a, b) : _mm512_unpacklo_epi64(a, b);
+        high[i] = are_bytes ? _mm512_unpackhi_epi16(a, b) : _mm512_unpackhi_epi64(a, b);
+    }
+    out[0] = _mm512_shuffle_i64x2(low[0], low[1], 0x88), out[1] = _mm512_shuffle_i64x2(high[0], high[1], 0x88);
+    out[2] = _mm512_shuffle_i64x2(low[0], low[1], 0xdd), out[3] = _mm512_shuffle_i64x2(high[0], high[1], 0xdd);
+}
+
 // 32 bytes of each row are two blocks, in low and in high nibbles.
 LOCAL void unpack_nibble_blocks(
-    __m512i (*pairs)[HALVES], const lane_rows *rows, size_t offset, const lane_factors *all, size_t b, __m512 levels,
+    __m512i (*pairs)[HALVES], const lane_rows *rows, const pair_factors low[2], const pair_factors high[2], __m512 levels,
     const int format) {
-    pair_factors low[2], high[2];
-    spread(low, all->scales[b], all->addends[b]), spread(high, all->scales[b + 1], all->addends[b + 1]);
-    // Lanes of 16 bytes: pieces 0 and 1 of a row, then those of the one two further on.
     __m512i a[2][4];
-    for (size_t h = 0; h < 2; h++) {
-        const __m512i rows02 = bytes_of_two(rows, offset, 8 * h), rows13 = bytes_of_two(rows, offset, 8 * h + 1);
-        const __m512i rows46 = bytes_of_two(rows, offset, 8 * h + 4), rows57 = bytes_of_two(rows, offset, 8 * h + 5);
-        const __m512i even[2] = {_mm512_unpacklo_epi64(rows02, rows13), _mm512_unpacklo_epi64(rows46, rows57)};
-        const __m512i odd[2] = {_mm512_unpackhi_epi64(rows02, rows13), _mm512_unpackhi_epi64(rows46, rows57)};
-        a[h][0] = _mm512_shuffle_i64x2(even[0], even[1], 0x88), a[h][1] = _mm512_shuffle_i64x2(odd[0], odd[1], 0x88);
-        a[h][2] = _mm512_shuffle_i64x2(even[0], even[1], 0xdd), a[h][3] = _mm512_shuffle_i64x2(odd[0], odd[1], 0xdd);
-    }
+    UNROLLED for (size_t h = 0; h < 2; h++) bring_together(a[h], rows, 8 * h, 0);
     UNROLLED for (size_t j = 0; j < 4; j++)
         store_nibbles(pairs + 4 * j, pairs + 16 + 4 * j, a[0][j], a[1][j], low, high, levels, format);
 }
 
 // 32 bytes of each row are a block of signed codes.
 LOCAL void unpack_byte_block(
-    __m512i (*pairs)[HALVES], const lane_rows *rows, size_t offset, const pair_factors factors[2], const int format) {
-    const __m512i sign = _mm512_set1_epi8((char)0x80);
+    __m512i (*pairs)[HALVES], const lane_rows *rows, const pair_factors factors[2], const int format) {
     // Pairs of two rows take turns.
     __m512i a[2][4];
-    for (size_t h = 0; h < 2; h++) {
-        const __m512i rows02 = _mm512_xor_si512(bytes_of_two(rows, offset, 8 * h), sign);
-        const __m512i rows13 = _mm512_xor_si512(bytes_of_two(rows, offset, 8 * h + 1), sign);
-        const __m512i rows46 = _mm512_xor_si512(bytes_of_two(rows, offset, 8 * h + 4), sign);
-        const __m512i rows57 = _mm512_xor_si512(bytes_of_two(rows, offset, 8 * h + 5), sign);
-        const __m512i even[2] = {_mm512_unpacklo_epi16(rows02, rows13), _mm512_unpacklo_epi16(rows46, rows57)};
-        const __m512i odd[2] = {_mm512_unpackhi_epi16(rows02, rows13), _mm512_unpackhi_epi16(rows46, rows57)};
-        a[h][0] = _mm512_shuffle_i64x2(even[0], even[1], 0x88), a[h][1] = _mm512_shuffle_i64x2(odd[0], odd[1], 0x88);
-        a[h][2] = _mm512_shuffle_i64x2(even[0], even[1], 0xdd), a[h][3] = _mm512_shuffle_i64x2(odd[0], odd[1], 0xdd);
-    }
+    UNROLLED for (size_t h = 0; h < 2; h++) bring_together(a[h], rows, 8 * h, 1);
     // A byte in the second place of a dword under 0x4700 is a float, 2^15 + byte.
     const __m512i zero = _mm512_setzero_si512(), exponent = _mm512_set1_epi16(0x4700);
     UNROLLED for (size_t j = 0; j < 8; j++) {
@@ -285,39 +295,44 @@ LOCAL void unpack_lanes(
     const __m512 levels = levels_of_nibbles(format);
     const __m512i distances = _mm512_mullo_epi32(
         _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32((int)distance));
+    lane_rows rows = rows_apart(first, distance);
     for (size_t half = 0; half < HALVES && half * LANES < present; half++) {
-        lane_rows rows = rows_apart(first + half * LANES * distance, distance);
-        __m512i(*pairs)[HALVES] = (__m512i(*)[HALVES])&t->pairs[0][half];
+        rows.first = first + half * LANES * distance;
+        __m512i(*pairs)[HALVES] = (__m512i(*)[HALVES])&t->pairs[0][half], (*end)[HALVES] = pairs + depth / 2;
         if (block) {
-            for (size_t k = 0; k < depth; k += BLOCK, rows.first += block, pairs += BLOCK / 2) {
+            for (; pairs < end; rows.first += block, pairs += BLOCK / 2) {
                 keep_apart(&rows);
                 pair_factors factors[2];
                 load_factors(factors, &rows, distances, format);
                 if (format == CPU_Q8_0)
-                    unpack_byte_block(pairs, &rows, 2, factors, format);
+                    unpack_byte_block(pairs, &rows, factors, format);
                 else
                     unpack_nibble_block(pairs, &rows, block - 16, factors, levels, format);
             }
-            continue;
-        }
-        for (size_t k = 0; k < depth; k += STRIP) {
-            lane_factors factors;
-            keep_apart(&rows);
-            if (format == CPU_Q4_K) {
-                factors_of_q4_k(&factors, &rows);
+        } else if (format == CPU_Q4_K) {
+            for (; pairs < end; pairs += STRIP / 2) {
+                six_bit_factors factors;
+                keep_apart(&rows);
+                load_six_bit_factors(&factors, &rows);
                 rows.first += 16;
-                for (size_t b = 0; b < STRIP_BLOCKS; b += 2, rows.first += 32, pairs += BLOCK) {
+                for (size_t i = 0; i < STRIP_BLOCKS / 2; i++, rows.first += 32) {
                     keep_apart(&rows);
-                    unpack_nibble_blocks(pairs, &rows, 0, &factors, b, levels, format);
+                    pair_factors low[2], high[2];
+                    spread_six_bit_factors(low, high, &factors, i);
+                    unpack_nibble_blocks(pairs + i * BLOCK, &rows, low, high, levels, format);
                 }
-            } else {
-                factors_of_iq4_xs(&factors, &rows);
+            }
+        } else {
+            for (; pairs < end; pairs += STRIP / 2) {
+                __m512 scales[STRIP_BLOCKS];
+                keep_apart(&rows);
+                load_iq4_xs_scales(scales, &rows);
                 rows.first += 8;
-                for (size_t b = 0; b < STRIP_BLOCKS; b++, rows.first += 16, pairs += BLOCK / 2) {
+                for (size_t b = 0; b < STRIP_BLOCKS; b++, rows.first += 16) {
                     keep_apart(&rows);
-                    pair_factors own[2];
-                    spread(own, factors.scales[b], factors.scales[b]);
-                    unpack_nibble_block(pairs, &rows, 0, own, levels, format);
+                    pair_factors factors[2];
+                    spread(factors, scales[b], scales[b]);
+                    unpack_nibble_block(pairs + b * BLOCK / 2, &rows, 0, factors, levels, format);
                 }
             }
         }

@@ -1,5 +1,6 @@
 // Quantised rows as pairs of bfloat16: part of x86_amx.c. A weight is scale * code + addend, rounded to nearest even.
-// Codes of few bits choose theirs from a table of the block's values; the others are computed.
+// Codes of five bits and of two choose theirs from a table of the block's values; the others are computed. Formats of
+// `has_lanes` have a way of their own.
 
 #include "x86_strips.h"
 
@@ -14,16 +15,11 @@ typedef struct {
 
 LOCAL code_levels levels_of(const int format) {
     const __m512i index = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    const __m512i eight = _mm512_set1_epi32(8), sixteen = _mm512_set1_epi32(16);
+    const __m512i sixteen = _mm512_set1_epi32(16);
     __m512i first = index, second = index;
     switch (format) {
-    case CPU_Q4_0: first = second = _mm512_sub_epi32(index, eight); break;
     case CPU_Q5_0: first = _mm512_sub_epi32(index, sixteen); break;
     case CPU_Q5_1: case CPU_Q5_K: second = _mm512_add_epi32(index, sixteen); break;
-    case CPU_IQ4_NL: case CPU_IQ4_XS:
-        first = second = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)iq4_nl_levels));
-        break;
-    case CPU_MXFP4: first = second = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)mxfp4_levels)); break;
     case CPU_TQ2_0: case CPU_I2_S: case CPU_IQ2_BN:
         first = second = _mm512_sub_epi32(_mm512_and_si512(index, _mm512_set1_epi32(3)), _mm512_set1_epi32(1));
         break;
@@ -67,12 +63,6 @@ LOCAL __m512 half_everywhere(const uint8_t *bytes) {
     return _mm512_cvtph_ps(_mm256_set1_epi16((short)load_half(bytes)));
 }
 
-// mxfp4_scale of its exponent, where the smallest, 2^-127, is taken for zero.
-LOCAL __m512 mxfp4_scales(uint8_t exponent) {
-    const __m512 power = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_set1_epi32(exponent), 23));
-    return _mm512_mul_ps(power, _mm512_set1_ps(0.5f));
-}
-
 LOCAL __m512i bf16_of_codes(const int8_t *codes, __m512 scales[2], __m512 addends[2], const int format) {
     const __m512i low = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)codes));
     const __m512i high = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(codes + 16)));
@@ -81,18 +71,13 @@ LOCAL __m512i bf16_of_codes(const int8_t *codes, __m512 scales[2], __m512 addend
         scaled(_mm512_cvtepi32_ps(high), scales[1], addends[1], format));
 }
 
-// Formats in blocks of 32: their nibbles come last, behind fifth bits.
+// Q5_0 and Q5_1: their nibbles come last, behind fifth bits.
 LOCAL __m512i bf16_of_block(const uint8_t *block, code_levels levels, const int format) {
-    const __m512 scale = format == CPU_MXFP4 ? mxfp4_scales(block[0]) : half_everywhere(block);
-    if (format == CPU_Q8_0) {
-        __m512 scales[2] = {scale, scale};
-        return bf16_of_codes((const int8_t *)block + 2, scales, scales, format);
-    }
-    const __m512 addend = has_addends(format) ? half_everywhere(block + 2) : scale;
+    const __m512 scale = half_everywhere(block), addend = has_addends(format) ? half_everywhere(block + 2) : scale;
     const uint8_t *nibbles = block + block_bytes(format) - 16;
-    __m512i codes = _mm512_srlv_epi16(words_twice(nibbles), two_shifts(0, 4));
-    if (has_fifths(format)) codes = with_fifths(codes, (__mmask32)load_int(nibbles - 4, 0));
-    return _mm512_permutexvar_epi16(codes, value_table(levels, scale, addend, format));
+    const __m512i codes = _mm512_srlv_epi16(words_twice(nibbles), two_shifts(0, 4));
+    return _mm512_permutexvar_epi16(
+        with_fifths(codes, (__mmask32)load_int(nibbles - 4, 0)), value_table(levels, scale, addend, format));
 }
 
 // Block `b` of 256 weights of two bits each, which begin at `bytes`.
@@ -115,21 +100,9 @@ LOCAL float two_bit_scale(const uint8_t *row, const uint8_t *bytes, const cpu_pr
     }
 }
 
-// A strip's scales and addends without its codes: of formats in blocks of 256 of which 32 weights have a table.
-LOCAL void unpack_scales(strip *s, const uint8_t *block, const int format) {
+// A block of Q5_K: its scales and addends, without codes.
+LOCAL void unpack_scales(strip *s, const uint8_t *block) {
     const __m256 scale = _mm256_set1_ps(half_to_float(block));
-    if (format == CPU_IQ4_XS) {
-        const __m256i places = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
-        const __m256i nibbles = _mm256_set1_epi32(load_int(block + 4, 0));
-        const __m256i pairs = _mm256_set1_epi32(load_half(block + 2));
-        const __m256i low = _mm256_and_si256(
-            _mm256_srlv_epi32(nibbles, _mm256_slli_epi32(places, 2)), _mm256_set1_epi32(15));
-        const __m256i high = _mm256_slli_epi32(
-            _mm256_and_si256(_mm256_srlv_epi32(pairs, _mm256_slli_epi32(places, 1)), _mm256_set1_epi32(3)), 4);
-        const __m256i scales = _mm256_sub_epi32(_mm256_or_si256(low, high), _mm256_set1_epi32(32));
-        _mm256_storeu_ps(s->scales, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(scales)));
-        return;
-    }
     uint8_t scales[8], minima[8];
     six_bit_pairs(scales, minima, block + 4);
     const __m256 minimum = _mm256_set1_ps(-half_to_float(block + 2));
@@ -139,21 +112,14 @@ LOCAL void unpack_scales(strip *s, const uint8_t *block, const int format) {
     _mm256_storeu_ps(s->addends, _mm256_mul_ps(minimum, _mm256_cvtepi32_ps(wide_minima)));
 }
 
-// Block `b` of 256 weights of such a format.
-LOCAL __m512i bf16_of_large_block(
-    const uint8_t *block, const strip *s, size_t b, code_levels levels, const int format) {
-    const __m512 scale = _mm512_set1_ps(s->scales[b]);
-    if (format == CPU_IQ4_XS) {
-        const __m512i codes = _mm512_srlv_epi16(words_twice(block + 8 + b * 16), two_shifts(0, 4));
-        return _mm512_permutexvar_epi16(codes, value_table(levels, scale, scale, format));
-    }
-    const uint8_t *nibbles = block + (has_fifths(format) ? 48 : 16);
-    __m512i codes = _mm512_srl_epi16(words(nibbles + b / 2 * 32), _mm_cvtsi32_si128((int)(b % 2 * 4)));
-    if (has_fifths(format))
-        codes = with_fifths(
-            codes, _mm256_test_epi8_mask(
-                       _mm256_loadu_si256((const __m256i *)(block + 16)), _mm256_set1_epi8((char)(1 << b))));
-    return _mm512_permutexvar_epi16(codes, value_table(levels, scale, _mm512_set1_ps(s->addends[b]), format));
+// 32 weights of it.
+LOCAL __m512i bf16_of_part(const uint8_t *block, const strip *s, size_t b, code_levels levels) {
+    const __m512i codes = _mm512_srl_epi16(words(block + 48 + b / 2 * 32), _mm_cvtsi32_si128((int)(b % 2 * 4)));
+    const __mmask32 fifths = _mm256_test_epi8_mask(
+        _mm256_loadu_si256((const __m256i *)(block + 16)), _mm256_set1_epi8((char)(1 << b)));
+    return _mm512_permutexvar_epi16(
+        with_fifths(codes, fifths),
+        value_table(levels, _mm512_set1_ps(s->scales[b]), _mm512_set1_ps(s->addends[b]), CPU_Q5_K));
 }
 
 // MARK: tiles
@@ -163,7 +129,6 @@ LOCAL void unpack_codes(
     pair_tile *t, const cpu_product *p, size_t first_row, size_t row_end, size_t first_column, size_t depth,
     const int format) {
     const int is_two_bits = format == CPU_TQ2_0 || format == CPU_I2_S || format == CPU_IQ2_BN;
-    const int is_large = format == CPU_Q4_K || format == CPU_Q5_K || format == CPU_IQ4_XS;
     const code_levels levels = levels_of(format);
     strip strips[LANES];
     __m512i tables[LANES], some[LANES];
@@ -178,8 +143,8 @@ LOCAL void unpack_codes(
                 if (is_two_bits) {
                     const __m512 scale = _mm512_set1_ps(two_bit_scale(rows[r], bytes[r], p, format));
                     tables[r] = value_table(levels, scale, scale, format);
-                } else if (is_large) {
-                    unpack_scales(strips + r, bytes[r], format);
+                } else if (format == CPU_Q5_K) {
+                    unpack_scales(strips + r, bytes[r]);
                 } else if (!block_bytes(format)) {
                     unpack_strip(strips + r, rows[r], number, blocks, p->weight_scale, format);
                 }
@@ -188,8 +153,8 @@ LOCAL void unpack_codes(
                 UNROLLED for (size_t r = 0; r < LANES; r++) {
                     if (is_two_bits) {
                         some[r] = _mm512_permutexvar_epi16(two_bit_codes(bytes[r], b, format), tables[r]);
-                    } else if (is_large) {
-                        some[r] = bf16_of_large_block(bytes[r], strips + r, b, levels, format);
+                    } else if (format == CPU_Q5_K) {
+                        some[r] = bf16_of_part(bytes[r], strips + r, b, levels);
                     } else if (block_bytes(format)) {
                         some[r] = bf16_of_block(bytes[r] + b * block_bytes(format), levels, format);
                     } else {
