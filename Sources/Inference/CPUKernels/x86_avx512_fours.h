@@ -139,56 +139,47 @@ LOCAL __m512 add_sums(__m512 sum, __m512i products, __m512 scales) {
     return _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), scales, sum);
 }
 
-// products + codes of a field, left in its place, * x
+// products + pairs of bits, left in their place, * the column's codes for them
 LOCAL void dot_field(
     __m512i products[ROWS_OF_FOURS], const __m512i v[ROWS_OF_FOURS][FOUR], const int q, const column_four *x) {
     const __m512i field = _mm512_set1_epi8((char)(3 << 2 * q));
-    for (int m = 0; m < FOUR; m++) {
+    UNROLLED for (int m = 0; m < FOUR; m++) {
         const __m512i codes = x->codes[q][m];
-        for (int r = 0; r < ROWS_OF_FOURS; r++)
+        UNROLLED for (int r = 0; r < ROWS_OF_FOURS; r++)
             products[r] = _mm512_dpbusd_epi32(products[r], _mm512_and_si512(v[r][m], field), codes);
     }
 }
 
-// TQ2_0 and I2_S
-LOCAL void add_fields(__m512 sums[ROWS_OF_FOURS], const __m512i v[ROWS_OF_FOURS][FOUR], const column_four *x) {
-    for (int q = 0; q < 4; q++) {
-        __m512i products[ROWS_OF_FOURS];
-        for (int r = 0; r < ROWS_OF_FOURS; r++) products[r] = x->biases[q];
-        dot_field(products, v, q, x);
-        for (int r = 0; r < ROWS_OF_FOURS; r++) sums[r] = add_sums(sums[r], products[r], x->scales[q]);
-    }
-}
-
 LOCAL void add_four_i2_s(__m512 sums[ROWS_OF_FOURS], const row_four rows[ROWS_OF_FOURS], const column_four *x) {
-    __m512i v[ROWS_OF_FOURS][FOUR];
-    for (int r = 0; r < ROWS_OF_FOURS; r++) load_vectors(v[r], rows + r, 0);
-    add_fields(sums, v, x);
+    __m512i v[ROWS_OF_FOURS][FOUR], products[ROWS_OF_FOURS];
+    UNROLLED for (int r = 0; r < ROWS_OF_FOURS; r++) load_vectors(v[r], rows + r, 0);
+    UNROLLED for (int q = 0; q < 4; q++) {
+        UNROLLED for (int r = 0; r < ROWS_OF_FOURS; r++) products[r] = x->biases[q];
+        dot_field(products, v, q, x);
+        UNROLLED for (int r = 0; r < ROWS_OF_FOURS; r++) sums[r] = add_sums(sums[r], products[r], x->scales[q]);
+    }
 }
 
 LOCAL void add_four_tq2_0(__m512 sums[ROWS_OF_FOURS], const row_four rows[ROWS_OF_FOURS], const column_four *x) {
-    __m512i v[ROWS_OF_FOURS][FOUR];
     __m512 own[ROWS_OF_FOURS];
-    for (int r = 0; r < ROWS_OF_FOURS; r++) {
-        load_vectors(v[r], rows + r, 0);
-        own[r] = _mm512_setzero_ps();
-    }
-    add_fields(own, v, x);
-    for (int r = 0; r < ROWS_OF_FOURS; r++) sums[r] = _mm512_fmadd_ps(own[r], load_steps(rows + r, 64), sums[r]);
+    UNROLLED for (int r = 0; r < ROWS_OF_FOURS; r++) own[r] = _mm512_setzero_ps();
+    add_four_i2_s(own, rows, x);
+    UNROLLED for (int r = 0; r < ROWS_OF_FOURS; r++)
+        sums[r] = _mm512_fmadd_ps(own[r], load_steps(rows + r, 64), sums[r]);
 }
 
 // Two fields belong to one block: the sum of the lower is made as large as that of the upper.
 LOCAL void add_four_iq2_bn(__m512 sums[ROWS_OF_FOURS], const row_four rows[ROWS_OF_FOURS], const column_four *x) {
-    __m512i v[ROWS_OF_FOURS][FOUR];
-    for (int r = 0; r < ROWS_OF_FOURS; r++) load_vectors(v[r], rows + r, 0);
-    for (int q = 0; q < 4; q += 2) {
-        __m512i products[ROWS_OF_FOURS];
-        for (int r = 0; r < ROWS_OF_FOURS; r++) products[r] = x->biases[q];
-        dot_field(products, v, q, x);
-        for (int r = 0; r < ROWS_OF_FOURS; r++)
-            products[r] = _mm512_add_epi32(_mm512_slli_epi32(products[r], 2), x->biases[q + 1]);
-        dot_field(products, v, q + 1, x);
-        for (int r = 0; r < ROWS_OF_FOURS; r++) sums[r] = add_sums(sums[r], products[r], x->scales[q + 1]);
+    __m512i v[ROWS_OF_FOURS][FOUR], low[ROWS_OF_FOURS], high[ROWS_OF_FOURS];
+    UNROLLED for (int r = 0; r < ROWS_OF_FOURS; r++) load_vectors(v[r], rows + r, 0);
+    UNROLLED for (int q = 0; q < 4; q += 2) {
+        UNROLLED for (int r = 0; r < ROWS_OF_FOURS; r++) low[r] = x->biases[q], high[r] = x->biases[q + 1];
+        dot_field(low, v, q, x);
+        dot_field(high, v, q + 1, x);
+        UNROLLED for (int r = 0; r < ROWS_OF_FOURS; r++) {
+            const __m512i both = _mm512_add_epi32(_mm512_slli_epi32(low[r], 2), high[r]);
+            sums[r] = add_sums(sums[r], both, x->scales[q + 1]);
+        }
     }
 }
 
@@ -205,34 +196,29 @@ typedef struct { _Alignas(64) uint8_t first[256], fifth[256]; } digit_table;
 #define TABLE_256(of) {TABLE_64(of, 0), TABLE_64(of, 64), TABLE_64(of, 128), TABLE_64(of, 192)}
 static const digit_table digits_of_bytes = {TABLE_256(FIRST_DIGITS), TABLE_256(FIFTH_DIGIT)};
 
-// table[bytes]: the lower half of the table's, zero for other bytes, and the upper half's.
-LOCAL void look_up_bytes(__m512i found[2], __m512i bytes, __mmask64 upper, const uint8_t table[256]) {
-    found[0] = _mm512_maskz_permutex2var_epi8(
-        ~upper, _mm512_load_si512(table), bytes, _mm512_load_si512(table + 64));
-    found[1] = _mm512_maskz_permutex2var_epi8(
-        upper, _mm512_load_si512(table + 128), bytes, _mm512_load_si512(table + 192));
+// table[bytes]
+LOCAL __m512i look_up_bytes(__m512i bytes, const uint8_t table[256]) {
+    const __m512i low = _mm512_permutex2var_epi8(_mm512_load_si512(table), bytes, _mm512_load_si512(table + 64));
+    const __m512i high = _mm512_permutex2var_epi8(
+        _mm512_load_si512(table + 128), bytes, _mm512_load_si512(table + 192));
+    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(bytes), low, high);
 }
 
 LOCAL __m512 add_four_tq1_0(__m512 sum, const row_four *row, const column_four *x) {
     __m512i v[FOUR], products[FIELDS_MAX];
-    for (size_t s = 0; s < FOUR; s++) v[s] = _mm512_maskz_loadu_epi32(0x1fff, row->strips[s]);
+    UNROLLED for (int s = 0; s < FOUR; s++) v[s] = _mm512_maskz_loadu_epi32(0x1fff, row->strips[s]);
     change_places(v);
-    for (int q = 0; q < FIELDS_MAX; q++) products[q] = x->biases[q];
-    for (int m = 0; m < FOUR; m++) {
-        const __mmask64 upper = _mm512_movepi8_mask(v[m]);
-        __m512i found[2];
-        look_up_bytes(found, v[m], upper, digits_of_bytes.first);
-        for (int q = 0; q < 4; q++) {
-            // (a | b) & field
-            const __m512i codes = _mm512_ternarylogic_epi64(
-                found[0], found[1], _mm512_set1_epi8((char)(3 << 2 * q)), 0xa8);
-            products[q] = _mm512_dpbusd_epi32(products[q], codes, x->codes[q][m]);
+    UNROLLED for (int q = 0; q < FIELDS_MAX; q++) products[q] = x->biases[q];
+    UNROLLED for (int m = 0; m < FOUR; m++) {
+        const __m512i first = look_up_bytes(v[m], digits_of_bytes.first);
+        UNROLLED for (int q = 0; q < 4; q++) {
+            const __m512i field = _mm512_set1_epi8((char)(3 << 2 * q));
+            products[q] = _mm512_dpbusd_epi32(products[q], _mm512_and_si512(first, field), x->codes[q][m]);
         }
-        look_up_bytes(found, v[m], upper, digits_of_bytes.fifth);
-        products[4] = _mm512_dpbusd_epi32(products[4], _mm512_or_si512(found[0], found[1]), x->codes[4][m]);
+        products[4] = _mm512_dpbusd_epi32(products[4], look_up_bytes(v[m], digits_of_bytes.fifth), x->codes[4][m]);
     }
     __m512 own = _mm512_setzero_ps();
-    for (int q = 0; q < FIELDS_MAX; q++) own = add_sums(own, products[q], x->scales[q]);
+    UNROLLED for (int q = 0; q < FIELDS_MAX; q++) own = add_sums(own, products[q], x->scales[q]);
     return _mm512_fmadd_ps(own, load_steps(row, 52), sum);
 }
 
@@ -252,26 +238,25 @@ LOCAL __m512 floats_of_nibbles(__m512i v) {
 }
 
 LOCAL void add_four_q2_k(__m512 sums[ROWS_OF_FOURS], const row_four rows[ROWS_OF_FOURS], const column_four *x) {
-    __m512i v[ROWS_OF_FOURS][FOUR], packed[ROWS_OF_FOURS];
+    __m512i v[ROWS_OF_FOURS][FOUR], packed[ROWS_OF_FOURS], products[ROWS_OF_FOURS];
     __m512 own[ROWS_OF_FOURS], minima[ROWS_OF_FOURS];
-    for (int r = 0; r < ROWS_OF_FOURS; r++) {
+    UNROLLED for (int r = 0; r < ROWS_OF_FOURS; r++) {
         load_vectors(v[r], rows + r, 16);
         packed[r] = _mm512_permutexvar_epi8(
             _mm512_load_si512(scales_of_q2_k.bytes), load_headers(rows + r, 0));
         own[r] = minima[r] = _mm512_setzero_ps();
     }
-    for (int q = 0; q < 4; q++) {
-        __m512i products[ROWS_OF_FOURS];
-        for (int r = 0; r < ROWS_OF_FOURS; r++) products[r] = _mm512_setzero_si512();
+    UNROLLED for (int q = 0; q < 4; q++) {
+        UNROLLED for (int r = 0; r < ROWS_OF_FOURS; r++) products[r] = _mm512_setzero_si512();
         dot_field(products, v, q, x);
-        for (int r = 0; r < ROWS_OF_FOURS; r++) {
+        UNROLLED for (int r = 0; r < ROWS_OF_FOURS; r++) {
             const __m512i here = q ? _mm512_srli_epi32(packed[r], 8 * (unsigned)q) : packed[r];
             const __m512i next = _mm512_srli_epi32(packed[r], 8 * (unsigned)q + 4);
             own[r] = add_sums(own[r], products[r], _mm512_mul_ps(floats_of_nibbles(here), x->scales[q]));
             minima[r] = _mm512_fmadd_ps(floats_of_nibbles(next), x->offsets[q], minima[r]);
         }
     }
-    for (int r = 0; r < ROWS_OF_FOURS; r++) {
+    UNROLLED for (int r = 0; r < ROWS_OF_FOURS; r++) {
         sums[r] = _mm512_fmadd_ps(own[r], load_steps(rows + r, 80), sums[r]);
         sums[r] = _mm512_fnmadd_ps(minima[r], load_steps(rows + r, 82), sums[r]);
     }
@@ -309,43 +294,41 @@ LOCAL __m512i scales_of_q3_k(const row_four *row) {
     return _mm512_sub_epi8(six, _mm512_set1_epi8(32));
 }
 
-LOCAL void add_four_q3_k(__m512 sums[ROWS_OF_FOURS], const row_four rows[ROWS_OF_FOURS], const column_four *x) {
+LOCAL __m512 add_four_q3_k(__m512 sum, const row_four *row, const column_four *x) {
     const __m512i turn = _mm512_setr_epi64(0, 0, 0, 0, 4, 4, 4, 4);
-    __m512i v[ROWS_OF_FOURS][FOUR], thirds[ROWS_OF_FOURS][FOUR], scales[ROWS_OF_FOURS];
-    __m512 own[ROWS_OF_FOURS];
-    for (int r = 0; r < ROWS_OF_FOURS; r++) {
-        load_vectors(v[r], rows + r, 32);
-        // The third bits of both halves; bit q in both.
-        for (int s = 0; s < FOUR; s++)
-            thirds[r][s] = _mm512_srlv_epi64(
-                _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)rows[r].strips[s])), turn);
-        change_places(thirds[r]);
-        scales[r] = scales_of_q3_k(rows + r);
-        own[r] = _mm512_setzero_ps();
-    }
-    for (int q = 0; q < 4; q++) {
-        // Fields 2 and 3 are multiplied two bits further down, so that the third bit has room.
-        const int place = place_of_field(CPU_Q3_K, q);
-        const __m512i pair = _mm512_set1_epi8((char)(3 << place)), field = _mm512_set1_epi8((char)(7 << place));
-        __m512i products[ROWS_OF_FOURS];
-        for (int r = 0; r < ROWS_OF_FOURS; r++) products[r] = x->biases[q];
-        for (int m = 0; m < FOUR; m++) {
-            const __m512i codes = x->codes[q][m];
-            for (int r = 0; r < ROWS_OF_FOURS; r++) {
-                const __m512i low = q < 2 ? v[r][m] : _mm512_srli_epi16(v[r][m], 2);
-                const __m512i high = _mm512_slli_epi16(thirds[r][m], 2 + (unsigned)q % 2);
-                // pair ? low : high
-                const __m512i both = _mm512_ternarylogic_epi64(pair, low, high, 0xca);
-                products[r] = _mm512_dpbusd_epi32(products[r], _mm512_and_si512(both, field), codes);
-            }
+    __m512i v[FOUR], thirds[FOUR], products[4];
+    load_vectors(v, row, 32);
+    // The third bits of both halves; bit q in both.
+    UNROLLED for (int s = 0; s < FOUR; s++)
+        thirds[s] = _mm512_srlv_epi64(
+            _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)row->strips[s])), turn);
+    change_places(thirds);
+    UNROLLED for (int q = 0; q < 4; q++) products[q] = x->biases[q];
+    UNROLLED for (int m = 0; m < FOUR; m++)
+        UNROLLED for (int q = 0; q < 4; q++) {
+            // Fields 2 and 3 are multiplied two bits further down, so that the third bit has room.
+            const int place = place_of_field(CPU_Q3_K, q);
+            const __m512i pair = _mm512_set1_epi8((char)(3 << place)), field = _mm512_set1_epi8((char)(7 << place));
+            const __m512i low = q < 2 ? v[m] : _mm512_srli_epi16(v[m], 2);
+            const __m512i high = _mm512_slli_epi16(thirds[m], 2 + (unsigned)q % 2);
+            // pair ? low : high
+            const __m512i both = _mm512_ternarylogic_epi64(pair, low, high, 0xca);
+            products[q] = _mm512_dpbusd_epi32(products[q], _mm512_and_si512(both, field), x->codes[q][m]);
         }
-        for (int r = 0; r < ROWS_OF_FOURS; r++) {
-            const __m512i top = q < 3 ? _mm512_slli_epi32(scales[r], 24 - 8 * (unsigned)q) : scales[r];
-            const __m512 factors = _mm512_cvtepi32_ps(_mm512_srai_epi32(top, 24));
-            own[r] = add_sums(own[r], products[r], _mm512_mul_ps(factors, x->scales[q]));
-        }
+    const __m512i scales = scales_of_q3_k(row);
+    __m512 own = _mm512_setzero_ps();
+    UNROLLED for (int q = 0; q < 4; q++) {
+        const __m512i top = q < 3 ? _mm512_slli_epi32(scales, 24 - 8 * (unsigned)q) : scales;
+        const __m512 factors = _mm512_cvtepi32_ps(_mm512_srai_epi32(top, 24));
+        own = add_sums(own, products[q], _mm512_mul_ps(factors, x->scales[q]));
     }
-    for (int r = 0; r < ROWS_OF_FOURS; r++) sums[r] = _mm512_fmadd_ps(own[r], load_steps(rows + r, 108), sums[r]);
+    return _mm512_fmadd_ps(own, load_steps(row, 108), sum);
+}
+
+// What another row takes of the column is read again: it does not fit into registers, and is not to be copied.
+LOCAL const column_four *again(const column_four *x) {
+    __asm__ volatile("" : "+r"(x));
+    return x;
 }
 
 // `present` strips of some rows, the first of which begin there.
@@ -353,12 +336,14 @@ LOCAL void add_four(
     __m512 sums[ROWS_OF_FOURS], const uint8_t *const first[ROWS_OF_FOURS], size_t present, const column_four *x,
     const int format) {
     row_four rows[ROWS_OF_FOURS];
-    for (size_t r = 0; r < ROWS_OF_FOURS; r++) rows[r] = find_four(first[r], present, strip_bytes(format));
+    UNROLLED for (size_t r = 0; r < ROWS_OF_FOURS; r++) rows[r] = find_four(first[r], present, strip_bytes(format));
     switch (format) {
     case CPU_Q2_K: add_four_q2_k(sums, rows, x); break;
-    case CPU_Q3_K: add_four_q3_k(sums, rows, x); break;
+    case CPU_Q3_K:
+        UNROLLED for (size_t r = 0; r < ROWS_OF_FOURS; r++) sums[r] = add_four_q3_k(sums[r], rows + r, again(x));
+        break;
     case CPU_TQ1_0:
-        for (size_t r = 0; r < ROWS_OF_FOURS; r++) sums[r] = add_four_tq1_0(sums[r], rows + r, x);
+        UNROLLED for (size_t r = 0; r < ROWS_OF_FOURS; r++) sums[r] = add_four_tq1_0(sums[r], rows + r, again(x));
         break;
     case CPU_TQ2_0: add_four_tq2_0(sums, rows, x); break;
     case CPU_I2_S: add_four_i2_s(sums, rows, x); break;

@@ -319,7 +319,7 @@ LOCAL void add_strips(
     const int format) {
     const size_t offset = row_header_bytes(format) + first * strip_bytes(format);
     const uint8_t *strips[ROWS_AT_ONCE];
-    for (size_t r = 0; r < ROWS_AT_ONCE; r++) strips[r] = rows[r] + offset;
+    UNROLLED for (size_t r = 0; r < ROWS_AT_ONCE; r++) strips[r] = rows[r] + offset;
     if (goes_by_fours(format)) {
         column_four own;
         const column_four *four = x->fours + first / FOUR;
@@ -327,7 +327,8 @@ LOCAL void add_strips(
             load_four(&own, x->x, first * STRIP_BLOCKS, present, format);
             four = &own;
         }
-        for (size_t r = 0; r < ROWS_AT_ONCE; r += ROWS_OF_FOURS) add_four(sums + r, strips + r, present, four, format);
+        UNROLLED for (size_t r = 0; r < ROWS_AT_ONCE; r += ROWS_OF_FOURS)
+            add_four(sums + r, strips + r, present, again(four), format);
     } else {
         const column_strip strip = load_column(x->x, first * STRIP_BLOCKS, format);
         for (size_t r = 0; r < ROWS_AT_ONCE; r++) sums[r] = add_whole_strip(sums[r], strips[r], &strip, format);
