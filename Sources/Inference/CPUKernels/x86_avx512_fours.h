@@ -185,23 +185,24 @@ LOCAL void add_four_iq2_bn(__m512 sums[ROWS_OF_FOURS], const row_four rows[ROWS_
 
 // MARK: TQ1_0
 
-// What a byte's digits are: the first four in pairs of bits, and the fifth.
-typedef struct { _Alignas(64) uint8_t first[256], fifth[256]; } digit_table;
+// Digits of bytes below 128: the first four in pairs of bits, and the fifth. Those of 256 - b are 2 less those of b, as
+// no byte but 0 times 3^n is a multiple of 256; byte 0 has the digits of 1. The table's first are those of 128.
+typedef struct { _Alignas(64) uint8_t first[128], fifth[128]; } digit_table;
 #define DIGIT(b, power) (((b) * (power) % 256 * 3) >> 8)
 #define FIRST_DIGITS(b) (DIGIT(b, 1) | DIGIT(b, 3) << 2 | DIGIT(b, 9) << 4 | DIGIT(b, 27) << 6)
 #define FIFTH_DIGIT(b) DIGIT(b, 81)
-#define TABLE_4(of, b) of(b), of(b + 1), of(b + 2), of(b + 3)
-#define TABLE_16(of, b) TABLE_4(of, b), TABLE_4(of, b + 4), TABLE_4(of, b + 8), TABLE_4(of, b + 12)
-#define TABLE_64(of, b) TABLE_16(of, b), TABLE_16(of, b + 16), TABLE_16(of, b + 32), TABLE_16(of, b + 48)
-#define TABLE_256(of) {TABLE_64(of, 0), TABLE_64(of, 64), TABLE_64(of, 128), TABLE_64(of, 192)}
-static const digit_table digits_of_bytes = {TABLE_256(FIRST_DIGITS), TABLE_256(FIFTH_DIGIT)};
+#define TABLE_3(of, b) of(b + 1), of(b + 2), of(b + 3)
+#define TABLE_15(of, b) \
+    TABLE_3(of, b), of(b + 4), TABLE_3(of, b + 4), of(b + 8), TABLE_3(of, b + 8), of(b + 12), TABLE_3(of, b + 12)
+#define TABLE_31(of, b) TABLE_15(of, b), of(b + 16), TABLE_15(of, b + 16)
+#define TABLE_128(of) \
+    {of(128), TABLE_31(of, 0), of(32), TABLE_31(of, 32), of(64), TABLE_31(of, 64), of(96), TABLE_31(of, 96)}
+static const digit_table digits_of_bytes = {TABLE_128(FIRST_DIGITS), TABLE_128(FIFTH_DIGIT)};
 
-// table[bytes]
-LOCAL __m512i look_up_bytes(__m512i bytes, const uint8_t table[256]) {
-    const __m512i low = _mm512_permutex2var_epi8(_mm512_load_si512(table), bytes, _mm512_load_si512(table + 64));
-    const __m512i high = _mm512_permutex2var_epi8(
-        _mm512_load_si512(table + 128), bytes, _mm512_load_si512(table + 192));
-    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(bytes), low, high);
+// table[b], or twos - table[256 - b] for the bytes of the mask.
+LOCAL __m512i look_up_digits(__m512i bytes, __mmask64 upper, __m512i twos, const uint8_t table[128]) {
+    const __m512i v = _mm512_permutex2var_epi8(_mm512_load_si512(table), bytes, _mm512_load_si512(table + 64));
+    return _mm512_mask_sub_epi8(v, upper, twos, v);
 }
 
 LOCAL __m512 add_four_tq1_0(__m512 sum, const row_four *row, const column_four *x) {
@@ -210,12 +211,16 @@ LOCAL __m512 add_four_tq1_0(__m512 sum, const row_four *row, const column_four *
     change_places(v);
     UNROLLED for (int q = 0; q < FIELDS_MAX; q++) products[q] = x->biases[q];
     UNROLLED for (int m = 0; m < FOUR; m++) {
-        const __m512i first = look_up_bytes(v[m], digits_of_bytes.first);
+        const __m512i bytes = _mm512_max_epu8(v[m], _mm512_set1_epi8(1));
+        const __mmask64 upper = _mm512_movepi8_mask(bytes);
+        const __m512i lower = _mm512_mask_sub_epi8(bytes, upper, _mm512_setzero_si512(), bytes);
+        const __m512i first = look_up_digits(lower, upper, _mm512_set1_epi8((char)0xaa), digits_of_bytes.first);
         UNROLLED for (int q = 0; q < 4; q++) {
             const __m512i field = _mm512_set1_epi8((char)(3 << 2 * q));
             products[q] = _mm512_dpbusd_epi32(products[q], _mm512_and_si512(first, field), x->codes[q][m]);
         }
-        products[4] = _mm512_dpbusd_epi32(products[4], look_up_bytes(v[m], digits_of_bytes.fifth), x->codes[4][m]);
+        const __m512i fifth = look_up_digits(lower, upper, _mm512_set1_epi8(2), digits_of_bytes.fifth);
+        products[4] = _mm512_dpbusd_epi32(products[4], fifth, x->codes[4][m]);
     }
     __m512 own = _mm512_setzero_ps();
     UNROLLED for (int q = 0; q < FIELDS_MAX; q++) own = add_sums(own, products[q], x->scales[q]);
@@ -295,12 +300,18 @@ LOCAL __m512i scales_of_q3_k(const row_four *row) {
 }
 
 LOCAL __m512 add_four_q3_k(__m512 sum, const row_four *row, const column_four *x) {
-    const __m512i turn = _mm512_setr_epi64(0, 0, 0, 0, 4, 4, 4, 4);
+    const __m512i turn = _mm512_setr_epi64(2, 2, 2, 2, -2, -2, -2, -2);
     __m512i v[FOUR], thirds[FOUR], products[4];
+    __m512 scales[4];
+    const __m512i packed = scales_of_q3_k(row);
+    UNROLLED for (int q = 0; q < 4; q++) {
+        const __m512i top = q < 3 ? _mm512_slli_epi32(packed, 24 - 8 * (unsigned)q) : packed;
+        scales[q] = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_srai_epi32(top, 24)), x->scales[q]);
+    }
     load_vectors(v, row, 32);
-    // The third bits of both halves; bit q in both.
+    // The third bits: bit q of the lower half, 4 + q of the upper becomes bit 2 + q.
     UNROLLED for (int s = 0; s < FOUR; s++)
-        thirds[s] = _mm512_srlv_epi64(
+        thirds[s] = _mm512_rolv_epi64(
             _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)row->strips[s])), turn);
     change_places(thirds);
     UNROLLED for (int q = 0; q < 4; q++) products[q] = x->biases[q];
@@ -310,18 +321,13 @@ LOCAL __m512 add_four_q3_k(__m512 sum, const row_four *row, const column_four *x
             const int place = place_of_field(CPU_Q3_K, q);
             const __m512i pair = _mm512_set1_epi8((char)(3 << place)), field = _mm512_set1_epi8((char)(7 << place));
             const __m512i low = q < 2 ? v[m] : _mm512_srli_epi16(v[m], 2);
-            const __m512i high = _mm512_slli_epi16(thirds[m], 2 + (unsigned)q % 2);
+            const __m512i high = q % 2 ? _mm512_slli_epi16(thirds[m], 1) : thirds[m];
             // pair ? low : high
             const __m512i both = _mm512_ternarylogic_epi64(pair, low, high, 0xca);
             products[q] = _mm512_dpbusd_epi32(products[q], _mm512_and_si512(both, field), x->codes[q][m]);
         }
-    const __m512i scales = scales_of_q3_k(row);
     __m512 own = _mm512_setzero_ps();
-    UNROLLED for (int q = 0; q < 4; q++) {
-        const __m512i top = q < 3 ? _mm512_slli_epi32(scales, 24 - 8 * (unsigned)q) : scales;
-        const __m512 factors = _mm512_cvtepi32_ps(_mm512_srai_epi32(top, 24));
-        own = add_sums(own, products[q], _mm512_mul_ps(factors, x->scales[q]));
-    }
+    UNROLLED for (int q = 0; q < 4; q++) own = add_sums(own, products[q], scales[q]);
     return _mm512_fmadd_ps(own, load_steps(row, 108), sum);
 }
 
