@@ -173,6 +173,13 @@ LOCAL __m512 add_q8_0(__m512 sum, const uint8_t *strip, const column_strip *x) {
 
 // MARK: blocks of 256
 
+// The half-precision number there in all lanes. (Conversions of one number wait for whatever its register held before.)
+LOCAL __m512 half_everywhere(const uint8_t *bytes) {
+    return _mm512_cvtph_ps(_mm256_set1_epi16((short)load_half(bytes)));
+}
+
+LOCAL __m256 half_in_eight(const uint8_t *bytes) { return _mm256_cvtph_ps(_mm_set1_epi16((short)load_half(bytes))); }
+
 LOCAL __m256 floats_of_bytes(const uint8_t bytes[8]) {
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)bytes)));
 }
@@ -181,7 +188,7 @@ LOCAL __m256 floats_of_bytes(const uint8_t bytes[8]) {
 LOCAL __m512 add_q4_k(__m512 sum, const uint8_t *strip, const column_strip *x, const int has_fifths) {
     uint8_t factors[8], minima[8];
     six_bit_pairs(factors, minima, strip + 4);
-    const __m256 step = _mm256_set1_ps(half_to_float(strip)), minimum = _mm256_set1_ps(half_to_float(strip + 2));
+    const __m256 step = half_in_eight(strip), minimum = half_in_eight(strip + 2);
     const __m256 addends = _mm256_mul_ps(minimum, floats_of_bytes(minima));
     sum = _mm512_fnmadd_ps(_mm512_zextps256_ps512(addends), x->offsets, sum);
     const uint8_t *nibbles = strip + (has_fifths ? 48 : 16);
@@ -220,7 +227,7 @@ LOCAL __m512i places_of_pieces(int first) {
 LOCAL __m512 add_q6_k(__m512 sum, const uint8_t *strip, const column_strip *x) {
     const __m512 factors = _mm512_cvtepi32_ps(
         _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(strip + 192))));
-    const __m512 steps = _mm512_mul_ps(factors, _mm512_set1_ps(half_to_float(strip + 208)));
+    const __m512 steps = _mm512_mul_ps(factors, half_everywhere(strip + 208));
     const __m512 scales = _mm512_mul_ps(steps, x->piece_scales);
     const __m512i upper = _mm512_set1_epi8(0x30);
     for (int h = 0; h < 2; h++) {
@@ -247,7 +254,7 @@ LOCAL __m512 add_iq4_xs(__m512 sum, const uint8_t *strip, const column_strip *x)
         _mm256_srlv_epi32(nibbles, _mm256_slli_epi32(b, 2)), _mm256_set1_epi32(15));
     const __m256i high = _mm256_and_si256(_mm256_srlv_epi32(pairs, _mm256_slli_epi32(b, 1)), _mm256_set1_epi32(48));
     const __m256i factors = _mm256_sub_epi32(_mm256_or_si256(low, high), _mm256_set1_epi32(32));
-    const __m256 scales = _mm256_mul_ps(_mm256_cvtepi32_ps(factors), _mm256_set1_ps(half_to_float(strip)));
+    const __m256 scales = _mm256_mul_ps(_mm256_cvtepi32_ps(factors), half_in_eight(strip));
     const __m512i levels = unsigned_levels(CPU_IQ4_XS);
     __m512i lows[2], highs[2];
     for (int h = 0; h < 2; h++) {
@@ -296,21 +303,26 @@ LOCAL __m512 add_strip(__m512 sum, const strip *s, activation_row x, size_t firs
 
 #include "x86_avx512_fours.h"
 
-// Columns of formats that go by fours are prepared once for all rows, up to so many strips. Other columns are better made
-// again than read, as the first cache is for the rows.
-enum { FOURS_MAX = 16 };
+// A column is prepared once for all rows, up to so many strips; what is beyond is made again for each ROWS_AT_ONCE rows.
+enum { FOURS_MAX = 16, STRIPS_MAX = 48 };
 
 typedef struct {
     activation_row x;
-    column_four fours[FOURS_MAX];
+    union {
+        column_four fours[FOURS_MAX];
+        column_strip strips[STRIPS_MAX];
+    };
 } column;
 
 LOCAL void prepare_column(column *c, activation_row x, size_t blocks, const int format) {
-    c->x = x;
-    if (!goes_by_fours(format)) return;
     const size_t strips = blocks / STRIP_BLOCKS;
-    for (size_t i = 0; i < FOURS_MAX && i * FOUR < strips; i++)
-        load_four(c->fours + i, x, i * FOUR_BLOCKS, min_size(strips - i * FOUR, FOUR), format);
+    c->x = x;
+    if (goes_by_fours(format))
+        for (size_t i = 0; i < FOURS_MAX && i * FOUR < strips; i++)
+            load_four(c->fours + i, x, i * FOUR_BLOCKS, min_size(strips - i * FOUR, FOUR), format);
+    else
+        for (size_t i = 0; i < STRIPS_MAX && i < strips; i++)
+            c->strips[i] = load_column(x, i * STRIP_BLOCKS, format);
 }
 
 // Some strips of all rows, from strip `first` on.
@@ -330,8 +342,13 @@ LOCAL void add_strips(
         UNROLLED for (size_t r = 0; r < ROWS_AT_ONCE; r += ROWS_OF_FOURS)
             add_four(sums + r, strips + r, present, again(four), format);
     } else {
-        const column_strip strip = load_column(x->x, first * STRIP_BLOCKS, format);
-        for (size_t r = 0; r < ROWS_AT_ONCE; r++) sums[r] = add_whole_strip(sums[r], strips[r], &strip, format);
+        column_strip own;
+        const column_strip *strip = x->strips + first;
+        if (first >= STRIPS_MAX) {
+            own = load_column(x->x, first * STRIP_BLOCKS, format);
+            strip = &own;
+        }
+        for (size_t r = 0; r < ROWS_AT_ONCE; r++) sums[r] = add_whole_strip(sums[r], strips[r], strip, format);
     }
 }
 
