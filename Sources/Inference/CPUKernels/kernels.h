@@ -19,6 +19,13 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+// Vectors that a loop fills stay in registers where it is unrolled.
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 16")
+#endif
+
 extern const cpu_kernels cpu_kernels_portable;
 #if defined(__x86_64__)
 extern const cpu_kernels cpu_kernels_avx2;

@@ -9,13 +9,6 @@
 #define LOCAL INLINE TARGET
 #define KERNEL static TARGET
 
-// Vectors that a loop fills stay in registers where it is unrolled.
-#if defined(__clang__)
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 16")
-#endif
-
 enum {
     LANES = 16,
     HALVES = 2,                 // vectors of rows

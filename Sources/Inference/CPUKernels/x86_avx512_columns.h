@@ -7,7 +7,6 @@ typedef struct {
     __m256 scales;       // of the eight blocks
     __m512 piece_scales; // of the sixteen pieces
     __m512 offsets;      // scale * sum of codes of eight blocks, or of sixteen pieces, for addends
-    __m512 places[4];    // scales in the lanes of codes, where they are the same for every row
 } column_strip;
 
 LOCAL __m512i load_codes(activation_row x, size_t first_block, size_t piece) {
@@ -97,27 +96,11 @@ LOCAL void order_biases(__m512i biases[4], activation_row x, size_t first, const
         const __m512i lane = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
         const __m512i half = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
         switch (format) {
-        case CPU_Q8_0: case CPU_TQ1_0: // blocks 2q and 2q + 1
+        case CPU_Q8_0: // blocks 2q and 2q + 1
             biases[q] = spread(all, _mm512_add_epi32(half, _mm512_set1_epi32(2 * q)), eighth);
             break;
-        case CPU_TQ2_0: case CPU_I2_S: { // blocks q and 4 + q, 4^q times too large
-            const int block = format == CPU_I2_S ? 3 - q : q;
-            const __m512i from = _mm512_add_epi32(_mm512_slli_epi32(half, 2), _mm512_set1_epi32(block));
-            biases[q] = _mm512_slli_epi32(spread(all, from, eighth), (unsigned)(2 * q));
-            break;
-        }
         case CPU_Q6_K: // pieces from 4q on
             biases[q] = spread(all, _mm512_add_epi32(lane, _mm512_set1_epi32(4 * q)), fourth);
-            break;
-        case CPU_Q3_K: { // pieces 2q, 2q + 1, 8 + 2q, 9 + 2q
-            const __m512i places = _mm512_set_epi32(9, 9, 9, 9, 8, 8, 8, 8, 1, 1, 1, 1, 0, 0, 0, 0);
-            biases[q] = spread(all, _mm512_add_epi32(places, _mm512_set1_epi32(2 * q)), fourth);
-            break;
-        }
-        case CPU_IQ2_BN: // even blocks, odd blocks
-            if (q < 2)
-                biases[q] = spread(
-                    all, _mm512_add_epi32(_mm512_slli_epi32(lane, 1), _mm512_set1_epi32(q)), fourth);
             break;
         default: // the first four blocks, the last four
             if (q < 2) biases[q] = spread(all, _mm512_add_epi32(lane, _mm512_set1_epi32(4 * q)), fourth);
@@ -134,49 +117,8 @@ LOCAL column_strip load_column(activation_row x, size_t first, const int format)
     if (has_halves(format)) {
         const __m512i twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
         s.piece_scales = _mm512_permutexvar_ps(twice, scales);
-        if (format == CPU_Q2_K) {
-            // Pairs of bits that stay in their place are 4^q times too large.
-            const float a = 1.0f / 4, b = 1.0f / 16, c = 1.0f / 64;
-            s.piece_scales = _mm512_mul_ps(
-                s.piece_scales, _mm512_set_ps(c, c, b, b, a, a, 1, 1, c, c, b, b, a, a, 1, 1));
-            s.offsets = _mm512_loadu_ps(x.half_offsets + first * 8);
-        }
     } else if (has_addends(format)) {
         s.offsets = _mm512_maskz_loadu_ps(0xff, x.offsets + first * 4);
     }
-    if (format == CPU_TQ2_0 || format == CPU_I2_S)
-        for (int q = 0; q < 4; q++) {
-            const int block = format == CPU_I2_S ? 3 - q : q;
-            const __m512i lanes = _mm512_add_epi32(
-                _mm512_set_epi32(4, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0), _mm512_set1_epi32(block));
-            s.places[q] = _mm512_mul_ps(
-                _mm512_permutexvar_ps(lanes, scales), _mm512_set1_ps(1.0f / (float)(1 << 2 * q)));
-        }
-    if (format == CPU_TQ1_0)
-        for (size_t q = 0; q < 4; q++) s.places[q] = in_halves(x.scales, first + 2 * q, 2);
-    if (format == CPU_IQ2_BN)
-        for (int half = 0; half < 2; half++) {
-            const __m512i lanes = _mm512_add_epi32(
-                _mm512_set_epi32(6, 6, 6, 6, 4, 4, 4, 4, 2, 2, 2, 2, 0, 0, 0, 0), _mm512_set1_epi32(half));
-            s.places[half] = _mm512_permutexvar_ps(lanes, scales);
-        }
     return s;
-}
-
-// Ternary weights are taken apart in so few instructions that those for the column count; other columns are better made
-// again than read, as the first cache is for the rows.
-enum { PREPARED_MAX = 16 };
-
-typedef struct {
-    activation_row x;
-    column_strip strips[PREPARED_MAX];
-    size_t prepared; // of the first strips
-} column;
-
-LOCAL void prepare_column(column *c, activation_row x, size_t blocks, const int format) {
-    const int is_ternary = format == CPU_TQ2_0 || format == CPU_I2_S || format == CPU_IQ2_BN;
-    const size_t strips = blocks / STRIP_BLOCKS;
-    c->x = x;
-    c->prepared = is_ternary && strips <= PREPARED_MAX ? strips : 0;
-    for (size_t i = 0; i < c->prepared; i++) c->strips[i] = load_column(x, i * STRIP_BLOCKS, format);
 }

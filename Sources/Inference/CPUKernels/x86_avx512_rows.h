@@ -2,6 +2,7 @@
 //
 // A strip of 256 weights is taken apart in registers, as unsigned codes in whatever order costs least; the column's codes
 // are brought into that order once for ROWS_AT_ONCE rows. What a format subtracts from its codes is where sums begin.
+// Formats of two and three bits go by four strips: x86_avx512_fours.h.
 #include "x86_avx512_columns.h"
 
 enum { ROWS_AT_ONCE = 4 };
@@ -172,6 +173,13 @@ LOCAL __m512 add_q8_0(__m512 sum, const uint8_t *strip, const column_strip *x) {
 
 // MARK: blocks of 256
 
+// The half-precision number there in all lanes. (Conversions of one number wait for whatever its register held before.)
+LOCAL __m512 half_everywhere(const uint8_t *bytes) {
+    return _mm512_cvtph_ps(_mm256_set1_epi16((short)load_half(bytes)));
+}
+
+LOCAL __m256 half_in_eight(const uint8_t *bytes) { return _mm256_cvtph_ps(_mm_set1_epi16((short)load_half(bytes))); }
+
 LOCAL __m256 floats_of_bytes(const uint8_t bytes[8]) {
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)bytes)));
 }
@@ -180,7 +188,7 @@ LOCAL __m256 floats_of_bytes(const uint8_t bytes[8]) {
 LOCAL __m512 add_q4_k(__m512 sum, const uint8_t *strip, const column_strip *x, const int has_fifths) {
     uint8_t factors[8], minima[8];
     six_bit_pairs(factors, minima, strip + 4);
-    const __m256 step = _mm256_set1_ps(half_to_float(strip)), minimum = _mm256_set1_ps(half_to_float(strip + 2));
+    const __m256 step = half_in_eight(strip), minimum = half_in_eight(strip + 2);
     const __m256 addends = _mm256_mul_ps(minimum, floats_of_bytes(minima));
     sum = _mm512_fnmadd_ps(_mm512_zextps256_ps512(addends), x->offsets, sum);
     const uint8_t *nibbles = strip + (has_fifths ? 48 : 16);
@@ -219,7 +227,7 @@ LOCAL __m512i places_of_pieces(int first) {
 LOCAL __m512 add_q6_k(__m512 sum, const uint8_t *strip, const column_strip *x) {
     const __m512 factors = _mm512_cvtepi32_ps(
         _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(strip + 192))));
-    const __m512 steps = _mm512_mul_ps(factors, _mm512_set1_ps(half_to_float(strip + 208)));
+    const __m512 steps = _mm512_mul_ps(factors, half_everywhere(strip + 208));
     const __m512 scales = _mm512_mul_ps(steps, x->piece_scales);
     const __m512i upper = _mm512_set1_epi8(0x30);
     for (int h = 0; h < 2; h++) {
@@ -238,55 +246,6 @@ LOCAL __m512 add_q6_k(__m512 sum, const uint8_t *strip, const column_strip *x) {
     return sum;
 }
 
-// Pairs of bits of 64 bytes: vector q holds blocks q and 4 + q. In Q2_K they stay where they are in their byte, 4^q times too
-// large, which the scales undo; in Q3_K a third bit joins them.
-LOCAL __m512 add_pairs(__m512 sum, __m512i v, __m512i highs, __m512 scales, const column_strip *x, const int format) {
-    const __m512i places = _mm512_set_epi32(9, 9, 9, 9, 8, 8, 8, 8, 1, 1, 1, 1, 0, 0, 0, 0);
-    for (int q = 0; q < 4; q++) {
-        __m512i codes;
-        if (format == CPU_Q3_K) {
-            codes = _mm512_and_si512(q ? _mm512_srli_epi16(v, (unsigned)(2 * q)) : v, _mm512_set1_epi8(3));
-            // Bit q, in the upper half 4 + q, becomes bit 2.
-            const __m512i turn = _mm512_sub_epi64(_mm512_set_epi64(-2, -2, -2, -2, 2, 2, 2, 2), _mm512_set1_epi64(q));
-            codes = _mm512_ternarylogic_epi64(codes, _mm512_rolv_epi64(highs, turn), _mm512_set1_epi8(4), 0xf8);
-        } else {
-            codes = _mm512_and_si512(v, _mm512_set1_epi8((char)(3 << 2 * q)));
-        }
-        const __m512i bias = format == CPU_Q3_K ? x->biases[q] : _mm512_setzero_si512();
-        sum = add_scaled(
-            sum, _mm512_dpbusd_epi32(bias, codes, x->codes[q]), scales,
-            _mm512_add_epi32(places, _mm512_set1_epi32(2 * q)));
-    }
-    return sum;
-}
-
-LOCAL __m512 add_q2_k(__m512 sum, const uint8_t *strip, const column_strip *x) {
-    const __m512i factors = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)strip));
-    const __m512 scales = _mm512_cvtepi32_ps(_mm512_and_si512(factors, _mm512_set1_epi32(15)));
-    const __m512 minima = _mm512_cvtepi32_ps(_mm512_srli_epi32(factors, 4));
-    const __m512 step = _mm512_set1_ps(half_to_float(strip + 80)), minimum = _mm512_set1_ps(half_to_float(strip + 82));
-    sum = _mm512_fnmadd_ps(_mm512_mul_ps(minima, minimum), x->offsets, sum);
-    return add_pairs(
-        sum, _mm512_loadu_si512(strip + 16), _mm512_setzero_si512(),
-        _mm512_mul_ps(_mm512_mul_ps(scales, step), x->piece_scales), x, CPU_Q2_K);
-}
-
-LOCAL __m512 add_q3_k(__m512 sum, const uint8_t *strip, const column_strip *x) {
-    // Low nibbles are those of bytes 0...7, then their upper halves; upper pairs are pair 0 of bytes 8...11, then pair 1 ...
-    uint64_t low;
-    uint32_t high;
-    memcpy(&low, strip + 96, sizeof low), memcpy(&high, strip + 104, sizeof high);
-    const uint64_t nibbles = 0x0f0f0f0f0f0f0f0f, pair = 0x30303030;
-    const uint64_t first = (low & nibbles) | ((uint64_t)high << 4 & pair) | ((uint64_t)high << 2 & pair) << 32;
-    const uint64_t second = (low >> 4 & nibbles) | (high & pair) | (high >> 2 & pair) << 32;
-    const __m128i bytes = _mm_sub_epi8(_mm_set_epi64x((long long)second, (long long)first), _mm_set1_epi8(32));
-    const __m512 steps = _mm512_mul_ps(
-        _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)), _mm512_set1_ps(half_to_float(strip + 108)));
-    return add_pairs(
-        sum, _mm512_loadu_si512(strip + 32), _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)strip)),
-        _mm512_mul_ps(steps, x->piece_scales), x, CPU_Q3_K);
-}
-
 LOCAL __m512 add_iq4_xs(__m512 sum, const uint8_t *strip, const column_strip *x) {
     // Scale b: nibble b of a word, and pair b of a halfword on top.
     const __m256i b = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
@@ -295,7 +254,7 @@ LOCAL __m512 add_iq4_xs(__m512 sum, const uint8_t *strip, const column_strip *x)
         _mm256_srlv_epi32(nibbles, _mm256_slli_epi32(b, 2)), _mm256_set1_epi32(15));
     const __m256i high = _mm256_and_si256(_mm256_srlv_epi32(pairs, _mm256_slli_epi32(b, 1)), _mm256_set1_epi32(48));
     const __m256i factors = _mm256_sub_epi32(_mm256_or_si256(low, high), _mm256_set1_epi32(32));
-    const __m256 scales = _mm256_mul_ps(_mm256_cvtepi32_ps(factors), _mm256_set1_ps(half_to_float(strip)));
+    const __m256 scales = _mm256_mul_ps(_mm256_cvtepi32_ps(factors), half_in_eight(strip));
     const __m512i levels = unsigned_levels(CPU_IQ4_XS);
     __m512i lows[2], highs[2];
     for (int h = 0; h < 2; h++) {
@@ -305,91 +264,18 @@ LOCAL __m512 add_iq4_xs(__m512 sum, const uint8_t *strip, const column_strip *x)
     return add_nibble_blocks(sum, lows, highs, _mm256_mul_ps(scales, x->scales), x, CPU_IQ4_XS);
 }
 
-// MARK: ternary weights
-
-// TQ2_0 and I2_S: codes stay where they are in their byte, 4^q times too large, which the lanes' scales undo.
-LOCAL __m512 add_pairs_in_place(__m512 sum, __m512i v, const column_strip *x) {
-    for (int q = 0; q < 4; q++) {
-        const __m512i codes = _mm512_and_si512(v, _mm512_set1_epi8((char)(3 << 2 * q)));
-        const __m512i products = _mm512_dpbusd_epi32(x->biases[q], codes, x->codes[q]);
-        sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), x->places[q], sum);
-    }
-    return sum;
-}
-
-LOCAL __m512 add_tq2_0(__m512 sum, const uint8_t *strip, const column_strip *x) {
-    const __m512 own = add_pairs_in_place(_mm512_setzero_ps(), _mm512_loadu_si512(strip), x);
-    return _mm512_fmadd_ps(own, _mm512_set1_ps(half_to_float(strip + 64)), sum);
-}
-
-LOCAL __m512 add_i2_s(__m512 sum, const uint8_t *strip, const column_strip *x) {
-    return add_pairs_in_place(sum, _mm512_loadu_si512(strip), x);
-}
-
-// Digits in base 3 of bytes that are fractions of 256: of bytes * powers, modulo 256, the part above 1/3 and 2/3.
-LOCAL __m512i digits(__m512i bytes, __m512i powers) {
-    const __m512i upper = _mm512_set1_epi16((short)0xff00);
-    const __m512i odd = _mm512_mullo_epi16(_mm512_and_si512(bytes, upper), powers);
-    // The product's low byte, and the upper one of the other product.
-    const __m512i rest = _mm512_ternarylogic_epi64(upper, odd, _mm512_mullo_epi16(bytes, powers), 0xca);
-    const __m512i one = _mm512_maskz_mov_epi8(_mm512_cmpge_epu8_mask(rest, _mm512_set1_epi8(86)), _mm512_set1_epi8(1));
-    return _mm512_mask_mov_epi8(
-        one, _mm512_cmpge_epu8_mask(rest, _mm512_set1_epi8((char)171)), _mm512_set1_epi8(2));
-}
-
-LOCAL __m512 add_tq1_0(__m512 sum, const uint8_t *strip, const column_strip *x) {
-    // 32 bytes with five digits, 16 with five, 4 with four; powers of 3 for 16, or at last for 4 bytes.
-    const __m512i v = _mm512_maskz_loadu_epi8(((__mmask64)1 << 52) - 1, strip);
-    const __m512i twice = _mm512_shuffle_i64x2(v, v, 0x44);
-    const __m512i third = _mm512_shuffle_i64x2(v, v, 0xa4), fourth = _mm512_shuffle_i64x2(v, v, 0xea);
-    const __m512i last = _mm512_mask_shuffle_epi32(fourth, 0xf000, fourth, 0);
-    const __m512i powers[4] = {
-        _mm512_set_epi32(0x30003, 0x30003, 0x30003, 0x30003, 0x30003, 0x30003, 0x30003, 0x30003,
-                         0x10001, 0x10001, 0x10001, 0x10001, 0x10001, 0x10001, 0x10001, 0x10001),
-        _mm512_set_epi32(0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b,
-                         0x90009, 0x90009, 0x90009, 0x90009, 0x90009, 0x90009, 0x90009, 0x90009),
-        _mm512_set_epi32(0x30003, 0x30003, 0x30003, 0x30003, 0x10001, 0x10001, 0x10001, 0x10001,
-                         0x510051, 0x510051, 0x510051, 0x510051, 0x510051, 0x510051, 0x510051, 0x510051),
-        _mm512_set_epi32(0x1b001b, 0x90009, 0x30003, 0x10001, 0x510051, 0x510051, 0x510051, 0x510051,
-                         0x1b001b, 0x1b001b, 0x1b001b, 0x1b001b, 0x90009, 0x90009, 0x90009, 0x90009)};
-    const __m512i bytes[4] = {twice, twice, third, last};
-    __m512 own = _mm512_setzero_ps();
-    for (int q = 0; q < 4; q++) {
-        const __m512i products = _mm512_dpbusd_epi32(x->biases[q], digits(bytes[q], powers[q]), x->codes[q]);
-        own = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), x->places[q], own);
-    }
-    return _mm512_fmadd_ps(own, _mm512_set1_ps(half_to_float(strip + 52)), sum);
-}
-
-LOCAL __m512 add_iq2_bn(__m512 sum, const uint8_t *strip, const column_strip *x) {
-    const __m512i three = _mm512_set1_epi8(3), v = _mm512_loadu_si512(strip);
-    __m512i codes[4];
-    for (int q = 0; q < 4; q++)
-        codes[q] = _mm512_and_si512(q ? _mm512_srli_epi16(v, (unsigned)(2 * q)) : v, three);
-    const __m512i low = dot_two(x->biases[0], codes[0], x->codes[0], codes[1], x->codes[1]);
-    const __m512i high = dot_two(x->biases[1], codes[2], x->codes[2], codes[3], x->codes[3]);
-    sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(low), x->places[0], sum);
-    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(high), x->places[1], sum);
-}
-
-// MARK: rows
-
 LOCAL __m512 add_whole_strip(__m512 sum, const uint8_t *strip, const column_strip *x, const int format) {
     switch (format) {
     case CPU_Q8_0: return add_q8_0(sum, strip, x);
-    case CPU_Q2_K: return add_q2_k(sum, strip, x);
-    case CPU_Q3_K: return add_q3_k(sum, strip, x);
     case CPU_Q4_K: return add_q4_k(sum, strip, x, 0);
     case CPU_Q5_K: return add_q4_k(sum, strip, x, 1);
     case CPU_Q6_K: return add_q6_k(sum, strip, x);
     case CPU_IQ4_XS: return add_iq4_xs(sum, strip, x);
-    case CPU_TQ1_0: return add_tq1_0(sum, strip, x);
-    case CPU_TQ2_0: return add_tq2_0(sum, strip, x);
-    case CPU_I2_S: return add_i2_s(sum, strip, x);
-    case CPU_IQ2_BN: return add_iq2_bn(sum, strip, x);
     default: return add_blocks(sum, strip, x, format);
     }
 }
+
+// MARK: rows
 
 // Some blocks of 32 that were taken apart, times a column: what is left at the end of a row.
 LOCAL __m512 add_strip(__m512 sum, const strip *s, activation_row x, size_t first, size_t blocks, const int format) {
@@ -415,22 +301,66 @@ LOCAL __m512 add_strip(__m512 sum, const strip *s, activation_row x, size_t firs
     return sum;
 }
 
+#include "x86_avx512_fours.h"
+
+// A column is prepared once for all rows, up to so many strips; what is beyond is made again for each ROWS_AT_ONCE rows.
+enum { FOURS_MAX = 16, STRIPS_MAX = 48 };
+
+typedef struct {
+    activation_row x;
+    union {
+        column_four fours[FOURS_MAX];
+        column_strip strips[STRIPS_MAX];
+    };
+} column;
+
+LOCAL void prepare_column(column *c, activation_row x, size_t blocks, const int format) {
+    const size_t strips = blocks / STRIP_BLOCKS;
+    c->x = x;
+    if (goes_by_fours(format))
+        for (size_t i = 0; i < FOURS_MAX && i * FOUR < strips; i++)
+            load_four(c->fours + i, x, i * FOUR_BLOCKS, min_size(strips - i * FOUR, FOUR), format);
+    else
+        for (size_t i = 0; i < STRIPS_MAX && i < strips; i++)
+            c->strips[i] = load_column(x, i * STRIP_BLOCKS, format);
+}
+
+// Some strips of all rows, from strip `first` on.
+LOCAL void add_strips(
+    __m512 sums[ROWS_AT_ONCE], const uint8_t *const rows[ROWS_AT_ONCE], const column *x, size_t first, size_t present,
+    const int format) {
+    const size_t offset = row_header_bytes(format) + first * strip_bytes(format);
+    const uint8_t *strips[ROWS_AT_ONCE];
+    UNROLLED for (size_t r = 0; r < ROWS_AT_ONCE; r++) strips[r] = rows[r] + offset;
+    if (goes_by_fours(format)) {
+        column_four own;
+        const column_four *four = x->fours + first / FOUR;
+        if (first / FOUR >= FOURS_MAX) {
+            load_four(&own, x->x, first * STRIP_BLOCKS, present, format);
+            four = &own;
+        }
+        UNROLLED for (size_t r = 0; r < ROWS_AT_ONCE; r += ROWS_OF_FOURS)
+            add_four(sums + r, strips + r, present, again(four), format);
+    } else {
+        column_strip own;
+        const column_strip *strip = x->strips + first;
+        if (first >= STRIPS_MAX) {
+            own = load_column(x->x, first * STRIP_BLOCKS, format);
+            strip = &own;
+        }
+        for (size_t r = 0; r < ROWS_AT_ONCE; r++) sums[r] = add_whole_strip(sums[r], strips[r], strip, format);
+    }
+}
+
 LOCAL void dot_rows(
     const uint8_t *const rows[ROWS_AT_ONCE], const column *x, size_t blocks, float weight_scale, const int format,
     float out[ROWS_AT_ONCE]) {
-    const size_t header = row_header_bytes(format), size = strip_bytes(format), whole = blocks / STRIP_BLOCKS;
+    const size_t whole = blocks / STRIP_BLOCKS, step = goes_by_fours(format) ? FOUR : 1;
     __m512 sums[ROWS_AT_ONCE];
     for (size_t r = 0; r < ROWS_AT_ONCE; r++) sums[r] = _mm512_setzero_ps();
-    for (size_t i = 0; i < whole; i++) {
-        column_strip own;
-        const column_strip *part = x->strips + i;
-        if (i >= x->prepared) {
-            own = load_column(x->x, i * STRIP_BLOCKS, format);
-            part = &own;
-        }
-        for (size_t r = 0; r < ROWS_AT_ONCE; r++)
-            sums[r] = add_whole_strip(sums[r], rows[r] + header + i * size, part, format);
-    }
+    size_t i = 0;
+    for (; i + step <= whole; i += step) add_strips(sums, rows, x, i, step, format);
+    if (i < whole) add_strips(sums, rows, x, i, whole - i, format);
     for (size_t r = 0; r < ROWS_AT_ONCE; r++) {
         // Scales of whole rows come in at the end.
         const float scale = format == CPU_IQ2_BN ? load_float(rows[r], 0) : format == CPU_I2_S ? weight_scale : 1;

@@ -22,18 +22,32 @@ struct MatrixProductTests {
     @Test("equal sums in double precision", arguments: kernelLevels, types)
     func products(level: KernelLevel, type: TensorType) throws {
         for (rows, columns) in Self.shapes(type) {
-            let matrix = try Matrix(type, rows: rows, columns: columns)
-            for count in Self.counts {
-                let x = Activations(level, type, columns: columns, count: count, outliers: false)
-                let y = multiply(matrix, x, cuts: [rows / 3])
-                for c in 0..<count {
-                    for r in 0..<rows {
-                        let (sum, magnitude) = matrix.product(r, x.values[c * columns..<(c + 1) * columns])
-                        let error = (Double(y[c * rows + r]) - sum).magnitude
-                        #expect(
-                            error <= x.weightRounding * magnitude + 1e-30,
-                            "\(rows) × \(columns), \(count) columns: row \(r), column \(c)")
-                    }
+            try expectSums(level, type, rows: rows, columns: columns, counts: Self.counts)
+        }
+    }
+
+    /// Kernels go by several blocks at once and prepare columns of a limited length.
+    @Test("equal sums in double precision in longer rows", arguments: kernelLevels, types)
+    func longRows(level: KernelLevel, type: TensorType) throws {
+        for columns in [4 * 256, 6 * 256, 69 * 256] {
+            try expectSums(level, type, rows: 5, columns: columns, counts: [1, 3])
+        }
+    }
+
+    private func expectSums(
+        _ level: KernelLevel, _ type: TensorType, rows: Int, columns: Int, counts: [Int]
+    ) throws {
+        let matrix = try Matrix(type, rows: rows, columns: columns)
+        for count in counts {
+            let x = Activations(level, type, columns: columns, count: count, outliers: false)
+            let y = multiply(matrix, x, cuts: [rows / 3])
+            for c in 0..<count {
+                for r in 0..<rows {
+                    let (sum, magnitude) = matrix.product(r, x.values[c * columns..<(c + 1) * columns])
+                    let error = (Double(y[c * rows + r]) - sum).magnitude
+                    #expect(
+                        error <= x.weightRounding * magnitude + 1e-30,
+                        "\(rows) × \(columns), \(count) columns: row \(r), column \(c)")
                 }
             }
         }
