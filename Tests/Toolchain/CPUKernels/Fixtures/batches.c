@@ -109,7 +109,10 @@ static void check(const cpu_kernels *kernels, const weight_format *f, size_t col
     }
     products++;
     const int is_rounded = kind == CPU_ACTIVATIONS_INT8 || kind == CPU_ACTIVATIONS_BF16;
-    if (!(error <= power * (!is_rounded ? 1e-10 : has_outliers ? 5e-4 : 5e-5))) {
+    const double bound = is_rounded                       ? (has_outliers ? 5e-4 : 5e-5)
+                         : kind == CPU_ACTIVATIONS_INT16 ? 1e-7
+                                                         : 1e-10;
+    if (!(error <= power * bound)) {
         if (faults < 20) printf("NMSE %g, ", error / power);
         fault("far off", f, columns, ROWS, COUNT);
     }
