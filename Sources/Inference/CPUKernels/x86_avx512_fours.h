@@ -16,8 +16,7 @@ typedef struct {
 } column_four;
 
 INLINE int goes_by_fours(int format) {
-    return format == CPU_Q2_K || format == CPU_Q3_K || format == CPU_TQ1_0 || format == CPU_TQ2_0
-           || format == CPU_I2_S || format == CPU_IQ2_BN;
+    return is_ternary(format) || format == CPU_Q2_K || format == CPU_Q3_K;
 }
 
 LOCAL void change_places(__m512i v[FOUR]) {

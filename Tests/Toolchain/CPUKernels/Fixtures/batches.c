@@ -151,31 +151,44 @@ static void check(const cpu_kernels *kernels, const weight_format *f, size_t col
     release(weights, ROWS * row_bytes), release(prepared, COUNT * x_bytes);
 }
 
+static uint8_t *random_rows(const weight_format *f, size_t columns) {
+    uint8_t *weights = malloc(ROWS * row_size(f, columns));
+    for (size_t r = 0; r < ROWS; r++) random_row(f, weights + r * row_size(f, columns), columns);
+    return weights;
+}
+
+// out[c * ROWS + r] = row r times x[c * columns ...]; returns the kind of activations.
+static int multiply_all(
+    const cpu_kernels *kernels, const weight_format *f, const uint8_t *weights, size_t columns, const float *x, float *out) {
+    const int kind = cpu_activation_kind(kernels, f->format, COUNT);
+    const size_t x_bytes = cpu_activation_bytes(kind, columns);
+    uint8_t *prepared = malloc(COUNT * x_bytes);
+    for (size_t c = 0; c < COUNT; c++) cpu_prepare(kernels, kind, x + c * columns, columns, prepared + c * x_bytes);
+    const cpu_product product = {
+        .weights = weights, .weight_row_bytes = row_size(f, columns), .activations = prepared, .activation_kind = kind,
+        .activation_row_bytes = x_bytes, .dst = out, .dst_stride = ROWS, .columns = columns, .count = COUNT,
+        .weight_scale = 1};
+    cpu_multiply(kernels, f->format, &product, 0, ROWS);
+    free(prepared);
+    return kind;
+}
+
 // Infinities and NaNs stay visible, and nothing but a product's own row and column has them.
 static void check_faults(const cpu_kernels *kernels, const weight_format *f) {
     enum { COLUMNS = 512 };
-    uint8_t *weights = malloc(ROWS * row_size(f, COLUMNS));
-    for (size_t r = 0; r < ROWS; r++) random_row(f, weights + r * row_size(f, COLUMNS), COLUMNS);
+    uint8_t *weights = random_rows(f, COLUMNS);
     static float x[COUNT][COLUMNS], out[COUNT][ROWS];
     for (size_t c = 0; c < COUNT; c++)
         for (size_t k = 0; k < COLUMNS; k++) x[c][k] = (float)normal();
     x[3][100] = INFINITY, x[20][511] = NAN;
-    const int kind = cpu_activation_kind(kernels, f->format, COUNT);
-    const size_t x_bytes = cpu_activation_bytes(kind, COLUMNS);
-    uint8_t *prepared = malloc(COUNT * x_bytes);
-    for (size_t c = 0; c < COUNT; c++) cpu_prepare(kernels, kind, x[c], COLUMNS, prepared + c * x_bytes);
-    const cpu_product product = {
-        .weights = weights, .weight_row_bytes = row_size(f, COLUMNS), .activations = prepared, .activation_kind = kind,
-        .activation_row_bytes = x_bytes, .dst = out[0], .dst_stride = ROWS, .columns = COLUMNS, .count = COUNT,
-        .weight_scale = 1};
-    cpu_multiply(kernels, f->format, &product, 0, ROWS);
+    multiply_all(kernels, f, weights, COLUMNS, x[0], out[0]);
     for (size_t c = 0; c < COUNT; c++)
         for (size_t r = 0; r < ROWS; r++)
             if (isfinite(out[c][r]) == (c == 3 || c == 20)) {
                 fault("infinity or NaN", f, COLUMNS, r, c);
                 r = ROWS;
             }
-    free(weights), free(prepared);
+    free(weights);
 }
 
 // What rounding to codes of 14 bits may change: half a step of the 32 weights' or activations' largest, each.
@@ -197,8 +210,7 @@ static double rounding_of_codes(const double *w, const float *x, size_t columns)
 static void check_extremes(const cpu_kernels *kernels, const weight_format *f) {
     enum { COLUMNS = 45 };
     static float x[COUNT][COLUMNS], out[COUNT][ROWS];
-    uint8_t *weights = malloc(ROWS * row_size(f, COLUMNS));
-    for (size_t r = 0; r < ROWS; r++) random_row(f, weights + r * row_size(f, COLUMNS), COLUMNS);
+    uint8_t *weights = random_rows(f, COLUMNS);
     for (size_t c = 0; c < COUNT; c++)
         for (size_t k = 0; k < COLUMNS; k++) x[c][k] = (float)normal();
     const float largest = 0x1.fffffep127f, specials[] = {INFINITY, -INFINITY, NAN, largest, -largest, 0x1.ffp127f};
@@ -211,15 +223,7 @@ static void check_extremes(const cpu_kernels *kernels, const weight_format *f) {
         if (f->format == CPU_F16) memcpy(weight, half_specials + i, 2);
     }
     for (size_t k = 0; k < COLUMNS; k++) x[40][k] *= 0x1p-90f, x[47][k] = 0;
-    const int kind = cpu_activation_kind(kernels, f->format, COUNT);
-    const size_t x_bytes = cpu_activation_bytes(kind, COLUMNS);
-    uint8_t *prepared = malloc(COUNT * x_bytes);
-    for (size_t c = 0; c < COUNT; c++) cpu_prepare(kernels, kind, x[c], COLUMNS, prepared + c * x_bytes);
-    const cpu_product product = {
-        .weights = weights, .weight_row_bytes = row_size(f, COLUMNS), .activations = prepared, .activation_kind = kind,
-        .activation_row_bytes = x_bytes, .dst = out[0], .dst_stride = ROWS, .columns = COLUMNS, .count = COUNT,
-        .weight_scale = 1};
-    cpu_multiply(kernels, f->format, &product, 0, ROWS);
+    const int kind = multiply_all(kernels, f, weights, COLUMNS, x[0], out[0]);
     for (size_t r = 0; r < ROWS; r++)
         for (size_t c = 0; c < COUNT; c++) {
             double w[COLUMNS], sum = 0, magnitude = 0;
@@ -235,7 +239,7 @@ static void check_extremes(const cpu_kernels *kernels, const weight_format *f) {
             if (kind != CPU_ACTIVATIONS_BF16 && magnitude < 0x1p120 && !isfinite(out[c][r]))
                 fault("a number became none", f, COLUMNS, r, c);
         }
-    free(weights), free(prepared);
+    free(weights);
 }
 
 int main(int argc, char **argv) {
