@@ -46,7 +46,9 @@ LOCAL void dot_rows(
         __m256 sum = _mm256_setzero_ps();
         for (size_t first = 0; first < blocks; first += STRIP_BLOCKS) {
             const size_t present = min_size(STRIP_BLOCKS, blocks - first);
-            unpack_strip(&s, rows[r], first / STRIP_BLOCKS, present, weight_scale, format);
+            const size_t number = first / STRIP_BLOCKS;
+            fetch_ahead(rows[r] + row_header_bytes(format) + number * strip_bytes(format), strip_bytes(format));
+            unpack_strip(&s, rows[r], number, present, weight_scale, format);
             sum = add_strip(sum, &s, *x, first, present, format);
         }
         out[r] = sum_floats(sum);

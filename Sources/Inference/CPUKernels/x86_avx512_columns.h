@@ -6,7 +6,8 @@ typedef struct {
     __m512i biases[4];   // where sums begin: -(code of zero) * the sum of codes, in one lane of each block or piece
     __m256 scales;       // of the eight blocks
     __m512 piece_scales; // of the sixteen pieces
-    __m512 offsets;      // scale * sum of codes of eight blocks, or of sixteen pieces, for addends
+    __m512 offsets;      // scale * sum of codes of eight blocks, for addends
+    __m512 pairs;        // of Q4_K and Q5_K: scales of the eight blocks, then such offsets, negative
 } column_strip;
 
 LOCAL __m512i load_codes(activation_row x, size_t first_block, size_t piece) {
@@ -117,6 +118,9 @@ LOCAL column_strip load_column(activation_row x, size_t first, const int format)
     if (has_halves(format)) {
         const __m512i twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
         s.piece_scales = _mm512_permutexvar_ps(twice, scales);
+    } else if (format == CPU_Q4_K || format == CPU_Q5_K) {
+        const __m256 offsets = _mm256_loadu_ps((const float *)(const void *)(x.offsets + first * 4));
+        s.pairs = _mm512_insertf32x8(scales, _mm256_xor_ps(offsets, _mm256_set1_ps(-0.0f)), 1);
     } else if (has_addends(format)) {
         s.offsets = _mm512_maskz_loadu_ps(0xff, x.offsets + first * 4);
     }

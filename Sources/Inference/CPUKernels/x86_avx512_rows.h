@@ -180,17 +180,32 @@ LOCAL __m512 half_everywhere(const uint8_t *bytes) {
 
 LOCAL __m256 half_in_eight(const uint8_t *bytes) { return _mm256_cvtph_ps(_mm_set1_epi16((short)load_half(bytes))); }
 
-LOCAL __m256 floats_of_bytes(const uint8_t bytes[8]) {
-    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)bytes)));
+// Eight scales of 6 bits, then eight minima, of a block that begins with their two steps: six_bit_pairs in vectors.
+LOCAL __m512 steps_of_pairs(const uint8_t *block) {
+    const __m256i head = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)block));
+    // In the upper half the two upper bits of the last four of each.
+    const __m256i places = _mm256_setr_epi8(
+        4, 5, 6, 7, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15, //
+        -1, -1, -1, -1, 4, 5, 6, 7, -1, -1, -1, -1, 8, 9, 10, 11);
+    const __m256i shifts = _mm256_setr_epi8(
+        0, 8, 16, 24, 32, 40, 48, 56, 0, 8, 16, 24, 36, 44, 52, 60, //
+        0, 0, 0, 0, 34, 42, 50, 58, 0, 0, 0, 0, 34, 42, 50, 58);
+    const __m256i bits = _mm256_setr_epi32(
+        0x3f3f3f3f, 0x0f0f0f0f, 0x3f3f3f3f, 0x0f0f0f0f, 0, 0x30303030, 0, 0x30303030);
+    const __m256i parts =
+        _mm256_and_si256(_mm256_multishift_epi64_epi8(shifts, _mm256_shuffle_epi8(head, places)), bits);
+    const __m128i six = _mm_or_si128(_mm256_castsi256_si128(parts), _mm256_extracti128_si256(parts, 1));
+    const __m256i of_each = _mm256_setr_epi16(
+        0x100, 0x100, 0x100, 0x100, 0x100, 0x100, 0x100, 0x100, //
+        0x302, 0x302, 0x302, 0x302, 0x302, 0x302, 0x302, 0x302);
+    const __m512 halves = _mm512_cvtph_ps(_mm256_shuffle_epi8(head, of_each));
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(six)), halves);
 }
 
 // Q4_K and Q5_K
 LOCAL __m512 add_q4_k(__m512 sum, const uint8_t *strip, const column_strip *x, const int has_fifths) {
-    uint8_t factors[8], minima[8];
-    six_bit_pairs(factors, minima, strip + 4);
-    const __m256 step = half_in_eight(strip), minimum = half_in_eight(strip + 2);
-    const __m256 addends = _mm256_mul_ps(minimum, floats_of_bytes(minima));
-    sum = _mm512_fnmadd_ps(_mm512_zextps256_ps512(addends), x->offsets, sum);
+    const __m512 scales = _mm512_mul_ps(steps_of_pairs(strip), x->pairs);
+    sum = _mm512_mask_add_ps(sum, 0xff00, sum, scales);
     const uint8_t *nibbles = strip + (has_fifths ? 48 : 16);
     const __m512i a = _mm512_loadu_si512(nibbles), b = _mm512_loadu_si512(nibbles + 64);
     // Eight bytes of each 32, then the next eight; qword i of a half belongs to blocks 2i and 2i + 1.
@@ -210,7 +225,6 @@ LOCAL __m512 add_q4_k(__m512 sum, const uint8_t *strip, const column_strip *x, c
             high[h] = _mm512_ternarylogic_epi64(high[h], _mm512_rolv_epi64(here, to_high), fifth, 0xf8);
         }
     }
-    const __m512 scales = _mm512_castps256_ps512(_mm256_mul_ps(floats_of_bytes(factors), _mm256_mul_ps(step, x->scales)));
     const __m512i even = _mm512_set_epi32(6, 6, 4, 4, 2, 2, 0, 0, 6, 6, 4, 4, 2, 2, 0, 0);
     const __m512i odd = _mm512_set_epi32(7, 7, 5, 5, 3, 3, 1, 1, 7, 7, 5, 5, 3, 3, 1, 1);
     const __m512i none = _mm512_setzero_si512();
@@ -331,7 +345,10 @@ LOCAL void add_strips(
     const int format) {
     const size_t offset = row_header_bytes(format) + first * strip_bytes(format);
     const uint8_t *strips[ROWS_AT_ONCE];
-    UNROLLED for (size_t r = 0; r < ROWS_AT_ONCE; r++) strips[r] = rows[r] + offset;
+    UNROLLED for (size_t r = 0; r < ROWS_AT_ONCE; r++) {
+        strips[r] = rows[r] + offset;
+        fetch_ahead(strips[r], present * strip_bytes(format));
+    }
     if (goes_by_fours(format)) {
         column_four own;
         const column_four *four = x->fours + first / FOUR;
