@@ -223,12 +223,19 @@ const cpu_peak *cpu_peak_get(int level, int activation_kind) {
 
 typedef uint64_t words __attribute__((vector_size(16), aligned(1), may_alias));
 
+// So much of each part in turn, and how far ahead it is asked for: what was fastest where it was measured.
+enum { PIECE = 256, READ_AHEAD = 2048 };
+
 INLINE uint64_t read_streams(const uint8_t *bytes, size_t size, const size_t streams) {
     const size_t part = size / streams;
     words sums[4] = {{0}};
-    for (size_t k = 0; k + 64 <= part; k += 64)
+    for (size_t piece = 0; piece < part; piece += PIECE)
         for (size_t s = 0; s < streams; s++)
-            for (int i = 0; i < 4; i++) sums[i] ^= *(const words *)(bytes + s * part + k + 16 * (size_t)i);
+            for (size_t k = piece; k + 64 <= min_size(piece + PIECE, part); k += 64) {
+                const uint8_t *line = bytes + s * part + k;
+                __builtin_prefetch((const void *)((uintptr_t)line + READ_AHEAD));
+                for (int i = 0; i < 4; i++) sums[i] ^= *(const words *)(line + 16 * (size_t)i);
+            }
     const words sum = sums[0] ^ sums[1] ^ sums[2] ^ sums[3];
     return sum[0] ^ sum[1];
 }

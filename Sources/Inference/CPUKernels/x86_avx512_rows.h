@@ -89,12 +89,13 @@ LOCAL __m256i bytes_of_blocks(const uint8_t *blocks) {
     return _mm256_cvtepu8_epi32(_mm_blend_epi16(first, last, 0xfc));
 }
 
-// The fifth bits of four blocks: of their first 16 weights, and of their last.
-LOCAL void fifth_bits(const uint8_t *blocks, const size_t size, const size_t offset, __mmask64 *first, __mmask64 *last) {
-    uint32_t bits[4];
-    for (size_t b = 0; b < 4; b++) memcpy(bits + b, blocks + b * size + offset, sizeof *bits);
-    *first = (bits[0] & 0xffff) | bits[1] << 16 | (uint64_t)((bits[2] & 0xffff) | bits[3] << 16) << 32;
-    *last = bits[0] >> 16 | (bits[1] & 0xffff0000) | (uint64_t)(bits[2] >> 16 | (bits[3] & 0xffff0000)) << 32;
+// The fifth bits of four blocks, from `offset` on: of their first 16 weights, and of their last.
+LOCAL void fifth_bits(const uint8_t *blocks, const int size, const int offset, __mmask64 *first, __mmask64 *last) {
+    const __m512i table = _mm512_castsi128_si512(_mm_setr_epi16(WORDS(size, offset), WORDS(size, offset + 2)));
+    const __m128i bits = _mm512_castsi512_si128(
+        _mm512_permutex2var_epi16(_mm512_loadu_si512(blocks), table, _mm512_loadu_si512(blocks + 4 * size - 64)));
+    *first = (__mmask64)_mm_cvtsi128_si64(bits);
+    *last = (__mmask64)_mm_extract_epi64(bits, 1);
 }
 
 // Codes of a table's signed levels, with the code of zero added.
@@ -118,7 +119,7 @@ LOCAL __m512 add_blocks(__m512 sum, const uint8_t *strip, const column_strip *x,
         }
         if (format == CPU_Q5_0 || format == CPU_Q5_1) {
             __mmask64 first, last;
-            fifth_bits(four, size, format == CPU_Q5_0 ? 2 : 4, &first, &last);
+            fifth_bits(four, (int)size, format == CPU_Q5_0 ? 2 : 4, &first, &last);
             const __m512i fifth = _mm512_set1_epi8(16);
             low[h] = _mm512_or_si512(low[h], _mm512_maskz_mov_epi8(first, fifth));
             high[h] = _mm512_or_si512(high[h], _mm512_maskz_mov_epi8(last, fifth));
