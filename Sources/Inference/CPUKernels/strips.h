@@ -236,11 +236,15 @@ LOCAL void unpack_i2_s(int8_t *restrict codes, const uint8_t *restrict packed) {
         for (int j = 0; j < 32; j++) codes[32 * q + j] = (int8_t)((packed[j] >> (6 - 2 * q) & 3) - 1);
 }
 
+INLINE const uint8_t *strip_of_row(const uint8_t *row, size_t number, int format) {
+    return row + row_header_bytes(format) + number * strip_bytes(format);
+}
+
 // Takes `blocks` blocks of 32 apart from the strip of that number in a row. Where it is not a multiple of what the format
 // has together, more is written.
 LOCAL void unpack_strip(
     strip *s, const uint8_t *row, size_t number, size_t blocks, float weight_scale, const int format) {
-    const uint8_t *bytes = row + row_header_bytes(format) + number * strip_bytes(format);
+    const uint8_t *bytes = strip_of_row(row, number, format);
     switch (format) {
     case CPU_Q2_K: unpack_q2_k(s, bytes); break;
     case CPU_Q3_K: unpack_q3_k(s, bytes); break;

@@ -91,6 +91,7 @@ LOCAL void dot_floats(
 // MARK: quantised weights
 
 #include "x86_strips.h"
+#include "x86_fetch.h"
 #include "x86_avx2_rows.h"
 #include "x86_avx2_tiles.h"
 

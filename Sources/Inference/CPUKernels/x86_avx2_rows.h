@@ -47,7 +47,7 @@ LOCAL void dot_rows(
         for (size_t first = 0; first < blocks; first += STRIP_BLOCKS) {
             const size_t present = min_size(STRIP_BLOCKS, blocks - first);
             const size_t number = first / STRIP_BLOCKS;
-            fetch_ahead(rows[r] + row_header_bytes(format) + number * strip_bytes(format), strip_bytes(format));
+            fetch_ahead(strip_of_row(rows[r], number, format), strip_bytes(format));
             unpack_strip(&s, rows[r], number, present, weight_scale, format);
             sum = add_strip(sum, &s, *x, first, present, format);
         }

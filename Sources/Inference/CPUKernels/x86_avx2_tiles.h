@@ -29,14 +29,17 @@ LOCAL void unpack_tile(
     tile *t, const cpu_product *p, size_t first_row, size_t row_end, size_t first_block, size_t blocks,
     const int format) {
     const size_t groups = has_halves(format) ? 2 : 1;
+    const size_t first = first_block / STRIP_BLOCKS, all = (blocks + STRIP_BLOCKS - 1) / STRIP_BLOCKS;
+    const size_t next = next_tile(
+        p, row_header_bytes(format) + first * strip_bytes(format), all * strip_bytes(format), TILE_ROWS);
     strip strips[LANES];
     for (size_t done = 0; done < blocks; done += STRIP_BLOCKS) {
-        const size_t some = min_size(STRIP_BLOCKS, blocks - done);
+        const size_t some = min_size(STRIP_BLOCKS, blocks - done), number = first + done / STRIP_BLOCKS;
         for (size_t r = 0; r < LANES; r++) {
-            const size_t row = min_size(first_row + r, row_end - 1);
-            unpack_strip(
-                strips + r, (const uint8_t *)p->weights + row * p->weight_row_bytes,
-                (first_block + done) / STRIP_BLOCKS, some, p->weight_scale, format);
+            const uint8_t *row =
+                (const uint8_t *)p->weights + min_size(first_row + r, row_end - 1) * p->weight_row_bytes;
+            fetch(strip_of_row(row, number, format), next, strip_bytes(format));
+            unpack_strip(strips + r, row, number, some, p->weight_scale, format);
             for (size_t b = 0; b < some; b++)
                 for (size_t g = 0; g < groups; g++) {
                     ((float *)&t->scales[done + b][g])[r] = strips[r].scales[groups * b + g];

@@ -25,7 +25,7 @@ LOCAL void unpack_floats(
                     rows[r] = last[r];
                 }
             __m512i four[4];
-            transpose(rows, four);
+            transpose(rows, 0, four);
             for (size_t g = 0; g < 4; g++) {
                 if (kind == F32) {
                     t->weights[k + g][half] = _mm512_castsi512_ps(four[g]);

@@ -35,7 +35,7 @@ LOCAL void unpack_int16_block(
         rows[r] = last[r];
     }
     for (size_t i = 0; i < PAIRS; i += 4) {
-        transpose(rows, pairs + i);
+        transpose(rows, 0, pairs + i);
         for (size_t r = 0; r < LANES; r++) rows[r] += 16;
     }
     const __m512 largest = largest_of_pairs(pairs, kind), most = _mm512_set1_ps(INT16_CODE_MAX);

@@ -344,10 +344,9 @@ LOCAL void prepare_column(column *c, activation_row x, size_t blocks, const int 
 LOCAL void add_strips(
     __m512 sums[ROWS_AT_ONCE], const uint8_t *const rows[ROWS_AT_ONCE], const column *x, size_t first, size_t present,
     const int format) {
-    const size_t offset = row_header_bytes(format) + first * strip_bytes(format);
     const uint8_t *strips[ROWS_AT_ONCE];
     UNROLLED for (size_t r = 0; r < ROWS_AT_ONCE; r++) {
-        strips[r] = rows[r] + offset;
+        strips[r] = strip_of_row(rows[r], first, format);
         fetch_ahead(strips[r], present * strip_bytes(format));
     }
     if (goes_by_fours(format)) {

@@ -10,115 +10,7 @@ typedef struct {
     __m512 scales[TILE_BLOCKS][2][HALVES], addends[TILE_BLOCKS][2][HALVES];
 } tile;
 
-// MARK: blocks of 32: taken apart after they are transposed
-
-INLINE int is_transposed_first(int format) {
-    return format == CPU_Q4_0 || format == CPU_Q4_1 || format == CPU_Q8_0 || format == CPU_IQ4_NL
-           || format == CPU_MXFP4;
-}
-
-// The half-precision numbers that 16 rows begin with.
-LOCAL __m512 halves_of_rows(const uint8_t *const rows[LANES]) {
-    uint16_t halves[LANES];
-    for (size_t r = 0; r < LANES; r++) halves[r] = load_half(rows[r]);
-    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
-}
-
-LOCAL __m512 mxfp4_scales_of_rows(const uint8_t *const rows[LANES]) {
-    float scales[LANES];
-    for (size_t r = 0; r < LANES; r++) scales[r] = mxfp4_scale(rows[r][0]);
-    return _mm512_loadu_ps(scales);
-}
-
-// Nibbles as codes offset by 128.
-LOCAL __m512i codes_of_nibbles(__m512i nibbles, const int format) {
-    if (format == CPU_IQ4_NL || format == CPU_MXFP4) {
-        const __m128i levels =
-            _mm_loadu_si128((const __m128i *)(format == CPU_MXFP4 ? mxfp4_levels : iq4_nl_levels));
-        const __m512i table = _mm512_broadcast_i32x4(_mm_xor_si128(levels, _mm_set1_epi8((char)0x80)));
-        return _mm512_shuffle_epi8(table, nibbles);
-    }
-    return _mm512_add_epi8(nibbles, _mm512_set1_epi8((char)(128 - zero_code(format))));
-}
-
-// Block `b` of a tile's 16 rows.
-LOCAL void unpack_block_of_rows(
-    tile *t, size_t b, size_t half, const uint8_t *const blocks[LANES], const int format) {
-    const size_t header = block_bytes(format) - (format == CPU_Q8_0 ? 32 : 16);
-    const uint8_t *codes[LANES];
-    for (size_t r = 0; r < LANES; r++) codes[r] = blocks[r] + header;
-    t->scales[b][0][half] = format == CPU_MXFP4 ? mxfp4_scales_of_rows(blocks) : halves_of_rows(blocks);
-    if (format == CPU_Q4_1) {
-        const uint8_t *addends[LANES];
-        for (size_t r = 0; r < LANES; r++) addends[r] = blocks[r] + 2;
-        t->addends[b][0][half] = halves_of_rows(addends);
-    }
-    __m512i four[4];
-    transpose(codes, four);
-    if (format == CPU_Q8_0) {
-        const __m512i sign = _mm512_set1_epi8((char)0x80);
-        for (size_t g = 0; g < 4; g++) t->codes[b][g][half] = _mm512_xor_si512(four[g], sign);
-        for (size_t r = 0; r < LANES; r++) codes[r] += 16;
-        transpose(codes, four);
-        for (size_t g = 0; g < 4; g++) t->codes[b][g + 4][half] = _mm512_xor_si512(four[g], sign);
-        return;
-    }
-    for (size_t g = 0; g < 4; g++) {
-        t->codes[b][g][half] = codes_of_nibbles(low_nibbles(four[g]), format);
-        t->codes[b][g + 4][half] = codes_of_nibbles(high_nibbles(four[g]), format);
-    }
-}
-
-// MARK: tiles
-
-// Rows that were taken apart one by one.
-LOCAL void transpose_strips(
-    tile *t, size_t first_block, size_t blocks, size_t half, const strip strips[LANES], const int format) {
-    const __m512i sign = _mm512_set1_epi8((char)0x80);
-    const size_t groups = has_halves(format) ? 2 : 1;
-    for (size_t r = 0; r < LANES; r++)
-        for (size_t b = 0; b < blocks; b++)
-            for (size_t g = 0; g < groups; g++) {
-                ((float *)&t->scales[first_block + b][g][half])[r] = strips[r].scales[groups * b + g];
-                if (has_addends(format))
-                    ((float *)&t->addends[first_block + b][g][half])[r] = strips[r].addends[groups * b + g];
-            }
-    for (size_t piece = 0; piece < 2 * blocks; piece++) {
-        const uint8_t *codes[LANES];
-        for (size_t r = 0; r < LANES; r++) codes[r] = (const uint8_t *)strips[r].codes + 16 * piece;
-        __m512i four[4];
-        transpose(codes, four);
-        for (size_t g = 0; g < 4; g++)
-            t->codes[first_block + piece / 2][4 * (piece % 2) + g][half] = _mm512_xor_si512(four[g], sign);
-    }
-}
-
-LOCAL void unpack_tile(
-    tile *t, const cpu_product *p, size_t first_row, size_t row_end, size_t first_block, size_t blocks,
-    const int format) {
-    for (size_t half = 0; half < HALVES; half++) {
-        const uint8_t *rows[LANES];
-        for (size_t r = 0; r < LANES; r++)
-            rows[r] = (const uint8_t *)p->weights
-                      + min_size(first_row + half * LANES + r, row_end - 1) * p->weight_row_bytes;
-        if (is_transposed_first(format)) {
-            for (size_t r = 0; r < LANES; r++) rows[r] += first_block * block_bytes(format);
-            for (size_t b = 0; b < blocks; b++) {
-                unpack_block_of_rows(t, b, half, rows, format);
-                for (size_t r = 0; r < LANES; r++) rows[r] += block_bytes(format);
-            }
-            continue;
-        }
-        strip strips[LANES];
-        for (size_t done = 0; done < blocks; done += STRIP_BLOCKS) {
-            const size_t some = min_size(STRIP_BLOCKS, blocks - done);
-            for (size_t r = 0; r < LANES; r++)
-                unpack_strip(
-                    strips + r, rows[r], (first_block + done) / STRIP_BLOCKS, some, p->weight_scale, format);
-            transpose_strips(t, done, some, half, strips, format);
-        }
-    }
-}
+#include "x86_avx512_unpack.h"
 
 // The sums of products of a block (or of half of it) that start at the column's bias, of which `bias` is the number.
 LOCAL void multiply_codes(
@@ -157,7 +49,7 @@ LOCAL void multiply_tile(
     for (size_t i = 0; i < blocks; i++) {
         const size_t b = first_block + i;
         // What the next columns will want; past the last one nothing is read.
-        if (i % 2 == 0)
+        if (has_halves(format) && i % 2 == 0)
             for (size_t c = 0; c < (size_t)width; c++)
                 _mm_prefetch((const char *)x[c].codes + TILE_COLUMNS * p->activation_row_bytes + b * BLOCK, _MM_HINT_T0);
         __m512i products[HALVES][TILE_COLUMNS];

@@ -54,6 +54,7 @@ LOCAL void dot_floats(
         for (int c = 0; c < width; c++) out[r][c] = _mm512_reduce_add_ps(sums[r][c]);
 }
 
+#include "x86_fetch.h"
 #include "x86_avx512_transpose.h"
 #include "x86_avx512_floats.h"
 #include "x86_avx512_int16.h"
