@@ -67,19 +67,20 @@ LOCAL void add_four_inputs(
     add_input(sums, w[3], x, width, 3);
 }
 
-// 8 rows, of which `rows` exist, by `width` columns (1 or 8), onto dst unless first is 0.
+// 8 rows, of which `rows` exist, by `width` columns, of which `present` exist (the last is multiplied again for the
+// others), onto dst unless first is 0.
 LOCAL void multiply_floats(
-    const float32x4_t (*w)[FLOAT_QUADS], const cpu_product *p, size_t first_column, const size_t width, size_t first,
-    size_t depth, float *dst, size_t rows) {
+    const float32x4_t (*w)[FLOAT_QUADS], const cpu_product *p, size_t first_column, const size_t width, size_t present,
+    size_t first, size_t depth, float *dst, size_t rows) {
     float_sums edge; // these may be in memory, those of the loop shall not
     float32x4_t x[FLOAT_COLUMNS];
     const float *columns[FLOAT_COLUMNS];
     for (size_t c = 0; c < width; c++) {
-        columns[c] =
-            (const float *)((const uint8_t *)p->activations + (first_column + c) * p->activation_row_bytes) + first;
+        const size_t own = min_size(c, present - 1);
+        columns[c] = (const float *)(const void *)prepared_column(p, first_column + own) + first;
         for (size_t quad = 0; quad < FLOAT_QUADS; quad++)
             edge.of[quad][c] = first && rows > quad * LANES
-                                   ? load_some(dst + c * p->dst_stride, quad * LANES, rows - quad * LANES, F32)
+                                   ? load_some(dst + own * p->dst_stride, quad * LANES, rows - quad * LANES, F32)
                                    : vdupq_n_f32(0);
     }
     float_sums sums = edge;
@@ -93,29 +94,31 @@ LOCAL void multiply_floats(
         add_four_inputs(&sums, w + k, x, width);
     }
     edge = sums;
-    for (size_t c = 0; c < width; c++)
+    for (size_t c = 0; c < present; c++)
         for (size_t quad = 0; quad < FLOAT_QUADS && rows > quad * LANES; quad++)
             store_some(dst + c * p->dst_stride + quad * LANES, edge.of[quad][c], rows - quad * LANES);
 }
 
 LOCAL void multiply_float_tile(
-    const float_tile *t, const cpu_product *p, size_t column, const size_t width, size_t first, size_t depth,
-    size_t row, size_t row_end) {
+    const float_tile *t, const cpu_product *p, size_t column, const size_t width, size_t present, size_t first,
+    size_t depth, size_t row, size_t row_end) {
     for (size_t r = row; r < min_size(row + FLOAT_GROUPS * FLOAT_GROUP, row_end); r += FLOAT_GROUP)
         multiply_floats(
-            t->inputs[(r - row) / FLOAT_GROUP], p, column, width, first, depth, p->dst + column * p->dst_stride + r,
+            t->inputs[(r - row) / FLOAT_GROUP], p, column, width, present, first, depth, p->dst + column * p->dst_stride + r,
             row_end - r);
 }
 
 // Functions of their own, as weights of every kind are floats by then.
 KERNEL void multiply_eight_columns(
-    const float_tile *t, const cpu_product *p, size_t column, size_t first, size_t depth, size_t row, size_t row_end) {
-    multiply_float_tile(t, p, column, FLOAT_COLUMNS, first, depth, row, row_end);
+    const float_tile *t, const cpu_product *p, size_t column, size_t present, size_t first, size_t depth, size_t row,
+    size_t row_end) {
+    multiply_float_tile(t, p, column, FLOAT_COLUMNS, present, first, depth, row, row_end);
 }
 
-KERNEL void multiply_one_column(
-    const float_tile *t, const cpu_product *p, size_t column, size_t first, size_t depth, size_t row, size_t row_end) {
-    multiply_float_tile(t, p, column, 1, first, depth, row, row_end);
+KERNEL void multiply_four_columns(
+    const float_tile *t, const cpu_product *p, size_t column, size_t present, size_t first, size_t depth, size_t row,
+    size_t row_end) {
+    multiply_float_tile(t, p, column, FLOAT_COLUMNS / 2, present, first, depth, row, row_end);
 }
 
 LOCAL void matmul_float_batch(const cpu_product *p, size_t row_begin, size_t row_end, const float_kind kind) {
@@ -125,10 +128,13 @@ LOCAL void matmul_float_batch(const cpu_product *p, size_t row_begin, size_t row
         for (size_t k = 0; k < p->columns; k += FLOAT_DEPTH) {
             const size_t depth = min_size(FLOAT_DEPTH, p->columns - k);
             unpack_floats(&t, p, r, row_end, groups, k, depth, kind);
-            size_t c = 0;
-            for (; c + FLOAT_COLUMNS <= p->count; c += FLOAT_COLUMNS)
-                multiply_eight_columns(&t, p, c, k, depth, r, row_end);
-            for (; c < p->count; c++) multiply_one_column(&t, p, c, k, depth, r, row_end);
+            for (size_t c = 0; c < p->count; c += FLOAT_COLUMNS) {
+                const size_t present = min_size(FLOAT_COLUMNS, p->count - c);
+                if (present > FLOAT_COLUMNS / 2)
+                    multiply_eight_columns(&t, p, c, present, k, depth, r, row_end);
+                else
+                    multiply_four_columns(&t, p, c, present, k, depth, r, row_end);
+            }
         }
     }
 }

@@ -43,20 +43,19 @@ typedef struct {
 
 // 16 inputs: the first or last half of block b, whose place in the tile is i.
 LOCAL void add_products(
-    tile_sums *s, const tile *t, size_t i, const activation_row *x, size_t b, const size_t half,
-    const size_t width_pairs) {
+    tile_sums *s, const tile *t, size_t i, const activation_row *x, size_t b, const size_t half) {
     int8x16_t first[COLUMN_PAIRS], last[COLUMN_PAIRS];
-    for (size_t c = 0; c < width_pairs; c++) {
+    for (size_t c = 0; c < COLUMN_PAIRS; c++) {
         const int8x16_t even = vld1q_s8(x[2 * c].codes + b * BLOCK + 16 * half);
         const int8x16_t odd = vld1q_s8(x[2 * c + 1].codes + b * BLOCK + 16 * half);
         first[c] = first_eights(even, odd);
         last[c] = last_eights(even, odd);
     }
     for (size_t pair = 0; pair < PAIRS; pair++)
-        for (size_t c = 0; c < width_pairs; c++)
+        for (size_t c = 0; c < COLUMN_PAIRS; c++)
             s->ints[pair][c] = vmmlaq_s32(s->ints[pair][c], t->codes[i][2 * half][pair], first[c]);
     for (size_t pair = 0; pair < PAIRS; pair++)
-        for (size_t c = 0; c < width_pairs; c++)
+        for (size_t c = 0; c < COLUMN_PAIRS; c++)
             s->ints[pair][c] = vmmlaq_s32(s->ints[pair][c], t->codes[i][2 * half + 1][pair], last[c]);
 }
 
@@ -68,9 +67,8 @@ LOCAL float32x4_t alternating(const uint8_t *a, const uint8_t *b, size_t index) 
 
 // The float step of a block, or of one of its halves; integer sums begin anew.
 LOCAL void add_floats(
-    tile_sums *s, const tile *t, size_t i, const activation_row *x, size_t b, const size_t part,
-    const size_t width_pairs, const int format) {
-    for (size_t c = 0; c < width_pairs; c++) {
+    tile_sums *s, const tile *t, size_t i, const activation_row *x, size_t b, const size_t part, const int format) {
+    for (size_t c = 0; c < COLUMN_PAIRS; c++) {
         const activation_row *a = x + 2 * c;
         const float32x4_t scales = alternating(a[0].scales, a[1].scales, b);
         float32x4_t offsets = scales;
@@ -94,19 +92,16 @@ LOCAL void store_quad(float *dst, float32x4_t values, size_t first, size_t rows)
     if (rows > first) store_some(dst + first, values, rows - first);
 }
 
-// A single column is multiplied twice.
 LOCAL void multiply_tile(
-    const tile *t, const cpu_product *p, size_t first_column, const size_t width, size_t first_block, size_t blocks,
+    const tile *t, const cpu_product *p, size_t first_column, size_t present, size_t first_block, size_t blocks,
     float *dst, size_t rows, const int format) {
-    const size_t width_pairs = (width + 1) / 2;
     tile_sums s;
     activation_row x[TILE_COLUMNS];
-    for (size_t c = 0; c < 2 * width_pairs; c++)
-        x[c] = activation_parts(
-            (const uint8_t *)p->activations + (first_column + min_size(c, width - 1)) * p->activation_row_bytes,
-            p->columns);
-    for (size_t c = 0; c < width_pairs; c++) {
-        const float *even = dst + 2 * c * p->dst_stride, *odd = dst + min_size(2 * c + 1, width - 1) * p->dst_stride;
+    for (size_t c = 0; c < TILE_COLUMNS; c++)
+        x[c] = activation_parts(prepared_column(p, first_column + min_size(c, present - 1)), p->columns);
+    for (size_t c = 0; c < COLUMN_PAIRS; c++) {
+        const float *even = dst + min_size(2 * c, present - 1) * p->dst_stride;
+        const float *odd = dst + min_size(2 * c + 1, present - 1) * p->dst_stride;
         for (size_t quad = 0; quad < 2; quad++) {
             s.ints[2 * quad][c] = s.ints[2 * quad + 1][c] = vdupq_n_s32(0);
             s.floats[2 * quad][c] = s.floats[2 * quad + 1][c] = vdupq_n_f32(0);
@@ -118,16 +113,16 @@ LOCAL void multiply_tile(
     }
     for (size_t i = 0; i < blocks; i++) {
         const size_t b = first_block + i;
-        add_products(&s, t, i, x, b, 0, width_pairs);
-        if (has_halves(format)) add_floats(&s, t, i, x, b, 0, width_pairs, format);
-        add_products(&s, t, i, x, b, 1, width_pairs);
-        add_floats(&s, t, i, x, b, has_halves(format) ? 1 : 0, width_pairs, format);
+        add_products(&s, t, i, x, b, 0);
+        if (has_halves(format)) add_floats(&s, t, i, x, b, 0, format);
+        add_products(&s, t, i, x, b, 1);
+        add_floats(&s, t, i, x, b, has_halves(format) ? 1 : 0, format);
     }
-    for (size_t c = 0; c < width_pairs; c++)
+    for (size_t c = 0; c < (present + 1) / 2; c++)
         for (size_t quad = 0; quad < 2; quad++) {
             const float32x4_t a = s.floats[2 * quad][c], b = s.floats[2 * quad + 1][c];
             store_quad(dst + 2 * c * p->dst_stride, vuzp1q_f32(a, b), quad * LANES, rows);
-            if (2 * c + 1 < width)
+            if (2 * c + 1 < present)
                 store_quad(dst + (2 * c + 1) * p->dst_stride, vuzp2q_f32(a, b), quad * LANES, rows);
         }
 }

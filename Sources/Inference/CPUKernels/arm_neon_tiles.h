@@ -55,20 +55,19 @@ LOCAL int32x4_t dot_lane(int32x4_t sums, int8x16_t w, int8x16_t x, const size_t 
 
 // 16 inputs: the first or last half of block b, whose place in the tile is i.
 LOCAL void add_products(
-    tile_sums *s, const tile *t, size_t i, const activation_row *x, size_t b, const size_t half, const size_t width) {
+    tile_sums *s, const tile *t, size_t i, const activation_row *x, size_t b, const size_t half) {
     int8x16_t codes[TILE_COLUMNS];
-    for (size_t c = 0; c < width; c++) codes[c] = vld1q_s8(x[c].codes + b * BLOCK + 16 * half);
+    for (size_t c = 0; c < TILE_COLUMNS; c++) codes[c] = vld1q_s8(x[c].codes + b * BLOCK + 16 * half);
     for (size_t four = 0; four < 4; four++)
         for (size_t quad = 0; quad < QUADS; quad++)
-            for (size_t c = 0; c < width; c++)
+            for (size_t c = 0; c < TILE_COLUMNS; c++)
                 s->ints[quad][c] = dot_lane(s->ints[quad][c], t->codes[i][4 * half + four][quad], codes[c], four);
 }
 
 // The float step of a block, or of one of its halves; integer sums begin anew.
 LOCAL void add_floats(
-    tile_sums *s, const tile *t, size_t i, const activation_row *x, size_t b, const size_t part, const size_t width,
-    const int format) {
-    for (size_t c = 0; c < width; c++) {
+    tile_sums *s, const tile *t, size_t i, const activation_row *x, size_t b, const size_t part, const int format) {
+    for (size_t c = 0; c < TILE_COLUMNS; c++) {
         const float scale = load_float(x[c].scales, b);
         const float offset =
             has_halves(format) ? load_float(x[c].half_offsets, 2 * b + part) : load_float(x[c].offsets, b);
@@ -83,28 +82,28 @@ LOCAL void add_floats(
 }
 
 LOCAL void multiply_tile(
-    const tile *t, const cpu_product *p, size_t first_column, const size_t width, size_t first_block, size_t blocks,
+    const tile *t, const cpu_product *p, size_t first_column, size_t present, size_t first_block, size_t blocks,
     float *dst, size_t rows, const int format) {
     tile_sums s;
     activation_row x[TILE_COLUMNS];
-    for (size_t c = 0; c < width; c++) {
-        x[c] = activation_parts(
-            (const uint8_t *)p->activations + (first_column + c) * p->activation_row_bytes, p->columns);
+    for (size_t c = 0; c < TILE_COLUMNS; c++) {
+        const size_t own = min_size(c, present - 1);
+        x[c] = activation_parts(prepared_column(p, first_column + own), p->columns);
         for (size_t quad = 0; quad < QUADS; quad++) {
             s.ints[quad][c] = vdupq_n_s32(0);
             s.floats[quad][c] = first_block && rows > quad * LANES
-                                    ? load_some(dst + c * p->dst_stride, quad * LANES, rows - quad * LANES, F32)
+                                    ? load_some(dst + own * p->dst_stride, quad * LANES, rows - quad * LANES, F32)
                                     : vdupq_n_f32(0);
         }
     }
     for (size_t i = 0; i < blocks; i++) {
         const size_t b = first_block + i;
-        add_products(&s, t, i, x, b, 0, width);
-        if (has_halves(format)) add_floats(&s, t, i, x, b, 0, width, format);
-        add_products(&s, t, i, x, b, 1, width);
-        add_floats(&s, t, i, x, b, has_halves(format) ? 1 : 0, width, format);
+        add_products(&s, t, i, x, b, 0);
+        if (has_halves(format)) add_floats(&s, t, i, x, b, 0, format);
+        add_products(&s, t, i, x, b, 1);
+        add_floats(&s, t, i, x, b, has_halves(format) ? 1 : 0, format);
     }
-    for (size_t c = 0; c < width; c++)
+    for (size_t c = 0; c < present; c++)
         for (size_t quad = 0; quad < QUADS && rows > quad * LANES; quad++)
             store_some(dst + c * p->dst_stride + quad * LANES, s.floats[quad][c], rows - quad * LANES);
 }

@@ -53,6 +53,13 @@ INLINE activation_row activation_parts(const void *row, size_t columns) {
     return (activation_row){row, part, part + size, part + 2 * size, part + 4 * size, part + 5 * size};
 }
 
+INLINE size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
+
+// Column c of a product, as it was prepared.
+INLINE const uint8_t *prepared_column(const cpu_product *p, size_t c) {
+    return (const uint8_t *)p->activations + c * p->activation_row_bytes;
+}
+
 // A column as a level's dot_rows takes it: as it is, unless the level prepares it.
 #ifndef HAS_PREPARED_COLUMNS
 typedef activation_row column;
@@ -192,7 +199,6 @@ INLINE float exp_float(float x) {
     return p * float_of_bits(first) * float_of_bits(second);
 }
 
-INLINE size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
 
 // A block whose largest magnitude is below this is taken as zero: 127 / magnitude would overflow.
 #define SMALLEST_BLOCK_BITS 0x03800000u // 2^-120

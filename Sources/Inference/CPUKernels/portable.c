@@ -45,7 +45,7 @@ static void matmul_f32(const cpu_product *p, size_t row_begin, size_t row_end) {
     for (size_t r = row_begin; r < row_end; r++) {
         const float *row = (const float *)((const uint8_t *)p->weights + r * p->weight_row_bytes);
         for (size_t c = 0; c < p->count; c++) {
-            const float *x = (const float *)((const uint8_t *)p->activations + c * p->activation_row_bytes);
+            const float *x = (const float *)(const void *)prepared_column(p, c);
             p->dst[c * p->dst_stride + r] = dot_f32(row, x, p->columns);
         }
     }
@@ -61,7 +61,7 @@ INLINE void matmul_halves(const cpu_product *p, size_t row_begin, size_t row_end
             size_t length = min_size(FLOAT_CHUNK, p->columns - k);
             widen(wide, row + 2 * k, length, bf16);
             for (size_t c = 0; c < p->count; c++) {
-                const float *x = (const float *)((const uint8_t *)p->activations + c * p->activation_row_bytes);
+                const float *x = (const float *)(const void *)prepared_column(p, c);
                 p->dst[c * p->dst_stride + r] += dot_f32(wide, x + k, length);
             }
         }
@@ -128,7 +128,7 @@ INLINE void matmul_strips(const cpu_product *p, size_t row_begin, size_t row_end
             unpack_strip(&s, row, first / STRIP_BLOCKS, present, p->weight_scale, format);
             for (size_t c = 0; c < p->count; c++) {
                 const activation_row x =
-                    activation_parts((const uint8_t *)p->activations + c * p->activation_row_bytes, p->columns);
+                    activation_parts(prepared_column(p, c), p->columns);
                 p->dst[c * p->dst_stride + r] += dot_strip(&s, x, first, present, format);
             }
         }

@@ -5,7 +5,8 @@
 //   prepare_column what dot_rows wants of a column of quantised activations, of type `column`
 //   dot_rows       ROWS_AT_ONCE rows times one column
 //   unpack_tile    some blocks of TILE_ROWS rows (past row_end: any row again)
-//   multiply_tile  the tile times TILE_COLUMNS columns or 1, onto dst unless first_block is 0; `rows` of it exist
+//   multiply_tile  the tile times some columns from the first on, up to TILE_COLUMNS, onto dst unless first_block is 0;
+//                  `rows` of it exist. For columns that do not exist the last one is multiplied again: fewer take as long.
 // With HAS_FLOAT_BATCHES it has also
 //   matmul_float_batch   a product of float weights and CPU_BATCH or more columns
 // and with HAS_INT16_BATCHES
@@ -34,18 +35,18 @@ LOCAL void matmul_floats(const cpu_product *p, size_t row_begin, size_t row_end,
                       + min_size(row_begin + i + j * quarter, row_end - 1) * p->weight_row_bytes;
         for (size_t c = 0; c < p->count;) {
             const uint8_t *xs[4];
-            size_t width = p->count - c >= 4 ? 4 : 1;
+            const size_t width = p->count - c > 1 ? 4 : 1, present = min_size(width, p->count - c);
             for (size_t j = 0; j < 4; j++)
-                xs[j] = (const uint8_t *)p->activations + min_size(c + j, p->count - 1) * p->activation_row_bytes;
+                xs[j] = prepared_column(p, min_size(c + j, p->count - 1));
             float out[4][4];
             if (width == 4)
                 dot_floats(rows, xs, 4, p->columns, kind, out);
             else
                 dot_floats(rows, xs, 1, p->columns, kind, out);
             for (size_t j = 0; j < 4 && row_begin + i + j * quarter < row_end; j++)
-                for (size_t w = 0; w < width; w++)
+                for (size_t w = 0; w < present; w++)
                     p->dst[(c + w) * p->dst_stride + row_begin + i + j * quarter] = out[j][w];
-            c += width;
+            c += present;
         }
     }
 }
@@ -67,8 +68,7 @@ LOCAL void matmul_few(const cpu_product *p, size_t row_begin, size_t row_end, co
     for (size_t c = 0; c < p->count; c++) {
         column x;
         prepare_column(
-            &x, activation_parts((const uint8_t *)p->activations + c * p->activation_row_bytes, p->columns),
-            p->columns / BLOCK, format);
+            &x, activation_parts(prepared_column(p, c), p->columns), p->columns / BLOCK, format);
         for (size_t i = 0; i < part; i++) {
             const uint8_t *rows[ROWS_AT_ONCE];
             for (size_t j = 0; j < ROWS_AT_ONCE; j++)
@@ -90,11 +90,10 @@ LOCAL void matmul_batch(const cpu_product *p, size_t row_begin, size_t row_end, 
         for (size_t b = 0; b < blocks; b += TILE_BLOCKS) {
             const size_t some = min_size(TILE_BLOCKS, blocks - b);
             unpack_tile(&t, p, r, row_end, b, some, format);
-            size_t c = 0;
-            for (; c + TILE_COLUMNS <= p->count; c += TILE_COLUMNS)
-                multiply_tile(&t, p, c, TILE_COLUMNS, b, some, p->dst + c * p->dst_stride + r, present, format);
-            for (; c < p->count; c++)
-                multiply_tile(&t, p, c, 1, b, some, p->dst + c * p->dst_stride + r, present, format);
+            for (size_t c = 0; c < p->count; c += TILE_COLUMNS)
+                multiply_tile(
+                    &t, p, c, min_size(TILE_COLUMNS, p->count - c), b, some, p->dst + c * p->dst_stride + r, present,
+                    format);
         }
     }
 }

@@ -64,15 +64,15 @@ INLINE int is_narrow(int format) {
 }
 
 LOCAL void multiply_tile(
-    const tile *t, const cpu_product *p, size_t first_column, const int width, size_t first_block, size_t blocks,
+    const tile *t, const cpu_product *p, size_t first_column, size_t present, size_t first_block, size_t blocks,
     float *dst, size_t rows, const int format) {
     const __m256i ones = _mm256_set1_epi16(1);
     __m256 sums[TILE_COLUMNS];
     activation_row x[TILE_COLUMNS];
-    for (size_t c = 0; c < (size_t)width; c++) {
-        x[c] = activation_parts(
-            (const uint8_t *)p->activations + (first_column + c) * p->activation_row_bytes, p->columns);
-        const float *out = dst + c * p->dst_stride;
+    for (size_t c = 0; c < TILE_COLUMNS; c++) {
+        const size_t own = min_size(c, present - 1);
+        const float *out = dst + own * p->dst_stride;
+        x[c] = activation_parts(prepared_column(p, first_column + own), p->columns);
         sums[c] = first_block == 0 ? _mm256_setzero_ps()
                   : rows >= LANES  ? _mm256_loadu_ps(out)
                                    : load_last_floats(out, 0, rows, F32);
@@ -82,10 +82,10 @@ LOCAL void multiply_tile(
         const size_t b = first_block + i;
         for (size_t part = 0; part < parts; part++) {
             __m256i products[TILE_COLUMNS];
-            for (int c = 0; c < width; c++) products[c] = _mm256_setzero_si256();
+            for (int c = 0; c < TILE_COLUMNS; c++) products[c] = _mm256_setzero_si256();
             for (size_t g = part * part_groups; g < (part + 1) * part_groups; g++) {
                 const __m256i w = t->codes[i][g], magnitudes = _mm256_abs_epi8(w);
-                for (int c = 0; c < width; c++) {
+                for (int c = 0; c < TILE_COLUMNS; c++) {
                     const __m256i four = _mm256_set1_epi32(load_int((const uint8_t *)x[c].codes + b * BLOCK, g));
                     const __m256i pairs = has_addends(format)
                                               ? _mm256_maddubs_epi16(w, four)
@@ -95,7 +95,7 @@ LOCAL void multiply_tile(
                                       : _mm256_add_epi32(products[c], _mm256_madd_epi16(pairs, ones));
                 }
             }
-            for (int c = 0; c < width; c++) {
+            for (int c = 0; c < TILE_COLUMNS; c++) {
                 if (is_narrow(format)) products[c] = _mm256_madd_epi16(products[c], ones);
                 const __m256 scale = _mm256_set1_ps(load_float(x[c].scales, b));
                 sums[c] = _mm256_fmadd_ps(
@@ -107,7 +107,7 @@ LOCAL void multiply_tile(
             }
         }
     }
-    for (size_t c = 0; c < (size_t)width; c++) {
+    for (size_t c = 0; c < present; c++) {
         float *out = dst + c * p->dst_stride;
         if (rows >= LANES)
             _mm256_storeu_ps(out, sums[c]);

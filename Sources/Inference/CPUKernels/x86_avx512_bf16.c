@@ -5,20 +5,21 @@ enum { DEPTH = 1024, TILE_COLUMNS = 8 };
 
 #include "x86_avx512_bf16.h"
 
-// The tile times `width` columns, onto dst unless first_column is 0; `rows` of it exist. Every sum takes its pairs in
-// their order, in one lane.
+// The tile times `width` columns, of which `present` exist (the last is multiplied again for the others), onto dst unless
+// first_column is 0; `rows` of it exist. Every sum takes its pairs in their order, in one lane.
 LOCAL void multiply_tile(
     const pair_tile *t, const cpu_product *p, size_t first_column, size_t depth, size_t c, const int width,
-    float *dst, size_t rows) {
+    size_t present, float *dst, size_t rows) {
     const __mmask16 lanes[HALVES] = {
         (__mmask16)(rows >= LANES ? 0xffff : (1u << rows) - 1),
         (__mmask16)(rows >= TILE_ROWS ? 0xffff : rows > LANES ? (1u << (rows - LANES)) - 1 : 0)};
     const uint8_t *xs[TILE_COLUMNS];
     __m512 sums[HALVES][TILE_COLUMNS];
     for (size_t j = 0; j < (size_t)width; j++) {
-        xs[j] = (const uint8_t *)p->activations + (c + j) * p->activation_row_bytes + 2 * first_column;
+        const size_t own = min_size(j, present - 1);
+        xs[j] = prepared_column(p, c + own) + 2 * first_column;
         for (size_t half = 0; half < HALVES; half++) {
-            const float *out = dst + j * p->dst_stride + half * LANES;
+            const float *out = dst + own * p->dst_stride + half * LANES;
             sums[half][j] = first_column ? _mm512_maskz_loadu_ps(lanes[half], out) : _mm512_setzero_ps();
         }
     }
@@ -30,7 +31,7 @@ LOCAL void multiply_tile(
             sums[1][j] = _mm512_dpbf16_ps(sums[1][j], w1, x);
         }
     }
-    for (size_t j = 0; j < (size_t)width; j++)
+    for (size_t j = 0; j < present; j++)
         for (size_t half = 0; half < HALVES; half++)
             _mm512_mask_storeu_ps(dst + j * p->dst_stride + half * LANES, lanes[half], sums[half][j]);
 }
@@ -45,13 +46,14 @@ KERNEL void matmul_bf16(const cpu_product *p, size_t row_begin, size_t row_end) 
         for (size_t k = 0; k < p->columns; k += DEPTH) {
             const size_t depth = min_size(DEPTH, p->columns - k);
             unpack_bf16(&t, p, r, row_end, k, depth);
-            float *dst = p->dst + r;
-            size_t c = 0;
-            for (; c + TILE_COLUMNS <= p->count; c += TILE_COLUMNS)
-                multiply_tile(&t, p, k, depth, c, TILE_COLUMNS, dst + c * p->dst_stride, row_end - r);
-            for (; c + 4 <= p->count; c += 4)
-                multiply_tile(&t, p, k, depth, c, 4, dst + c * p->dst_stride, row_end - r);
-            for (; c < p->count; c++) multiply_tile(&t, p, k, depth, c, 1, dst + c * p->dst_stride, row_end - r);
+            for (size_t c = 0; c < p->count; c += TILE_COLUMNS) {
+                const size_t present = min_size(TILE_COLUMNS, p->count - c);
+                float *dst = p->dst + c * p->dst_stride + r;
+                if (present > TILE_COLUMNS / 2)
+                    multiply_tile(&t, p, k, depth, c, TILE_COLUMNS, present, dst, row_end - r);
+                else
+                    multiply_tile(&t, p, k, depth, c, TILE_COLUMNS / 2, present, dst, row_end - r);
+            }
         }
 }
 

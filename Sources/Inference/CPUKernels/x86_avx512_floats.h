@@ -39,17 +39,19 @@ LOCAL void unpack_floats(
     }
 }
 
-// The tile times `width` columns, onto dst unless first is 0; `rows` of it exist.
+// The tile times `width` columns, of which `present` exist (the last is multiplied again for the others), onto dst unless
+// first is 0; `rows` of it exist.
 LOCAL void multiply_floats(
-    const float_tile *t, const cpu_product *p, size_t first, size_t depth, size_t c, const int width, float *dst,
-    size_t rows) {
+    const float_tile *t, const cpu_product *p, size_t first, size_t depth, size_t c, const int width, size_t present,
+    float *dst, size_t rows) {
     const __mmask16 lanes[2] = {first_lanes(rows), rows > LANES ? first_lanes(rows - LANES) : 0};
     const uint8_t *xs[FLOAT_COLUMNS];
     __m512 sums[2][FLOAT_COLUMNS];
     for (size_t j = 0; j < (size_t)width; j++) {
-        xs[j] = (const uint8_t *)p->activations + (c + j) * p->activation_row_bytes + first * sizeof(float);
+        const size_t own = min_size(j, present - 1);
+        xs[j] = prepared_column(p, c + own) + first * sizeof(float);
         for (size_t half = 0; half < 2; half++)
-            sums[half][j] = first ? _mm512_maskz_loadu_ps(lanes[half], dst + j * p->dst_stride + half * LANES)
+            sums[half][j] = first ? _mm512_maskz_loadu_ps(lanes[half], dst + own * p->dst_stride + half * LANES)
                                   : _mm512_setzero_ps();
     }
     for (size_t k = 0; k < depth; k++) {
@@ -60,7 +62,7 @@ LOCAL void multiply_floats(
             sums[1][j] = _mm512_fmadd_ps(w1, x, sums[1][j]);
         }
     }
-    for (size_t j = 0; j < (size_t)width; j++)
+    for (size_t j = 0; j < present; j++)
         for (size_t half = 0; half < 2; half++)
             _mm512_mask_storeu_ps(dst + j * p->dst_stride + half * LANES, lanes[half], sums[half][j]);
 }
@@ -71,12 +73,13 @@ LOCAL void matmul_float_batch(const cpu_product *p, size_t row_begin, size_t row
         for (size_t k = 0; k < p->columns; k += FLOAT_DEPTH) {
             const size_t depth = min_size(FLOAT_DEPTH, p->columns - k);
             unpack_floats(&t, p, r, row_end, k, depth, kind);
-            size_t c = 0;
-            for (; c + FLOAT_COLUMNS <= p->count; c += FLOAT_COLUMNS)
-                multiply_floats(&t, p, k, depth, c, FLOAT_COLUMNS, p->dst + c * p->dst_stride + r, row_end - r);
-            for (; c + 4 <= p->count; c += 4)
-                multiply_floats(&t, p, k, depth, c, 4, p->dst + c * p->dst_stride + r, row_end - r);
-            for (; c < p->count; c++)
-                multiply_floats(&t, p, k, depth, c, 1, p->dst + c * p->dst_stride + r, row_end - r);
+            for (size_t c = 0; c < p->count; c += FLOAT_COLUMNS) {
+                const size_t present = min_size(FLOAT_COLUMNS, p->count - c);
+                float *dst = p->dst + c * p->dst_stride + r;
+                if (present > FLOAT_COLUMNS / 2)
+                    multiply_floats(&t, p, k, depth, c, FLOAT_COLUMNS, present, dst, row_end - r);
+                else
+                    multiply_floats(&t, p, k, depth, c, FLOAT_COLUMNS / 2, present, dst, row_end - r);
+            }
         }
 }

@@ -69,44 +69,46 @@ LOCAL void unpack_int16(
     }
 }
 
-// The tile times `width` columns, onto dst unless first_block is 0; `rows` of it exist.
+// The tile times `present` columns, and the last of them again up to INT16_COLUMNS, onto dst unless first_block is 0;
+// `rows` of it exist.
 LOCAL void multiply_int16(
-    const int16_tile *t, const cpu_product *p, size_t first_block, size_t blocks, size_t c, const int width,
+    const int16_tile *t, const cpu_product *p, size_t first_block, size_t blocks, size_t c, size_t present,
     float *dst, size_t rows) {
     const __mmask16 lanes[2] = {first_lanes(rows), rows > LANES ? first_lanes(rows - LANES) : 0};
     const size_t all_blocks = (p->columns + BLOCK - 1) / BLOCK;
     const uint8_t *codes[INT16_COLUMNS], *scales[INT16_COLUMNS];
     __m512 sums[2][INT16_COLUMNS];
-    for (size_t j = 0; j < (size_t)width; j++) {
-        const uint8_t *row = (const uint8_t *)p->activations + (c + j) * p->activation_row_bytes;
+    for (size_t j = 0; j < INT16_COLUMNS; j++) {
+        const size_t own = min_size(j, present - 1);
+        const uint8_t *row = prepared_column(p, c + own);
         codes[j] = row + first_block * BLOCK * 2;
         scales[j] = row + all_blocks * BLOCK * 2 + first_block * sizeof(float);
         for (size_t half = 0; half < 2; half++)
-            sums[half][j] = first_block ? _mm512_maskz_loadu_ps(lanes[half], dst + j * p->dst_stride + half * LANES)
+            sums[half][j] = first_block ? _mm512_maskz_loadu_ps(lanes[half], dst + own * p->dst_stride + half * LANES)
                                         : _mm512_setzero_ps();
     }
     for (size_t b = 0; b < blocks; b++) {
         // What the next columns will want; past the last one nothing is read.
-        for (size_t j = 0; j < (size_t)width; j++)
+        for (size_t j = 0; j < INT16_COLUMNS; j++)
             _mm_prefetch((const char *)codes[j] + INT16_COLUMNS * p->activation_row_bytes + b * BLOCK * 2, _MM_HINT_T0);
         __m512i products[2][INT16_COLUMNS];
-        for (int j = 0; j < width; j++) products[0][j] = products[1][j] = _mm512_setzero_si512();
+        for (int j = 0; j < INT16_COLUMNS; j++) products[0][j] = products[1][j] = _mm512_setzero_si512();
         for (size_t i = 0; i < PAIRS; i++) {
             const __m512i w0 = t->codes[b][i][0], w1 = t->codes[b][i][1];
-            for (int j = 0; j < width; j++) {
+            for (int j = 0; j < INT16_COLUMNS; j++) {
                 const __m512i x = _mm512_set1_epi32(load_int(codes[j], b * PAIRS + i));
                 products[0][j] = _mm512_dpwssd_epi32(products[0][j], w0, x);
                 products[1][j] = _mm512_dpwssd_epi32(products[1][j], w1, x);
             }
         }
-        for (int j = 0; j < width; j++) {
+        for (int j = 0; j < INT16_COLUMNS; j++) {
             const __m512 scale = _mm512_set1_ps(load_float(scales[j], b));
             for (int half = 0; half < 2; half++)
                 sums[half][j] = _mm512_fmadd_ps(
                     _mm512_cvtepi32_ps(products[half][j]), _mm512_mul_ps(t->scales[b][half], scale), sums[half][j]);
         }
     }
-    for (size_t j = 0; j < (size_t)width; j++)
+    for (size_t j = 0; j < present; j++)
         for (size_t half = 0; half < 2; half++)
             _mm512_mask_storeu_ps(dst + j * p->dst_stride + half * LANES, lanes[half], sums[half][j]);
 }
@@ -118,11 +120,10 @@ LOCAL void matmul_int16(const cpu_product *p, size_t row_begin, size_t row_end, 
         for (size_t b = 0; b < blocks; b += INT16_BLOCKS) {
             const size_t some = min_size(INT16_BLOCKS, blocks - b);
             unpack_int16(&t, p, r, row_end, b, some, kind);
-            size_t c = 0;
-            for (; c + INT16_COLUMNS <= p->count; c += INT16_COLUMNS)
-                multiply_int16(&t, p, b, some, c, INT16_COLUMNS, p->dst + c * p->dst_stride + r, row_end - r);
-            for (; c < p->count; c++)
-                multiply_int16(&t, p, b, some, c, 1, p->dst + c * p->dst_stride + r, row_end - r);
+            for (size_t c = 0; c < p->count; c += INT16_COLUMNS)
+                multiply_int16(
+                    &t, p, b, some, c, min_size(INT16_COLUMNS, p->count - c), p->dst + c * p->dst_stride + r,
+                    row_end - r);
         }
 }
 
