@@ -61,24 +61,23 @@ LOCAL __m512i load_pieces(const uint8_t *blocks, const size_t size) {
         _mm512_loadu_si512(blocks), _mm512_load_si512(table), _mm512_loadu_si512(blocks + 4 * size - 64));
 }
 
-// Words of the same vectors: half-precision numbers at `offset` of four blocks, twice.
+// Words of the same vectors: those at `offset` of four blocks.
 #define WORD(b, size, offset) \
     (short)((b) * (size) + (offset) < 64 ? ((b) * (size) + (offset)) / 2 \
                                          : 64 + ((b) * (size) + (offset) - 4 * (size)) / 2)
 #define WORDS(size, offset) \
     WORD(0, size, offset), WORD(1, size, offset), WORD(2, size, offset), WORD(3, size, offset)
 
+LOCAL __m128i load_words(const uint8_t *blocks, const int size, __m128i words) {
+    return _mm512_castsi512_si128(_mm512_permutex2var_epi16(
+        _mm512_loadu_si512(blocks), _mm512_castsi128_si512(words), _mm512_loadu_si512(blocks + 4 * size - 64)));
+}
+
 // The half-precision numbers at `offset` of eight blocks.
 LOCAL __m256 halves_of_blocks(const uint8_t *blocks, const int size, const int offset) {
     const __m128i words = _mm_setr_epi16(WORDS(size, offset), WORDS(size, offset));
-    const __m512i table = _mm512_castsi128_si512(words);
-    __m128i four[2];
-    for (int h = 0; h < 2; h++) {
-        const uint8_t *first = blocks + 4 * h * size;
-        four[h] = _mm512_castsi512_si128(_mm512_permutex2var_epi16(
-            _mm512_loadu_si512(first), table, _mm512_loadu_si512(first + 4 * size - 64)));
-    }
-    return _mm256_cvtph_ps(_mm_blend_epi16(four[0], four[1], 0xf0));
+    return _mm256_cvtph_ps(_mm_blend_epi16(
+        load_words(blocks, size, words), load_words(blocks + 4 * size, size, words), 0xf0));
 }
 
 // The first bytes of eight blocks of 17.
@@ -91,9 +90,7 @@ LOCAL __m256i bytes_of_blocks(const uint8_t *blocks) {
 
 // The fifth bits of four blocks, from `offset` on: of their first 16 weights, and of their last.
 LOCAL void fifth_bits(const uint8_t *blocks, const int size, const int offset, __mmask64 *first, __mmask64 *last) {
-    const __m512i table = _mm512_castsi128_si512(_mm_setr_epi16(WORDS(size, offset), WORDS(size, offset + 2)));
-    const __m128i bits = _mm512_castsi512_si128(
-        _mm512_permutex2var_epi16(_mm512_loadu_si512(blocks), table, _mm512_loadu_si512(blocks + 4 * size - 64)));
+    const __m128i bits = load_words(blocks, size, _mm_setr_epi16(WORDS(size, offset), WORDS(size, offset + 2)));
     *first = (__mmask64)_mm_cvtsi128_si64(bits);
     *last = (__mmask64)_mm_extract_epi64(bits, 1);
 }

@@ -65,7 +65,9 @@ extension Executor {
             let width = graph.tensors[input].width
             pointer(output).update(from: pointer(input) + step.firstOutput * width, count: rows * width)
         }
-        if ([operation] + others).contains(where: { $0.output == preparedRows?.tensor }) {
+        if let tensor = preparedRows?.tensor,
+            operation.output == tensor || others.contains(where: { $0.output == tensor })
+        {
             preparedRows = nil
         }
     }
