@@ -94,8 +94,8 @@ LOCAL void multiply_floats(
         add_four_inputs(&sums, w + k, x, width);
     }
     edge = sums;
-    for (size_t c = 0; c < present; c++)
-        for (size_t quad = 0; quad < FLOAT_QUADS && rows > quad * LANES; quad++)
+    for (size_t c = 0; c < width; c++)
+        for (size_t quad = 0; c < present && quad < FLOAT_QUADS && rows > quad * LANES; quad++)
             store_some(dst + c * p->dst_stride + quad * LANES, edge.of[quad][c], rows - quad * LANES);
 }
 

@@ -118,8 +118,8 @@ LOCAL void multiply_tile(
         add_products(&s, t, i, x, b, 1);
         add_floats(&s, t, i, x, b, has_halves(format) ? 1 : 0, format);
     }
-    for (size_t c = 0; c < (present + 1) / 2; c++)
-        for (size_t quad = 0; quad < 2; quad++) {
+    for (size_t c = 0; c < COLUMN_PAIRS; c++)
+        for (size_t quad = 0; 2 * c < present && quad < 2; quad++) {
             const float32x4_t a = s.floats[2 * quad][c], b = s.floats[2 * quad + 1][c];
             store_quad(dst + 2 * c * p->dst_stride, vuzp1q_f32(a, b), quad * LANES, rows);
             if (2 * c + 1 < present)

@@ -103,7 +103,7 @@ LOCAL void multiply_tile(
         add_products(&s, t, i, x, b, 1);
         add_floats(&s, t, i, x, b, has_halves(format) ? 1 : 0, format);
     }
-    for (size_t c = 0; c < present; c++)
-        for (size_t quad = 0; quad < QUADS && rows > quad * LANES; quad++)
+    for (size_t c = 0; c < TILE_COLUMNS; c++)
+        for (size_t quad = 0; c < present && quad < QUADS && rows > quad * LANES; quad++)
             store_some(dst + c * p->dst_stride + quad * LANES, s.floats[quad][c], rows - quad * LANES);
 }

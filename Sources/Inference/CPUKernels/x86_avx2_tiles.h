@@ -107,7 +107,8 @@ LOCAL void multiply_tile(
             }
         }
     }
-    for (size_t c = 0; c < present; c++) {
+    for (size_t c = 0; c < TILE_COLUMNS; c++) {
+        if (c >= present) continue;
         float *out = dst + c * p->dst_stride;
         if (rows >= LANES)
             _mm256_storeu_ps(out, sums[c]);

@@ -31,8 +31,8 @@ LOCAL void multiply_tile(
             sums[1][j] = _mm512_dpbf16_ps(sums[1][j], w1, x);
         }
     }
-    for (size_t j = 0; j < present; j++)
-        for (size_t half = 0; half < HALVES; half++)
+    for (size_t j = 0; j < (size_t)width; j++)
+        for (size_t half = 0; j < present && half < HALVES; half++)
             _mm512_mask_storeu_ps(dst + j * p->dst_stride + half * LANES, lanes[half], sums[half][j]);
 }
 

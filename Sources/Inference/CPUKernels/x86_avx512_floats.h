@@ -62,8 +62,8 @@ LOCAL void multiply_floats(
             sums[1][j] = _mm512_fmadd_ps(w1, x, sums[1][j]);
         }
     }
-    for (size_t j = 0; j < present; j++)
-        for (size_t half = 0; half < 2; half++)
+    for (size_t j = 0; j < (size_t)width; j++)
+        for (size_t half = 0; j < present && half < 2; half++)
             _mm512_mask_storeu_ps(dst + j * p->dst_stride + half * LANES, lanes[half], sums[half][j]);
 }
 

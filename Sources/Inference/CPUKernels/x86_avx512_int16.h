@@ -108,8 +108,8 @@ LOCAL void multiply_int16(
                     _mm512_cvtepi32_ps(products[half][j]), _mm512_mul_ps(t->scales[b][half], scale), sums[half][j]);
         }
     }
-    for (size_t j = 0; j < present; j++)
-        for (size_t half = 0; half < 2; half++)
+    for (size_t j = 0; j < INT16_COLUMNS; j++)
+        for (size_t half = 0; j < present && half < 2; half++)
             _mm512_mask_storeu_ps(dst + j * p->dst_stride + half * LANES, lanes[half], sums[half][j]);
 }
 

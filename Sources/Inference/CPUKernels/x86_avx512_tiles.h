@@ -89,7 +89,7 @@ LOCAL void multiply_tile(
                 parts[half][c] = _mm512_setzero_ps();
             }
     }
-    for (size_t c = 0; c < present; c++)
-        for (size_t half = 0; half < HALVES; half++)
+    for (size_t c = 0; c < TILE_COLUMNS; c++)
+        for (size_t half = 0; c < present && half < HALVES; half++)
             _mm512_mask_storeu_ps(dst + c * p->dst_stride + half * LANES, lanes[half], sums[half][c]);
 }
