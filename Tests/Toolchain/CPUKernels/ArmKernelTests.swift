@@ -19,6 +19,30 @@ struct ArmKernelTests {
         }
     }
 
+    /// A tile's loop that is not unrolled, or whose sums leave the registers, takes twice as many instructions.
+    @Test(
+        "a row of a batch takes no more instructions than a tile's loop needs",
+        arguments: ["clang", "clang-19"])
+    func instructions(_ compiler: String) throws {
+        let script = URL(fileURLWithPath: #filePath)
+            .appendingPathComponent("../../../bench-arm-instructions").standardizedFileURL.path
+        let formats = ["Q4_0", "Q4_K", "F16"]
+        let result = try ArmTools.run(["CLANG=" + compiler, script] + formats)
+        try #require(result.status == 0, "\(result.output)")
+        // | level | format | one row | a row of a batch | taking apart |
+        let lines = result.output.split(separator: "\n").dropFirst(2).map { line in
+            line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+        }
+        #expect(lines.count == 2 * formats.count, "\(result.output)")
+        for line in lines where line.count == 5 {
+            let counts = try line[2...].map { try #require(Double($0)) }
+            let bounds = line[1] == "F16" ? [1.4, 0.5, 0.6] : [0.55, 0.17, 0.9]
+            for (count, bound) in zip(counts, bounds) {
+                #expect(count > 0 && count < bound, "\(compiler): \(line.joined(separator: " "))")
+            }
+        }
+    }
+
     enum Compiler: String, CaseIterable {
         case gcc = "aarch64-linux-gnu-gcc"
         case clang = "clang-19"
