@@ -104,8 +104,8 @@ LOCAL void multiply_float_tile(
     size_t depth, size_t row, size_t row_end) {
     for (size_t r = row; r < min_size(row + FLOAT_GROUPS * FLOAT_GROUP, row_end); r += FLOAT_GROUP)
         multiply_floats(
-            t->inputs[(r - row) / FLOAT_GROUP], p, column, width, present, first, depth, p->dst + column * p->dst_stride + r,
-            row_end - r);
+            t->inputs[(r - row) / FLOAT_GROUP], p, column, width, present, first, depth,
+            p->dst + column * p->dst_stride + r, row_end - r);
 }
 
 // Functions of their own, as weights of every kind are floats by then.

@@ -6,7 +6,7 @@
 //   dot_rows       ROWS_AT_ONCE rows times one column
 //   unpack_tile    some blocks of TILE_ROWS rows (past row_end: any row again)
 //   multiply_tile  the tile times some columns from the first on, up to TILE_COLUMNS, onto dst unless first_block is 0;
-//                  `rows` of it exist. For columns that do not exist the last one is multiplied again: fewer take as long.
+//                  `rows` of it exist. For columns that do not exist the last is multiplied again: fewer take as long.
 //                  (No index of its sums may depend on how many exist: they would leave the registers.)
 // With HAS_FLOAT_BATCHES it has also
 //   matmul_float_batch   a product of float weights and CPU_BATCH or more columns

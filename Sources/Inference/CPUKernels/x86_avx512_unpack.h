@@ -15,7 +15,7 @@ LOCAL void load_piece(const sixteen_rows *rows, size_t offset, __m512i out[4]) {
     fetch_piece(rows->bytes, offset / 64 * 64, offset / 16, rows->next);
 }
 
-// Dword i of the bytes at `offset`, one of each row.
+// The dword at `offset` of each row.
 LOCAL __m512i dwords_of_rows(const sixteen_rows *rows, size_t offset) {
     int32_t dwords[LANES];
     for (size_t r = 0; r < LANES; r++) dwords[r] = load_int(rows->bytes[r] + offset, 0);

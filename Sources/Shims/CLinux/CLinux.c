@@ -159,6 +159,8 @@ int clinux_epoll_add_hangup(int epoll, int descriptor) {
     return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
 }
 
+int clinux_epoll_remove(int epoll, int descriptor) { return epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, NULL); }
+
 int clinux_epoll_wait(int epoll, int *descriptors, int count, int milliseconds) {
     struct epoll_event events[16];
     int found = epoll_wait(epoll, events, count < 16 ? count : 16, milliseconds);

@@ -77,39 +77,44 @@ final class NotificationListener: Sendable {
     /// Ends a call with a value, or with an `errno` where that is not 0. An answer that comes too late is lost.
     func answer(_ id: UInt64, value: Int64, error: CInt = 0) {
         var response = Response(id: id, value: value, error: -error)
-        _ = clinux_ioctl(descriptor, Request.send, &response)
+        _ = request(Request.send, &response)
     }
 
     /// Lets the kernel make the call.
     func proceed(_ id: UInt64) {
         var response = Response(id: id, flags: 1)  // SECCOMP_USER_NOTIF_FLAG_CONTINUE
-        _ = clinux_ioctl(descriptor, Request.send, &response)
+        _ = request(Request.send, &response)
     }
 
     /// Whether the caller still waits.
     func isWaiting(_ id: UInt64) -> Bool {
         var id = id
-        return clinux_ioctl(descriptor, Request.isValid, &id) == 0
+        return request(Request.isValid, &id) == 0
     }
 
     /// Gives the caller a duplicate of a descriptor; with `ending`, its number is what the call returns.
     func give(
         _ id: UInt64, _ descriptor: CInt, closeOnExec: Bool, ending: Bool = false
     ) throws(SystemError) -> CInt {
-        var request = AddDescriptor(
+        var addition = AddDescriptor(
             id: id, flags: ending ? 2 : 0,  // SECCOMP_ADDFD_FLAG_SEND
             source: UInt32(descriptor), targetFlags: closeOnExec ? UInt32(O_CLOEXEC) : 0)
+        var number = request(Request.addDescriptor, &addition)
+        if number < 0, errno == EINVAL, ending {
+            // Before Linux 5.14 that takes two calls.
+            addition.flags = 0
+            number = request(Request.addDescriptor, &addition)
+            if number >= 0 { answer(id, value: Int64(number)) }
+        }
+        guard number >= 0 else { throw SystemError(errno) }
+        return number
+    }
+
+    // What a signal to this process interrupts is asked again: it says nothing about the caller.
+    private func request(_ number: CUnsignedLong, _ argument: UnsafeMutableRawPointer) -> CInt {
         while true {
-            let number = clinux_ioctl(self.descriptor, Request.addDescriptor, &request)
-            if number >= 0 { return number }
-            if errno == EINVAL, ending, request.flags == 2 {
-                // Before Linux 5.14 that takes two calls.
-                request.flags = 0
-                let number = try give(id, descriptor, closeOnExec: closeOnExec)
-                answer(id, value: Int64(number))
-                return number
-            }
-            guard errno == EINTR else { throw SystemError(errno) }
+            let result = clinux_ioctl(descriptor, number, argument)
+            if result >= 0 || errno != EINTR { return result }
         }
     }
 }

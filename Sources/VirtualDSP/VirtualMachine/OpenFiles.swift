@@ -121,6 +121,9 @@ final class OpenFiles: Sendable {
         guard let entry = entries.withLock({ $0.removeValue(forKey: end) }) else { return }
         registry.remove(entry.inode)
         close(entry.inode)
+        // A child that another thread has just forked may hold a duplicate until it executes: the hangup would be
+        // reported again, under a number that is another file's by then.
+        _ = clinux_epoll_remove(epoll, end)
         close(end)
         entry.file.release()
         onRelease(entry.file, entry.path)

@@ -45,6 +45,7 @@ int clinux_descriptor_limit(int process, const unsigned long *new_limit, unsigne
 /* epoll for nothing but EPOLLHUP; wait returns how many descriptors it has put into the array (at most 16). */
 int clinux_epoll_create(void);
 int clinux_epoll_add_hangup(int epoll, int descriptor);
+int clinux_epoll_remove(int epoll, int descriptor);
 int clinux_epoll_wait(int epoll, int *descriptors, int count, int milliseconds);
 /* Fills a struct statfs with this f_type if there is room; returns its size. */
 unsigned long clinux_fill_statfs(void *room, unsigned long size, long type);
