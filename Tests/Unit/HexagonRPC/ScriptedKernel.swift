@@ -147,6 +147,11 @@ final class ScriptedKernel: Sendable {
                 ftruncate(descriptor, off_t(pointer.load(fromByteOffset: 8, as: UInt64.self))) == 0
             else { return .failure(ENOMEM) }
             pointer.storeBytes(of: descriptor, as: CInt.self)
+            let answer = distorted(name, .value(0), [])
+            // Who is told of a failure closes nothing.
+            if case .value(0) = answer { return answer }
+            close(descriptor)
+            return answer
         case "INIT_CREATE":
             let count = Int(pointer.load(as: UInt32.self))
             let address = pointer.load(fromByteOffset: 16, as: UInt.self)
