@@ -35,19 +35,20 @@ LOCAL void put_floats(tile *t, size_t b, size_t part, size_t row, float scale, f
 }
 
 #include "arm_neon_unpack.h"
+#include "arm_neon_columns.h"
 
 typedef struct {
     float32x4_t floats[PAIRS][COLUMN_PAIRS];
     int32x4_t ints[PAIRS][COLUMN_PAIRS];
 } tile_sums;
 
-// 16 inputs: the first or last half of block b, whose place in the tile is i.
+// 16 inputs: the first or last half of the tile's block i, where x is.
 LOCAL void add_products(
-    tile_sums *s, const tile *t, size_t i, const activation_row *x, size_t b, const size_t half) {
+    tile_sums *s, const tile *t, size_t i, const activation_row *x, const size_t half) {
     int8x16_t first[COLUMN_PAIRS], last[COLUMN_PAIRS];
     for (size_t c = 0; c < COLUMN_PAIRS; c++) {
-        const int8x16_t even = vld1q_s8(x[2 * c].codes + b * BLOCK + 16 * half);
-        const int8x16_t odd = vld1q_s8(x[2 * c + 1].codes + b * BLOCK + 16 * half);
+        const int8x16_t even = vld1q_s8(x[2 * c].codes + 16 * half);
+        const int8x16_t odd = vld1q_s8(x[2 * c + 1].codes + 16 * half);
         first[c] = first_eights(even, odd);
         last[c] = last_eights(even, odd);
     }
@@ -61,20 +62,19 @@ LOCAL void add_products(
 
 // One number of two columns, in the order of their sums.
 LOCAL float32x4_t alternating(const uint8_t *a, const uint8_t *b, size_t index) {
-    const float32x2_t two = vset_lane_f32(load_float(b, index), vdup_n_f32(load_float(a, index)), 1);
-    return vcombine_f32(two, two);
+    return vzip1q_f32(vdupq_n_f32(load_float(a, index)), vdupq_n_f32(load_float(b, index)));
 }
 
 // The float step of a block, or of one of its halves; integer sums begin anew.
 LOCAL void add_floats(
-    tile_sums *s, const tile *t, size_t i, const activation_row *x, size_t b, const size_t part, const int format) {
+    tile_sums *s, const tile *t, size_t i, const activation_row *x, const size_t part, const int format) {
     for (size_t c = 0; c < COLUMN_PAIRS; c++) {
         const activation_row *a = x + 2 * c;
-        const float32x4_t scales = alternating(a[0].scales, a[1].scales, b);
+        const float32x4_t scales = alternating(a[0].scales, a[1].scales, 0);
         float32x4_t offsets = scales;
         if (has_addends(format))
-            offsets = has_halves(format) ? alternating(a[0].half_offsets, a[1].half_offsets, 2 * b + part)
-                                         : alternating(a[0].offsets, a[1].offsets, b);
+            offsets = has_halves(format) ? alternating(a[0].half_offsets, a[1].half_offsets, part)
+                                         : alternating(a[0].offsets, a[1].offsets, 0);
         for (size_t pair = 0; pair < PAIRS; pair++) {
             float32x4_t *sum = &s->floats[pair][c];
             *sum = vfmaq_f32(*sum, vcvtq_f32_s32(s->ints[pair][c]), vmulq_f32(t->scales[i][part][pair], scales));
@@ -97,8 +97,7 @@ LOCAL void multiply_tile(
     float *dst, size_t rows, const int format) {
     tile_sums s;
     activation_row x[TILE_COLUMNS];
-    for (size_t c = 0; c < TILE_COLUMNS; c++)
-        x[c] = activation_parts(prepared_column(p, first_column + min_size(c, present - 1)), p->columns);
+    find_columns(x, p, first_column, present, first_block, format);
     for (size_t c = 0; c < COLUMN_PAIRS; c++) {
         const float *even = dst + min_size(2 * c, present - 1) * p->dst_stride;
         const float *odd = dst + min_size(2 * c + 1, present - 1) * p->dst_stride;
@@ -112,11 +111,11 @@ LOCAL void multiply_tile(
         }
     }
     for (size_t i = 0; i < blocks; i++) {
-        const size_t b = first_block + i;
-        add_products(&s, t, i, x, b, 0);
-        if (has_halves(format)) add_floats(&s, t, i, x, b, 0, format);
-        add_products(&s, t, i, x, b, 1);
-        add_floats(&s, t, i, x, b, has_halves(format) ? 1 : 0, format);
+        add_products(&s, t, i, x, 0);
+        if (has_halves(format)) add_floats(&s, t, i, x, 0, format);
+        add_products(&s, t, i, x, 1);
+        add_floats(&s, t, i, x, has_halves(format) ? 1 : 0, format);
+        for (size_t c = 0; c < TILE_COLUMNS; c++) skip_blocks(x + c, 1, format);
     }
     for (size_t c = 0; c < COLUMN_PAIRS; c++)
         for (size_t quad = 0; 2 * c < present && quad < 2; quad++) {

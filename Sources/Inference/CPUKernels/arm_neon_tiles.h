@@ -37,6 +37,7 @@ LOCAL void put_floats(tile *t, size_t b, size_t part, size_t row, float scale, f
 }
 
 #include "arm_neon_unpack.h"
+#include "arm_neon_columns.h"
 
 typedef struct {
     float32x4_t floats[QUADS][TILE_COLUMNS];
@@ -53,11 +54,11 @@ LOCAL int32x4_t dot_lane(int32x4_t sums, int8x16_t w, int8x16_t x, const size_t 
     }
 }
 
-// 16 inputs: the first or last half of block b, whose place in the tile is i.
+// 16 inputs: the first or last half of the tile's block i, where x is.
 LOCAL void add_products(
-    tile_sums *s, const tile *t, size_t i, const activation_row *x, size_t b, const size_t half) {
+    tile_sums *s, const tile *t, size_t i, const activation_row *x, const size_t half) {
     int8x16_t codes[TILE_COLUMNS];
-    for (size_t c = 0; c < TILE_COLUMNS; c++) codes[c] = vld1q_s8(x[c].codes + b * BLOCK + 16 * half);
+    for (size_t c = 0; c < TILE_COLUMNS; c++) codes[c] = vld1q_s8(x[c].codes + 16 * half);
     // Without being told to, clang 21 leaves a loop over lanes, with branches to their instructions.
     UNROLLED for (size_t four = 0; four < 4; four++)
         UNROLLED for (size_t quad = 0; quad < QUADS; quad++)
@@ -67,11 +68,12 @@ LOCAL void add_products(
 
 // The float step of a block, or of one of its halves; integer sums begin anew.
 LOCAL void add_floats(
-    tile_sums *s, const tile *t, size_t i, const activation_row *x, size_t b, const size_t part, const int format) {
+    tile_sums *s, const tile *t, size_t i, const activation_row *x, const size_t part, const int format) {
     for (size_t c = 0; c < TILE_COLUMNS; c++) {
-        const float scale = load_float(x[c].scales, b);
-        const float offset =
-            has_halves(format) ? load_float(x[c].half_offsets, 2 * b + part) : load_float(x[c].offsets, b);
+        const float scale = load_float(x[c].scales, 0);
+        float offset = 0;
+        if (has_addends(format))
+            offset = has_halves(format) ? load_float(x[c].half_offsets, part) : load_float(x[c].offsets, 0);
         for (size_t quad = 0; quad < QUADS; quad++) {
             float32x4_t *sum = &s->floats[quad][c];
             const float32x4_t scales = vmulq_n_f32(t->scales[i][part][quad], scale);
@@ -87,22 +89,22 @@ LOCAL void multiply_tile(
     float *dst, size_t rows, const int format) {
     tile_sums s;
     activation_row x[TILE_COLUMNS];
+    find_columns(x, p, first_column, present, first_block, format);
     for (size_t c = 0; c < TILE_COLUMNS; c++) {
-        const size_t own = min_size(c, present - 1);
-        x[c] = activation_parts(prepared_column(p, first_column + own), p->columns);
+        const float *before = dst + min_size(c, present - 1) * p->dst_stride;
         for (size_t quad = 0; quad < QUADS; quad++) {
             s.ints[quad][c] = vdupq_n_s32(0);
             s.floats[quad][c] = first_block && rows > quad * LANES
-                                    ? load_some(dst + own * p->dst_stride, quad * LANES, rows - quad * LANES, F32)
+                                    ? load_some(before, quad * LANES, rows - quad * LANES, F32)
                                     : vdupq_n_f32(0);
         }
     }
     for (size_t i = 0; i < blocks; i++) {
-        const size_t b = first_block + i;
-        add_products(&s, t, i, x, b, 0);
-        if (has_halves(format)) add_floats(&s, t, i, x, b, 0, format);
-        add_products(&s, t, i, x, b, 1);
-        add_floats(&s, t, i, x, b, has_halves(format) ? 1 : 0, format);
+        add_products(&s, t, i, x, 0);
+        if (has_halves(format)) add_floats(&s, t, i, x, 0, format);
+        add_products(&s, t, i, x, 1);
+        add_floats(&s, t, i, x, has_halves(format) ? 1 : 0, format);
+        for (size_t c = 0; c < TILE_COLUMNS; c++) skip_blocks(x + c, 1, format);
     }
     for (size_t c = 0; c < TILE_COLUMNS; c++)
         for (size_t quad = 0; c < present && quad < QUADS && rows > quad * LANES; quad++)
