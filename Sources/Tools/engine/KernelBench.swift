@@ -4,6 +4,7 @@ import GGUF
 import Glibc
 import Quantization
 import Runtime
+import Synchronization
 
 /// A measurement of a kernel against its roof.
 struct KernelRow: Encodable {
@@ -42,6 +43,8 @@ struct KernelBench {
 
     /// Numbers of a row, a real one's.
     private static let columns = 4096
+    /// Rows of a matrix, whose results of a column lie together.
+    private static let resultRows = 4096
     /// Bytes of all matrices, far above what caches hold.
     private static let byteCount = 256 << 20
     /// As long as a sample takes at least.
@@ -107,7 +110,11 @@ struct KernelBench {
         let kind = cpu_activation_kind(kernels, weights.format, count)
         let rowBytes = cpu_activation_bytes(kind, Self.columns)
         let activations = UnsafeMutableRawPointer.allocate(byteCount: rowBytes * count, alignment: 64)
-        let results = UnsafeMutablePointer<Float>.allocate(capacity: weights.rows * count)
+        // As a model's matrix would have them: written again and again, not for the first time. One is free for each thread.
+        let resultCount = Self.resultRows * count
+        let results = UnsafeMutablePointer<Float>.allocate(capacity: resultCount * pool.threads)
+        results.initialize(repeating: 0, count: resultCount * pool.threads)
+        let free = Mutex(Array(0..<pool.threads))
         defer {
             activations.deallocate()
             results.deallocate()
@@ -118,25 +125,25 @@ struct KernelBench {
             cpu_prepare(kernels, kind, values, Self.columns, activations + column * rowBytes)
         }
         var product = cpu_product()
-        product.weights = UnsafeRawPointer(weights.memory)
         product.weight_row_bytes = weights.rowBytes
         product.weight_scale = weights.scale
         product.activations = UnsafeRawPointer(activations)
         product.activation_kind = kind
         product.activation_row_bytes = rowBytes
-        product.dst = results
-        (product.dst_stride, product.columns, product.count) = (weights.rows, Self.columns, count)
+        (product.dst_stride, product.columns, product.count) = (Self.resultRows, Self.columns, count)
         // Ranges as matrices of a model have them. Few columns: through all of the memory. Many: as much as fits the time.
         let piece = 512
         var next = 0
         func run(_ rows: Int) -> Double {
             let pieces = (rows + piece - 1) / piece, first = next, all = weights.rows / piece
             let start = ContinuousClock.now
-            withUnsafePointer(to: product) { product in
-                pool.run(chunks: pieces) { chunk in
-                    let row = (first + chunk) % all * piece
-                    cpu_multiply(kernels, weights.format, product, row, row + piece)
-                }
+            pool.run(chunks: pieces) { chunk in
+                let own = free.withLock { $0.removeLast() }
+                var product = product
+                product.weights = UnsafeRawPointer(weights.memory + (first + chunk) % all * piece * weights.rowBytes)
+                product.dst = results + own * resultCount
+                cpu_multiply(kernels, weights.format, &product, 0, piece)
+                free.withLock { $0.append(own) }
             }
             next = (first + pieces) % all
             return (ContinuousClock.now - start).seconds / Double(pieces * piece)
