@@ -140,7 +140,8 @@ struct KernelBench {
             pool.run(chunks: pieces) { chunk in
                 let own = free.withLock { $0.removeLast() }
                 var product = product
-                product.weights = UnsafeRawPointer(weights.memory + (first + chunk) % all * piece * weights.rowBytes)
+                let row = (first + chunk) % all * piece
+                product.weights = UnsafeRawPointer(weights.memory + row * weights.rowBytes)
                 product.dst = results + own * resultCount
                 cpu_multiply(kernels, weights.format, &product, 0, piece)
                 free.withLock { $0.append(own) }
