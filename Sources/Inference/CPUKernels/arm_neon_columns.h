@@ -1,5 +1,5 @@
-// The columns that a tile is multiplied by, while its blocks are gone through. Part of arm_neon_dotprod.c and
-// arm_neon_i8mm.c.
+// What the blocks of a tile add to the sums of TILE_COLUMNS columns: their codes and scales are gone along block by block.
+// Part of each arm64 level, after its add_products and add_floats, which work on 16 inputs and on a block or half of one.
 
 // A pointer whose origin the compiler does not know: of several that advance together it would make one and an index for
 // each of the others, to be added in every block.
@@ -20,11 +20,20 @@ LOCAL void skip_blocks(activation_row *x, size_t blocks, const int format) {
     }
 }
 
-// TILE_COLUMNS columns at block `first`; of those that do not exist the last one that does.
-LOCAL void find_columns(
-    activation_row *x, const cpu_product *p, size_t first_column, size_t present, size_t first, const int format) {
+// Of columns that do not exist the last one that does is multiplied again.
+LOCAL void add_blocks(
+    tile_sums *s, const tile *t, const cpu_product *p, size_t first_column, size_t present, size_t first_block,
+    size_t blocks, const int format) {
+    activation_row x[TILE_COLUMNS];
     for (size_t c = 0; c < TILE_COLUMNS; c++) {
         x[c] = activation_parts(prepared_column(p, first_column + min_size(c, present - 1)), p->columns);
-        skip_blocks(x + c, first, format);
+        skip_blocks(x + c, first_block, format);
+    }
+    for (size_t i = 0; i < blocks; i++) {
+        add_products(s, t, i, x, 0);
+        if (has_halves(format)) add_floats(s, t, i, x, 0, format);
+        add_products(s, t, i, x, 1);
+        add_floats(s, t, i, x, has_halves(format) ? 1 : 0, format);
+        for (size_t c = 0; c < TILE_COLUMNS; c++) skip_blocks(x + c, 1, format);
     }
 }

@@ -35,7 +35,6 @@ LOCAL void put_floats(tile *t, size_t b, size_t part, size_t row, float scale, f
 }
 
 #include "arm_neon_unpack.h"
-#include "arm_neon_columns.h"
 
 typedef struct {
     float32x4_t floats[PAIRS][COLUMN_PAIRS];
@@ -84,6 +83,8 @@ LOCAL void add_floats(
     }
 }
 
+#include "arm_neon_columns.h"
+
 LOCAL float32x4_t load_quad(const float *dst, size_t first, size_t rows) {
     return rows > first ? load_some(dst, first, rows - first, F32) : vdupq_n_f32(0);
 }
@@ -96,8 +97,6 @@ LOCAL void multiply_tile(
     const tile *t, const cpu_product *p, size_t first_column, size_t present, size_t first_block, size_t blocks,
     float *dst, size_t rows, const int format) {
     tile_sums s;
-    activation_row x[TILE_COLUMNS];
-    find_columns(x, p, first_column, present, first_block, format);
     for (size_t c = 0; c < COLUMN_PAIRS; c++) {
         const float *even = dst + min_size(2 * c, present - 1) * p->dst_stride;
         const float *odd = dst + min_size(2 * c + 1, present - 1) * p->dst_stride;
@@ -110,13 +109,7 @@ LOCAL void multiply_tile(
             s.floats[2 * quad + 1][c] = vzip2q_f32(a, b);
         }
     }
-    for (size_t i = 0; i < blocks; i++) {
-        add_products(&s, t, i, x, 0);
-        if (has_halves(format)) add_floats(&s, t, i, x, 0, format);
-        add_products(&s, t, i, x, 1);
-        add_floats(&s, t, i, x, has_halves(format) ? 1 : 0, format);
-        for (size_t c = 0; c < TILE_COLUMNS; c++) skip_blocks(x + c, 1, format);
-    }
+    add_blocks(&s, t, p, first_column, present, first_block, blocks, format);
     for (size_t c = 0; c < COLUMN_PAIRS; c++)
         for (size_t quad = 0; 2 * c < present && quad < 2; quad++) {
             const float32x4_t a = s.floats[2 * quad][c], b = s.floats[2 * quad + 1][c];

@@ -37,7 +37,6 @@ LOCAL void put_floats(tile *t, size_t b, size_t part, size_t row, float scale, f
 }
 
 #include "arm_neon_unpack.h"
-#include "arm_neon_columns.h"
 
 typedef struct {
     float32x4_t floats[QUADS][TILE_COLUMNS];
@@ -84,12 +83,12 @@ LOCAL void add_floats(
     }
 }
 
+#include "arm_neon_columns.h"
+
 LOCAL void multiply_tile(
     const tile *t, const cpu_product *p, size_t first_column, size_t present, size_t first_block, size_t blocks,
     float *dst, size_t rows, const int format) {
     tile_sums s;
-    activation_row x[TILE_COLUMNS];
-    find_columns(x, p, first_column, present, first_block, format);
     for (size_t c = 0; c < TILE_COLUMNS; c++) {
         const float *before = dst + min_size(c, present - 1) * p->dst_stride;
         for (size_t quad = 0; quad < QUADS; quad++) {
@@ -99,13 +98,7 @@ LOCAL void multiply_tile(
                                     : vdupq_n_f32(0);
         }
     }
-    for (size_t i = 0; i < blocks; i++) {
-        add_products(&s, t, i, x, 0);
-        if (has_halves(format)) add_floats(&s, t, i, x, 0, format);
-        add_products(&s, t, i, x, 1);
-        add_floats(&s, t, i, x, has_halves(format) ? 1 : 0, format);
-        for (size_t c = 0; c < TILE_COLUMNS; c++) skip_blocks(x + c, 1, format);
-    }
+    add_blocks(&s, t, p, first_column, present, first_block, blocks, format);
     for (size_t c = 0; c < TILE_COLUMNS; c++)
         for (size_t quad = 0; c < present && quad < QUADS && rows > quad * LANES; quad++)
             store_some(dst + c * p->dst_stride + quad * LANES, s.floats[quad][c], rows - quad * LANES);

@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import SharedMemory
 
@@ -23,17 +22,17 @@ final class NotificationListener: Sendable {
         self.descriptor = descriptor
         // Caller and supervisor take turns, so each should wake the other on its own CPU (Linux 6.6).
         let synchronousWakeUp = UnsafeMutableRawPointer(bitPattern: 1)
-        _ = clinux_ioctl(descriptor, Request.setFlags, synchronousWakeUp)
+        _ = try? SystemCalls.ioctl(descriptor, Request.setFlags, synchronousWakeUp)
     }
 
     deinit { close(descriptor) }
 
     private enum Request {
-        static let receive: CUnsignedLong = 0xc050_2100
-        static let send: CUnsignedLong = 0xc018_2101
-        static let isValid: CUnsignedLong = 0x4008_2102
-        static let addDescriptor: CUnsignedLong = 0x4018_2103
-        static let setFlags: CUnsignedLong = 0x4008_2104
+        static let receive = IOControlRequest(rawValue: 0xc050_2100)
+        static let send = IOControlRequest(rawValue: 0xc018_2101)
+        static let isValid = IOControlRequest(rawValue: 0x4008_2102)
+        static let addDescriptor = IOControlRequest(rawValue: 0x4018_2103)
+        static let setFlags = IOControlRequest(rawValue: 0x4008_2104)
     }
 
     /// `struct seccomp_notif_resp`
@@ -60,11 +59,15 @@ final class NotificationListener: Sendable {
         defer { room.deallocate() }
         while true {
             room.initializeMemory(as: UInt8.self, repeating: 0)
-            if clinux_ioctl(descriptor, Request.receive, room.baseAddress) == 0 {
+            do throws(SystemError) {
+                try SystemCalls.ioctl(descriptor, Request.receive, room.baseAddress, repeating: false)
                 return room.load(as: Notification.self)
+            } catch {
+                // ENOENT: the caller was interrupted before, or all are gone.
+                guard error.errno == EINTR || error.errno == ENOENT, !isAbandoned(waiting: 0) else {
+                    return nil
+                }
             }
-            // ENOENT: the caller was interrupted before, or all are gone.
-            guard errno == EINTR || errno == ENOENT, !isAbandoned(waiting: 0) else { return nil }
         }
     }
 
@@ -77,19 +80,19 @@ final class NotificationListener: Sendable {
     /// Ends a call with a value, or with an `errno` where that is not 0. An answer that comes too late is lost.
     func answer(_ id: UInt64, value: Int64, error: CInt = 0) {
         var response = Response(id: id, value: value, error: -error)
-        _ = request(Request.send, &response)
+        _ = try? SystemCalls.ioctl(descriptor, Request.send, &response)
     }
 
     /// Lets the kernel make the call.
     func proceed(_ id: UInt64) {
         var response = Response(id: id, flags: 1)  // SECCOMP_USER_NOTIF_FLAG_CONTINUE
-        _ = request(Request.send, &response)
+        _ = try? SystemCalls.ioctl(descriptor, Request.send, &response)
     }
 
     /// Whether the caller still waits.
     func isWaiting(_ id: UInt64) -> Bool {
         var id = id
-        return request(Request.isValid, &id) == 0
+        return (try? SystemCalls.ioctl(descriptor, Request.isValid, &id)) != nil
     }
 
     /// Gives the caller a duplicate of a descriptor; with `ending`, its number is what the call returns.
@@ -99,22 +102,15 @@ final class NotificationListener: Sendable {
         var addition = AddDescriptor(
             id: id, flags: ending ? 2 : 0,  // SECCOMP_ADDFD_FLAG_SEND
             source: UInt32(descriptor), targetFlags: closeOnExec ? UInt32(O_CLOEXEC) : 0)
-        var number = request(Request.addDescriptor, &addition)
-        if number < 0, errno == EINVAL, ending {
+        do throws(SystemError) {
+            return try SystemCalls.ioctl(self.descriptor, Request.addDescriptor, &addition)
+        } catch {
+            guard error.errno == EINVAL, ending else { throw error }
             // Before Linux 5.14 that takes two calls.
             addition.flags = 0
-            number = request(Request.addDescriptor, &addition)
-            if number >= 0 { answer(id, value: Int64(number)) }
-        }
-        guard number >= 0 else { throw SystemError(errno) }
-        return number
-    }
-
-    // What a signal to this process interrupts is asked again: it says nothing about the caller.
-    private func request(_ number: CUnsignedLong, _ argument: UnsafeMutableRawPointer) -> CInt {
-        while true {
-            let result = clinux_ioctl(descriptor, number, argument)
-            if result >= 0 || errno != EINTR { return result }
+            let number = try SystemCalls.ioctl(self.descriptor, Request.addDescriptor, &addition)
+            answer(id, value: Int64(number))
+            return number
         }
     }
 }

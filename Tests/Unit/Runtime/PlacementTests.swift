@@ -8,7 +8,10 @@ import VirtualDSP
 
 /// Devices of every speed: a delay for each batch makes either side as slow as wanted.
 @Suite("Choice of the faster side", .serialized) struct PlacementTests {
-    /// What a token takes, in units of three milliseconds: what the machine does meanwhile hardly counts beside them.
+    /// Milliseconds of a unit of time: so many that what the machine does meanwhile hardly counts.
+    static let unit = 3.0
+
+    /// Units of time that a token takes.
     struct Side {
         var prompt: Double
         var generation: Double
@@ -51,7 +54,7 @@ import VirtualDSP
         options.delay = { onDevices, tokens in
             let side = onDevices ? test.devices : test.cpu
             let units = tokens == 1 ? side.generation : Double(tokens) * side.prompt
-            return .microseconds(Int64((units + (onDevices ? fixed : 0)) * 3000))
+            return .microseconds(Int64((units + (onDevices ? fixed : 0)) * Self.unit * 1000))
         }
         return try Executor(
             Architecture.graph(of: file), file: file, devices: [try ProductTests.device("simulator")],
@@ -70,9 +73,9 @@ import VirtualDSP
                 == (test.devices.generation < test.cpu.generation), "\(report)")
         // The reasons are real measurements.
         let prompt = try #require(report.prompts.last)
-        #expect(prompt.tokens == 64 && prompt.cpu < 334 / test.cpu.prompt)
-        #expect(prompt.devices < 334 / test.devices.prompt)
-        #expect(report.generation.cpu < 334 / test.cpu.generation)
+        #expect(prompt.tokens == 64 && prompt.cpu < 1000 / (Self.unit * test.cpu.prompt))
+        #expect(prompt.devices < 1000 / (Self.unit * test.devices.prompt))
+        #expect(report.generation.cpu < 1000 / (Self.unit * test.cpu.generation))
         #expect(executor.position == 0 && executor.counters.messages == 0)
     }
 

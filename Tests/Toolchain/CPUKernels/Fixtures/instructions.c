@@ -4,13 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu_kernels.h"
+#include "weights.h"
 
-enum { ROWS = 32, COLUMNS = 1024, STRIP = 256 };
-
-// Bytes of a strip in the order of CPU_F32 ... CPU_IQ2_BN, without what a row has in front of its first.
-static const size_t strip_bytes[CPU_FORMATS] = {
-    1024, 512, 512, 144, 160, 176, 192, 272, 144, 136, 84, 110, 144, 176, 210, 136, 54, 66, 64, 64};
+enum { ROWS = 32, COLUMNS = 1024 };
 
 int main(int count_of_arguments, char **arguments) {
     if (count_of_arguments != 5) return 2;
@@ -18,7 +14,7 @@ int main(int count_of_arguments, char **arguments) {
     const size_t count = (size_t)atoi(arguments[2]);
     const int format = atoi(arguments[3]), times = atoi(arguments[4]);
     if (!kernels || format < 0 || format >= CPU_FORMATS) return 2;
-    const size_t row_bytes = COLUMNS / STRIP * strip_bytes[format] + (format == CPU_IQ2_BN ? 4 : 0);
+    const size_t row_bytes = row_size(weight_formats + format, COLUMNS);
     const int kind = cpu_activation_kind(kernels, format, count);
     const size_t activation_bytes = cpu_activation_bytes(kind, COLUMNS);
     uint8_t *weights = calloc(ROWS, row_bytes), *activations = malloc(count * activation_bytes);
